@@ -50,7 +50,7 @@ func (c *Call) At(j *Journal) View {
 	case c.stale.LagWrites > 0:
 		return j.before(c.stale.LagWrites)
 	case c.stale.LagSeconds > 0:
-		return j.asOf(j.clock.Now().Add(-seconds(c.stale.LagSeconds)))
+		return j.asOf(j.clock.Now().Add(-Seconds(c.stale.LagSeconds)))
 	default:
 		return c.stale.pins[j]
 	}

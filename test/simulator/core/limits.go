@@ -64,10 +64,10 @@ func (l Limits) Rules(documented []Rule) ([]Rule, error) {
 		rules = append(rules, documented...)
 	}
 	if l.PerSecond > 0 || l.Concurrent > 0 {
-		rules = append(rules, Rule{ScopeOperation, l.PerSecond, time.Second, l.Burst, seconds(l.BlockSeconds), l.Concurrent})
+		rules = append(rules, Rule{ScopeOperation, l.PerSecond, time.Second, l.Burst, Seconds(l.BlockSeconds), l.Concurrent})
 	}
 	if l.OverallPerSecond > 0 {
-		rules = append(rules, Rule{ScopeOverall, l.OverallPerSecond, time.Second, l.OverallBurst, seconds(l.BlockSeconds), 0})
+		rules = append(rules, Rule{ScopeOverall, l.OverallPerSecond, time.Second, l.OverallBurst, Seconds(l.BlockSeconds), 0})
 	}
 	if len(rules) == 0 && !l.Unlimited {
 		return nil, fmt.Errorf("say perSecond, overallPerSecond, concurrent, documented or unlimited")
@@ -230,7 +230,7 @@ func (b *bucket) take(r Rule, now time.Time) (refused Scope) {
 	rate := r.Calls / r.Per.Seconds()
 	b.tokens = math.Min(r.burst(), b.tokens+rate*now.Sub(b.filled).Seconds())
 	b.filled = now
-	if b.tokens < 1 {
+	if b.tokens < 1-1e-9 { // the sum of many small refills
 		b.blocked = now.Add(r.Block)
 		return r.Scope
 	}
