@@ -1,0 +1,352 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// Employee is one person and the accounts that the person has. Deleting an
+// Employee never deletes anything on a platform: the accounts stay as they are.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:shortName=emp,categories=rollcall
+// +kubebuilder:printcolumn:name="Number",type=string,JSONPath=`.status.number`
+// +kubebuilder:printcolumn:name="Department",type=string,JSONPath=`.status.primaryDepartment`
+// +kubebuilder:printcolumn:name="State",type=string,JSONPath=`.status.state`
+// +kubebuilder:printcolumn:name="Accounts",type=string,JSONPath=`.status.accountsReady`
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Person",type=string,JSONPath=`.spec.name`
+// +kubebuilder:printcolumn:name="Title",type=string,JSONPath=`.spec.title`,priority=1
+// +kubebuilder:printcolumn:name="Platform-IDs",type=string,JSONPath=`.status.accounts[*].userID`,priority=1
+// +kubebuilder:printcolumn:name="Message",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`,priority=1
+// +kubebuilder:selectablefield:JSONPath=`.spec.number`
+// +kubebuilder:selectablefield:JSONPath=`.spec.state`
+// +kubebuilder:selectablefield:JSONPath=`.status.number`
+// +kubebuilder:selectablefield:JSONPath=`.status.state`
+// +kubebuilder:selectablefield:JSONPath=`.status.primaryDepartment`
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 63",message="metadata.name: use at most 63 characters"
+// +kubebuilder:validation:XValidation:rule="!has(self.spec.managerRef) || self.spec.managerRef.name != self.metadata.name",message="managerRef: nobody manages themselves; leave managerRef out for whoever leads the company"
+// +kubebuilder:validation:XValidation:rule="!has(self.spec.number) || !has(self.status) || !has(self.status.number) || self.spec.number == self.status.number",message="number cannot be changed once assigned: it is the person's identity (status.number shows it); declare another Employee for another person"
+type Employee struct {
+	metav1.TypeMeta `json:",inline"`
+	// metadata is the standard object metadata. Its name is seen by everybody who may list; use no personal data but what you would print on a door.
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitempty,omitzero"`
+	// spec declares the person.
+	// +required
+	Spec EmployeeSpec `json:"spec,omitzero"`
+	// status is what Rollcall last saw.
+	// +optional
+	// +kubebuilder:default={"observedGeneration":-1}
+	Status EmployeeStatus `json:"status,omitempty,omitzero"`
+}
+
+// EmployeeSpec declares a person.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.number) != has(self.numberRuleRef)",message="set exactly one of number (you know it) and numberRuleRef (an EmployeeNumberRule makes it)"
+// +kubebuilder:validation:XValidation:rule="self.departments.size() == 1 || has(self.primaryDepartment)",message="primaryDepartment: say which of the departments is the main one"
+// +kubebuilder:validation:XValidation:rule="!has(self.primaryDepartment) || self.departments.exists(d, d.name == self.primaryDepartment)",message="primaryDepartment must be one of departments[].name"
+// +kubebuilder:validation:XValidation:rule="!has(oldSelf.accounts) || oldSelf.accounts.all(o, self.accounts.all(n, n.name != o.name || !has(o.userID) || (has(n.userID) && n.userID == o.userID)))",message="accounts[].userID cannot be changed or removed once set: it is the person's identity on the platform"
+// +kubebuilder:validation:XValidation:rule="has(self.state) && self.state == 'Frozen' ? has(self.stateReason) : true",message="stateReason: say why the person is frozen; auditors will ask"
+type EmployeeSpec struct {
+	// number is the employee number: letters, digits and . _ - @, beginning with a letter or digit. Unique in the
+	// namespace, upper and lower case being the same. It cannot be changed once assigned.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=50
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[0-9A-Za-z][0-9A-Za-z._@-]*$')",message="number: use letters, digits and . _ - @ only, beginning with a letter or a digit; it becomes the user id on the platforms"
+	Number string `json:"number,omitempty"`
+	// numberRuleRef names the EmployeeNumberRule that assigns the number, once, into status.number.
+	// +optional
+	NumberRuleRef NumberRuleReference `json:"numberRuleRef,omitempty,omitzero"`
+	// name is the person's name as colleagues see it, e.g. 张伟.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	// +kubebuilder:validation:XValidation:rule="self.trim() == self && self.size() > 0",message="name must not begin or end with a space"
+	Name string `json:"name,omitempty"`
+	// contact is how the platforms reach the person: inline, or in a Secret, which keeps it out of Git.
+	// +required
+	Contact Contact `json:"contact,omitzero"`
+	// title is the position, e.g. 高级工程师. When omitted, left as it is on the platforms.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	Title string `json:"title,omitempty"`
+	// workplace is the office. When omitted, left as it is on the platforms.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=100
+	Workplace string `json:"workplace,omitempty"`
+	// hireDate is the first day, as YYYY-MM-DD.
+	// +optional
+	// +kubebuilder:validation:MinLength=10
+	// +kubebuilder:validation:MaxLength=10
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$')",message="hireDate: write the day as YYYY-MM-DD, e.g. 2024-03-01"
+	HireDate string `json:"hireDate,omitempty"`
+	// departments that the person is in, on every account.
+	// +required
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=20
+	Departments []EmployeeDepartment `json:"departments,omitempty"`
+	// primaryDepartment is the name of the main one; needed when there are several.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	PrimaryDepartment string `json:"primaryDepartment,omitempty"`
+	// managerRef names the Employee that the person reports to. When omitted, left as it is on the platforms.
+	// +optional
+	ManagerRef EmployeeReference `json:"managerRef,omitempty,omitzero"`
+	// attributes are extension attributes by the name that the platform's admin console gave them. Others are left alone.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=32
+	Attributes []Attribute `json:"attributes,omitempty"`
+	// state is Active or Frozen (the accounts stay, nobody can use them). When omitted, Active.
+	// +optional
+	State EmployeeState `json:"state,omitempty"`
+	// stateReason says why, for the people who ask later. Needed for Frozen.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	StateReason string `json:"stateReason,omitempty"`
+	// accounts lists the EnterpriseAccounts that the person is on.
+	// +required
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=8
+	Accounts []EmployeeAccount `json:"accounts,omitempty"`
+}
+
+// EmployeeState is what a person may do.
+// +kubebuilder:validation:Enum=Active;Frozen
+type EmployeeState string
+
+const (
+	// EmployeeActive people can use their accounts.
+	EmployeeActive EmployeeState = "Active"
+	// EmployeeFrozen people keep their accounts and cannot use them.
+	EmployeeFrozen EmployeeState = "Frozen"
+)
+
+// Contact is how the platforms reach a person.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.secretRef) != (has(self.mobile) || has(self.email))",message="set mobile and/or email inline, or secretRef to a Secret with the keys mobile and/or email; not both, not neither"
+type Contact struct {
+	// mobile as +<country>-<digits>, e.g. +86-13800001234.
+	// +optional
+	// +kubebuilder:validation:MinLength=6
+	// +kubebuilder:validation:MaxLength=24
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[+][1-9][0-9]{0,3}-[0-9]{4,14}$') && (!self.startsWith('+86-') || self.matches('^[+]86-1[3-9][0-9]{9}$'))",message="mobile: write +<country>-<digits> without spaces, e.g. +86-13800001234 or +852-51234567"
+	Mobile string `json:"mobile,omitempty"`
+	// email in lower case.
+	// +optional
+	// +kubebuilder:validation:MinLength=6
+	// +kubebuilder:validation:MaxLength=50
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[0-9a-z._%+-]+@[0-9a-z-]+([.][0-9a-z-]+)+$')",message="email: write it in lower case, e.g. zhang.wei@example.com"
+	Email string `json:"email,omitempty"`
+	// secretRef names a Secret with the keys mobile and/or email, in the same forms.
+	// +optional
+	SecretRef SecretReference `json:"secretRef,omitempty,omitzero"`
+}
+
+// EmployeeDepartment is a place in a department.
+type EmployeeDepartment struct {
+	// name of the Department object.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name,omitempty"`
+	// order sorts people in the department, the biggest first. When omitted, the platform decides.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=2147483647
+	Order int32 `json:"order,omitempty"`
+}
+
+// Attribute is one extension attribute.
+type Attribute struct {
+	// name as the platform's admin console has it, e.g. 工位.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=32
+	Name string `json:"name,omitempty"`
+	// value to write.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	Value string `json:"value,omitempty"`
+}
+
+// EmployeeAccount puts a person on one EnterpriseAccount.
+type EmployeeAccount struct {
+	// name of the EnterpriseAccount.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Name string `json:"name,omitempty"`
+	// userID pins the platform's user id. When omitted, an account with the person's number is
+	// adopted, or one is created with the number as its id.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[0-9A-Za-z][0-9A-Za-z._@-]*$')",message="userID: use letters, digits and . _ - @ only, beginning with a letter or a digit"
+	UserID string `json:"userID,omitempty"`
+	// type of an account that is yet to be created: Ordinary (the person's own), or Enterprise (the
+	// company's; DingTalk only, and only such an account can be frozen there). When omitted, Ordinary.
+	// +optional
+	Type AccountType `json:"type,omitempty"`
+	// adoptionPolicy for an account that exists already. When omitted, the EnterpriseAccount's.
+	// +optional
+	AdoptionPolicy AdoptionPolicy `json:"adoptionPolicy,omitempty"`
+}
+
+// AccountType says whose an account is.
+// +kubebuilder:validation:Enum=Ordinary;Enterprise
+type AccountType string
+
+// The account types; they equal those of the platforms' language.
+const (
+	AccountOrdinary   AccountType = "Ordinary"
+	AccountEnterprise AccountType = "Enterprise"
+)
+
+// EmployeeStatus is what Rollcall last saw of the person.
+type EmployeeStatus struct {
+	// conditions: Ready (every account is as declared, and was seen to be), Reconciling and Stalled
+	// as kstatus reads them; Unique (nobody else claims the number or a user id).
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=16
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+	// observedGeneration is the generation that this status is about; -1 before the first look.
+	// +optional
+	// +kubebuilder:validation:Minimum=-1
+	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
+	// number is the employee number that was assigned. It never changes.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=50
+	Number string `json:"number,omitempty"`
+	// primaryDepartment in force.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	PrimaryDepartment string `json:"primaryDepartment,omitempty"`
+	// state of the person over all accounts: Active, Frozen, Invited, Waiting or Vanished; Mixed when they differ.
+	// +optional
+	// +kubebuilder:validation:Enum=Active;Frozen;Invited;Waiting;Vanished;Mixed
+	State string `json:"state,omitempty"`
+	// accountsReady is how many of the accounts are as declared, e.g. 1/2.
+	// +optional
+	// +kubebuilder:validation:MinLength=3
+	// +kubebuilder:validation:MaxLength=8
+	AccountsReady string `json:"accountsReady,omitempty"`
+	// accounts says how the person stands on each EnterpriseAccount. An account that was
+	// taken off the spec stays listed with reason Retained: it is left as it is on the platform.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=16
+	Accounts []EmployeeAccountStatus `json:"accounts,omitempty"`
+}
+
+// AccountState is how an account stands.
+// +kubebuilder:validation:Enum=Active;Frozen;Invited;Waiting;Vanished
+type AccountState string
+
+const (
+	// AccountActive accounts can be used.
+	AccountActive AccountState = "Active"
+	// AccountFrozen accounts exist and cannot be used.
+	AccountFrozen AccountState = "Frozen"
+	// AccountInvited accounts wait for the person to accept.
+	AccountInvited AccountState = "Invited"
+	// AccountWaiting accounts do not exist yet.
+	AccountWaiting AccountState = "Waiting"
+	// AccountVanished accounts were ours and are gone, by no act of ours.
+	AccountVanished AccountState = "Vanished"
+)
+
+// EmployeeAccountStatus is a person on one EnterpriseAccount.
+type EmployeeAccountStatus struct {
+	// name of the EnterpriseAccount.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Name string `json:"name,omitempty"`
+	// userID is the platform's user id.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	UserID string `json:"userID,omitempty"`
+	// type of the account.
+	// +optional
+	Type AccountType `json:"type,omitempty"`
+	// state of the account.
+	// +optional
+	State AccountState `json:"state,omitempty"`
+	// origin says whether Rollcall created or adopted it. Empty: not ours.
+	// +optional
+	Origin Origin `json:"origin,omitempty"`
+	// frozenBy is Rollcall when the freeze was ours. What somebody else froze we do not thaw.
+	// +optional
+	FrozenBy FrozenBy `json:"frozenBy,omitempty"`
+	// reason is empty when the account is as declared; else why it is not (docs/reasons.md).
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	Reason string `json:"reason,omitempty"`
+	// message says in words what is the matter and what to do.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	Message string `json:"message,omitempty"`
+	// differences names the declared fields that are not as declared; never their values.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=64
+	Differences []string `json:"differences,omitempty"`
+	// ignoredFields were written and silently ignored by the platform. They are not written again until the declaration changes.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=64
+	IgnoredFields []string `json:"ignoredFields,omitempty"`
+	// appliedVersion identifies the declaration that was last written in full.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	AppliedVersion string `json:"appliedVersion,omitempty"`
+}
+
+// FrozenBy says who froze an account.
+// +kubebuilder:validation:Enum=Rollcall;Other
+type FrozenBy string
+
+const (
+	// FrozenByRollcall means that a declaration froze it.
+	FrozenByRollcall FrozenBy = "Rollcall"
+	// FrozenByOther means that somebody froze it in the platform's console.
+	FrozenByOther FrozenBy = "Other"
+)
+
+// EmployeeList is a list of Employees.
+//
+// +kubebuilder:object:root=true
+type EmployeeList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []Employee `json:"items"`
+}

@@ -1,0 +1,271 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// EnterpriseAccount is one company's tenant on one IM platform: how to reach it,
+// how hard to call it, and whether Rollcall may change it.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:shortName=ea,categories=rollcall
+// +kubebuilder:printcolumn:name="Platform",type=string,JSONPath=`.status.platform`
+// +kubebuilder:printcolumn:name="Mode",type=string,JSONPath=`.status.mode`
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:printcolumn:name="Managed",type=integer,JSONPath=`.status.people.managed`
+// +kubebuilder:printcolumn:name="Unmanaged",type=integer,JSONPath=`.status.people.unmanaged`
+// +kubebuilder:printcolumn:name="Differing",type=integer,JSONPath=`.status.people.differing`
+// +kubebuilder:printcolumn:name="Frozen",type=integer,JSONPath=`.status.people.frozen`,priority=1
+// +kubebuilder:printcolumn:name="Invited",type=integer,JSONPath=`.status.people.invited`,priority=1
+// +kubebuilder:printcolumn:name="Vanished",type=integer,JSONPath=`.status.people.vanished`,priority=1
+// +kubebuilder:printcolumn:name="Departments",type=integer,JSONPath=`.status.departments`,priority=1
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Message",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`,priority=1
+// +kubebuilder:selectablefield:JSONPath=`.spec.mode`
+// +kubebuilder:selectablefield:JSONPath=`.status.platform`
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 63",message="metadata.name: use at most 63 characters"
+type EnterpriseAccount struct {
+	metav1.TypeMeta `json:",inline"`
+	// metadata is the standard object metadata.
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitempty,omitzero"`
+	// spec says how to reach the tenant and what Rollcall may do there.
+	// +required
+	Spec EnterpriseAccountSpec `json:"spec,omitzero"`
+	// status is what Rollcall last saw.
+	// +optional
+	// +kubebuilder:default={"observedGeneration":-1}
+	Status EnterpriseAccountStatus `json:"status,omitempty,omitzero"`
+}
+
+// EnterpriseAccountSpec declares a tenant.
+//
+// +kubebuilder:validation:XValidation:rule="[has(self.dingTalk), has(self.weCom)].filter(x, x).size() == 1",message="set exactly one of dingTalk and weCom: one EnterpriseAccount is one tenant on one platform"
+// +kubebuilder:validation:XValidation:rule="has(self.dingTalk) == has(oldSelf.dingTalk)",message="the platform cannot be changed: create another EnterpriseAccount and list it in spec.accounts of the people and departments"
+type EnterpriseAccountSpec struct {
+	// dingTalk makes this a DingTalk (钉钉) tenant.
+	// +optional
+	DingTalk DingTalkTenant `json:"dingTalk,omitempty,omitzero"`
+	// weCom makes this a WeCom (企业微信) tenant.
+	// +optional
+	WeCom WeComTenant `json:"weCom,omitempty,omitzero"`
+	// credentialsSecretRef names the Secret with the tenant's credentials. Its keys are,
+	// for DingTalk, appKey and appSecret of an internal app; for WeCom, syncSecret
+	// (通讯录同步) and appSecret (a self-built app that everybody is visible to).
+	// +required
+	CredentialsSecretRef SecretReference `json:"credentialsSecretRef,omitzero"`
+	// mode is Enforce (platform is made equal to what is declared), Observe (nothing is
+	// changed, what would change is reported) or Suspended (the platform is not called
+	// at all: the emergency brake). When omitted, Enforce.
+	// +optional
+	Mode Mode `json:"mode,omitempty"`
+	// adoptionPolicy is for people and departments that do not set their own. When omitted, Review.
+	// +optional
+	AdoptionPolicy AdoptionPolicy `json:"adoptionPolicy,omitempty"`
+	// caBundle holds PEM certificates of the authorities to trust instead of the
+	// system's, for an endpoint behind a company's own gateway.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=65536
+	// +kubebuilder:validation:XValidation:rule="self.startsWith('-----BEGIN CERTIFICATE-----')",message="caBundle must be PEM text that begins with -----BEGIN CERTIFICATE-----"
+	CABundle string `json:"caBundle,omitempty"`
+	// rateLimit bounds the calls to the tenant. When omitted, the platform's documented
+	// limits for each operation apply.
+	// +optional
+	RateLimit RateLimit `json:"rateLimit,omitempty,omitzero"`
+	// resyncIntervalSeconds is how often the whole directory is read again to find what
+	// changed behind our back. A tenth is added or taken at random. When omitted, 600.
+	// +optional
+	// +kubebuilder:validation:Minimum=5
+	// +kubebuilder:validation:Maximum=86400
+	ResyncIntervalSeconds int32 `json:"resyncIntervalSeconds,omitempty"`
+}
+
+// Mode says what Rollcall may do on a tenant.
+// +kubebuilder:validation:Enum=Enforce;Observe;Suspended
+type Mode string
+
+const (
+	// ModeEnforce makes the platform equal to what is declared.
+	ModeEnforce Mode = "Enforce"
+	// ModeObserve reports what would change and changes nothing.
+	ModeObserve Mode = "Observe"
+	// ModeSuspended makes no call at all.
+	ModeSuspended Mode = "Suspended"
+)
+
+// DingTalkTenant identifies a DingTalk organisation.
+type DingTalkTenant struct {
+	// corpID is the organisation's CorpId from the developer console. It cannot be changed.
+	// +required
+	// +kubebuilder:validation:MinLength=4
+	// +kubebuilder:validation:MaxLength=64
+	// +kubebuilder:validation:Pattern=`^[0-9A-Za-z_-]+$`
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="corpID cannot be changed: another organisation is another EnterpriseAccount"
+	CorpID string `json:"corpID,omitempty"`
+	// endpoint replaces https://api.dingtalk.com, e.g. https://api.dingtalk.io for
+	// international organisations. http is allowed to loopback only.
+	// +optional
+	Endpoint Endpoint `json:"endpoint,omitempty"`
+	// legacyEndpoint replaces https://oapi.dingtalk.com. When omitted, endpoint serves both if it is set.
+	// +optional
+	LegacyEndpoint Endpoint `json:"legacyEndpoint,omitempty"`
+}
+
+// WeComTenant identifies a WeCom corporation.
+type WeComTenant struct {
+	// corpID is the corporation's id (企业ID) from the admin console. It cannot be changed.
+	// +required
+	// +kubebuilder:validation:MinLength=4
+	// +kubebuilder:validation:MaxLength=64
+	// +kubebuilder:validation:Pattern=`^[0-9A-Za-z_-]+$`
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="corpID cannot be changed: another corporation is another EnterpriseAccount"
+	CorpID string `json:"corpID,omitempty"`
+	// endpoint replaces https://qyapi.weixin.qq.com. http is allowed to loopback only.
+	// +optional
+	Endpoint Endpoint `json:"endpoint,omitempty"`
+	// numberAttribute names the extension attribute (created in the admin console, e.g. 工号)
+	// that carries the employee number. When omitted, the number is only the user id.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=32
+	NumberAttribute string `json:"numberAttribute,omitempty"`
+}
+
+// Endpoint is the base address of a platform's API.
+// +kubebuilder:validation:MinLength=8
+// +kubebuilder:validation:MaxLength=256
+// +kubebuilder:validation:XValidation:rule="isURL(self) && (url(self).getScheme() == 'https' || (url(self).getScheme() == 'http' && url(self).getHostname() in ['127.0.0.1', 'localhost', '::1', '[::1]']))",message="write an https:// address; plain http:// is allowed to loopback only, because the credentials travel on it"
+// +kubebuilder:validation:XValidation:rule="!self.endsWith('/')",message="leave out the slash at the end"
+type Endpoint string
+
+// RateLimit bounds calls to one tenant.
+type RateLimit struct {
+	// requestsPerSecond is the most calls a second to the whole tenant, of all kinds together.
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=10000
+	RequestsPerSecond int32 `json:"requestsPerSecond,omitempty"`
+}
+
+// EnterpriseAccountStatus is what Rollcall last saw of the tenant.
+type EnterpriseAccountStatus struct {
+	// conditions: Ready, Reconciling and Stalled as kstatus reads them; CredentialsValid;
+	// DirectoryRead (the whole directory was read and can be trusted).
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=16
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+	// observedGeneration is the generation that this status is about; -1 before the first look.
+	// +optional
+	// +kubebuilder:validation:Minimum=-1
+	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
+	// platform is the platform's proper name.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=32
+	Platform string `json:"platform,omitempty"`
+	// mode in force.
+	// +optional
+	Mode Mode `json:"mode,omitempty"`
+	// people counts the accounts on the tenant.
+	// +optional
+	People PeopleCount `json:"people,omitempty,omitzero"`
+	// departments counts the departments on the tenant, the company itself left out.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Departments *int32 `json:"departments,omitempty"`
+	// unmanagedUserIDs names accounts that no Employee declares, the first 50 by id.
+	// Rollcall never touches them.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=50
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=64
+	UnmanagedUserIDs []string `json:"unmanagedUserIDs,omitempty"`
+	// retained lists accounts whose Employee was deleted and which were left as they
+	// were, the newest 200. Declaring the same account again takes it back.
+	// +optional
+	// +listType=map
+	// +listMapKey=userID
+	// +kubebuilder:validation:MaxItems=200
+	Retained []RetainedAccount `json:"retained,omitempty"`
+	// gaps says why somebody's absence from the last listing proves nothing. Empty when it was complete.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=512
+	Gaps []string `json:"gaps,omitempty"`
+	// limits says in words what this tenant cannot do, e.g. freezing ordinary accounts.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=512
+	Limits []string `json:"limits,omitempty"`
+}
+
+// PeopleCount counts accounts by what Rollcall has to do with them.
+type PeopleCount struct {
+	// declared people who list this account.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Declared *int32 `json:"declared,omitempty"`
+	// managed accounts were created or adopted by Rollcall.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Managed *int32 `json:"managed,omitempty"`
+	// unmanaged accounts are on the platform and declared by nobody.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Unmanaged *int32 `json:"unmanaged,omitempty"`
+	// differing accounts are not as declared: in Observe what would change, in Enforce what is being changed or held.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Differing *int32 `json:"differing,omitempty"`
+	// frozen accounts among the managed.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Frozen *int32 `json:"frozen,omitempty"`
+	// invited people have not accepted yet.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Invited *int32 `json:"invited,omitempty"`
+	// vanished accounts were ours and are gone from the platform.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Vanished *int32 `json:"vanished,omitempty"`
+}
+
+// RetainedAccount is an account left on the platform after its Employee object was deleted.
+type RetainedAccount struct {
+	// userID is the platform's user id.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	UserID string `json:"userID,omitempty"`
+	// employee is the name of the deleted object.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Employee string `json:"employee,omitempty"`
+	// origin of the account.
+	// +optional
+	Origin Origin `json:"origin,omitempty"`
+	// retainedTime is when the object went.
+	// +optional
+	RetainedTime *metav1.Time `json:"retainedTime,omitempty"`
+}
+
+// EnterpriseAccountList is a list of EnterpriseAccounts.
+//
+// +kubebuilder:object:root=true
+type EnterpriseAccountList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []EnterpriseAccount `json:"items"`
+}

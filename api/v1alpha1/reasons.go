@@ -1,0 +1,93 @@
+package v1alpha1
+
+// Condition types. Ready, Reconciling and Stalled are kstatus's; the others are positive.
+const (
+	ConditionReady       = "Ready"
+	ConditionReconciling = "Reconciling"
+	ConditionStalled     = "Stalled"
+	// ConditionCredentialsValid: the platform accepted the credentials.
+	ConditionCredentialsValid = "CredentialsValid"
+	// ConditionDirectoryRead: the whole directory was read, and its absences can be believed.
+	ConditionDirectoryRead = "DirectoryRead"
+	// ConditionUnique: nobody else claims the number or a user id.
+	ConditionUnique = "Unique"
+)
+
+// Reasons, of conditions, accounts and events alike. docs/reasons.md says of
+// each what it means, who acts, and what to do.
+const (
+	ReasonInSync = "InSync"
+
+	ReasonCredentialsMissing  = "CredentialsMissing"
+	ReasonPermissionDenied    = "PermissionDenied"
+	ReasonCredentialsRejected = "CredentialsRejected"
+	ReasonCredentialsLeaving  = "CredentialsLeaving"
+
+	ReasonInvalidValue      = "InvalidValue"
+	ReasonNumbersExhausted  = "NumbersExhausted"
+	ReasonDepartmentCycle   = "DepartmentCycle"
+	ReasonParentNotOn       = "ParentNotOnAccount"
+	ReasonDataConflict      = "DataConflict"
+	ReasonAdoptionReview    = "AdoptionReview"
+	ReasonWriteIgnored      = "WriteIgnored"
+	ReasonVanished          = "Vanished"
+	ReasonFrozenElsewhere   = "FrozenElsewhere"
+	ReasonFreezeUnsupported = "FreezeUnsupported"
+	ReasonNotSupported      = "NotSupported"
+
+	ReasonUnavailable         = "PlatformUnavailable"
+	ReasonRateLimited         = "RateLimited"
+	ReasonQuotaExceeded       = "QuotaExceeded"
+	ReasonOutcomeUnknown      = "OutcomeUnknown"
+	ReasonDirectoryIncomplete = "DirectoryIncomplete"
+
+	ReasonProgressing          = "Progressing"
+	ReasonWaitingForAccount    = "WaitingForAccount"
+	ReasonWaitingForDepartment = "WaitingForDepartment"
+	ReasonWaitingForPeople     = "WaitingForPeople"
+	ReasonWaitingForContact    = "WaitingForContact"
+	ReasonWaitingForNumber     = "WaitingForNumber"
+	ReasonInvitationPending    = "InvitationPending"
+	ReasonObserved             = "WouldChange"
+	ReasonSuspended            = "Suspended"
+	ReasonInUse                = "InUse"
+	ReasonRetained             = "Retained"
+)
+
+// ReasonCodes gives each reason that means trouble or waiting its stable code.
+// Codes are never given to another meaning.
+var ReasonCodes = map[string]string{
+	ReasonCredentialsMissing:  "E-101",
+	ReasonPermissionDenied:    "E-102",
+	ReasonCredentialsRejected: "E-103",
+	ReasonCredentialsLeaving:  "E-104",
+
+	ReasonInvalidValue:      "E-201",
+	ReasonNumbersExhausted:  "E-202",
+	ReasonDepartmentCycle:   "E-203",
+	ReasonParentNotOn:       "E-204",
+	ReasonDataConflict:      "E-205",
+	ReasonAdoptionReview:    "E-206",
+	ReasonWriteIgnored:      "E-207",
+	ReasonVanished:          "E-208",
+	ReasonFrozenElsewhere:   "E-209",
+	ReasonFreezeUnsupported: "E-210",
+	ReasonNotSupported:      "E-211",
+
+	ReasonUnavailable:         "E-301",
+	ReasonRateLimited:         "E-302",
+	ReasonQuotaExceeded:       "E-303",
+	ReasonOutcomeUnknown:      "E-304",
+	ReasonDirectoryIncomplete: "E-305",
+
+	ReasonWaitingForAccount:    "E-401",
+	ReasonWaitingForDepartment: "E-402",
+	ReasonWaitingForPeople:     "E-403",
+	ReasonWaitingForContact:    "E-404",
+	ReasonWaitingForNumber:     "E-405",
+	ReasonInvitationPending:    "E-406",
+	ReasonObserved:             "E-407",
+	ReasonSuspended:            "E-408",
+	ReasonInUse:                "E-409",
+	ReasonRetained:             "E-410",
+}

@@ -1,0 +1,70 @@
+package v1alpha1
+
+// Finalizer is held by Rollcall on every object whose deletion it must see.
+const Finalizer = "rollcall.dev/finalizer"
+
+// CredentialsFinalizer keeps a credentials Secret while an EnterpriseAccount uses it.
+const CredentialsFinalizer = "rollcall.dev/credentials-in-use"
+
+// SecretReference names a Secret in the same namespace.
+type SecretReference struct {
+	// name of the Secret.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name,omitempty"`
+}
+
+// DepartmentReference names a Department in the same namespace.
+type DepartmentReference struct {
+	// name of the Department object.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name,omitempty"`
+}
+
+// EmployeeReference names an Employee in the same namespace.
+type EmployeeReference struct {
+	// name of the Employee object.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name,omitempty"`
+}
+
+// NumberRuleReference names an EmployeeNumberRule in the same namespace.
+type NumberRuleReference struct {
+	// name of the EmployeeNumberRule object.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name,omitempty"`
+}
+
+// AdoptionPolicy says what happens when the platform already has what is declared.
+// +kubebuilder:validation:Enum=Review;Overwrite;Never
+type AdoptionPolicy string
+
+const (
+	// AdoptionReview adopts what is equal; what differs is shown and left alone
+	// until the declaration agrees or the policy becomes Overwrite.
+	AdoptionReview AdoptionPolicy = "Review"
+	// AdoptionOverwrite adopts and makes the platform equal to the declaration.
+	AdoptionOverwrite AdoptionPolicy = "Overwrite"
+	// AdoptionNever refuses: an existing account is a conflict.
+	AdoptionNever AdoptionPolicy = "Never"
+)
+
+// Origin says how something on a platform became ours.
+// +kubebuilder:validation:Enum=Creating;Created;Adopted
+type Origin string
+
+const (
+	// OriginCreating is recorded before the platform is asked to create.
+	OriginCreating Origin = "Creating"
+	// OriginCreated is what Rollcall created.
+	OriginCreated Origin = "Created"
+	// OriginAdopted is what was there before.
+	OriginAdopted Origin = "Adopted"
+)
