@@ -15,6 +15,7 @@ type Scope string
 const (
 	ScopeOperation Scope = "operation" // per credential and operation
 	ScopeTenant    Scope = "tenant"    // per tenant and operation, whatever the credential
+	ScopePath      Scope = "path"      // per operation, whoever calls it
 	ScopeOverall   Scope = "overall"   // all calls to the platform
 	ScopeIP        Scope = "ip"        // all calls to the platform; beyond it the address is banned
 
@@ -23,7 +24,9 @@ const (
 	ScopeConcurrent Scope = "concurrent"
 )
 
-// Rule allows Calls per Per, in bursts of up to Burst, and Concurrent at a time.
+// Rule allows Calls per Per and Concurrent at a time. With Block it counts in
+// windows of length Per and refuses everything for Block once a window is
+// exceeded; without, it is a bucket of Burst tokens that refills at that rate.
 type Rule struct {
 	Scope      Scope
 	Calls      float64 // 0: not limited by number
@@ -82,7 +85,7 @@ type bucketKey struct {
 
 type bucket struct {
 	tokens  float64
-	filled  time.Time
+	filled  time.Time // or the start of the window
 	blocked time.Time // no call passes before
 	running int
 }
@@ -200,10 +203,15 @@ func (g *regime) bucket(i int, r Rule, c *Call, now time.Time) *bucket {
 		k.key = c.Tenant + "\x00" + c.Credential + "\x00" + c.Operation
 	case ScopeTenant:
 		k.key = c.Tenant + "\x00" + c.Operation
+	case ScopePath:
+		k.key = c.Operation
 	}
 	b := g.buckets[k]
 	if b == nil {
 		b = &bucket{tokens: r.burst(), filled: now}
+		if r.Block > 0 {
+			b.tokens = r.Calls
+		}
 		g.buckets[k] = b
 	}
 	return b
@@ -227,13 +235,22 @@ func (b *bucket) take(r Rule, now time.Time) (refused Scope) {
 	if r.Calls <= 0 {
 		return ""
 	}
-	rate := r.Calls / r.Per.Seconds()
-	b.tokens = math.Min(r.burst(), b.tokens+rate*now.Sub(b.filled).Seconds())
-	b.filled = now
+	b.refill(r, now)
 	if b.tokens < 1-1e-9 { // the sum of many small refills
 		b.blocked = now.Add(r.Block)
 		return r.Scope
 	}
 	b.tokens--
 	return ""
+}
+
+func (b *bucket) refill(r Rule, now time.Time) {
+	passed := now.Sub(b.filled)
+	switch {
+	case r.Block == 0:
+		b.tokens = math.Min(r.burst(), b.tokens+passed.Seconds()*r.Calls/r.Per.Seconds())
+		b.filled = now
+	case passed >= r.Per:
+		b.tokens, b.filled = r.Calls, now
+	}
 }

@@ -50,6 +50,13 @@ func (j *Journal) tick() (seq, floor uint64) {
 	return j.seq, floor
 }
 
+// Now names the present moment, to read it again later.
+func (j *Journal) Now() View {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return View(j.seq)
+}
+
 func (j *Journal) pin() View {
 	j.mu.Lock()
 	defer j.mu.Unlock()
