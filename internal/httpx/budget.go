@@ -319,7 +319,7 @@ func (b *Budget) choose(first [priorities]*waiter) *waiter {
 	if chosen < 0 {
 		return nil
 	}
-	for p := range chosen {
+	for p := range first {
 		if first[p] != nil {
 			b.passedOver[p]++
 		}

@@ -32,11 +32,19 @@ func (c *conn) Write(p []byte) (int, error) {
 		c.mu.Unlock()
 		return 0, net.ErrClosed
 	}
-	if c.carries != nil {
-		c.carries.touched = true
+	x := c.carries
+	first := x != nil && !x.touched
+	if first {
+		x.touched = true // before the fact: end may ask while the write is under way
 	}
 	c.mu.Unlock()
-	return c.Conn.Write(p)
+	n, err := c.Conn.Write(p)
+	if first && n == 0 && err != nil {
+		c.mu.Lock()
+		x.touched = false // the connection was dead already
+		c.mu.Unlock()
+	}
+	return n, err
 }
 
 func (c *conn) carry() *exchange {

@@ -19,7 +19,7 @@ var (
 	urlQuery = regexp.MustCompile(`([?&;])([^\s=&;?#"'<>\\]*)=[^\s&;#"'<>\\]*`)
 	urlFrag  = regexp.MustCompile(`(?i)\b([a-z][a-z0-9+.-]*://[^\s#"'<>\\]*)#[^\s"'<>\\]*`)
 	// Feishu's robots have their secret in the path.
-	hookPath = regexp.MustCompile(`(?i)(/hook/)[^\s/?#"'<>\\]+`)
+	hookPath = regexp.MustCompile(`(?i)(/hook/)[^\s/?#:"'<>\\]+`)
 
 	quoted  = regexp.MustCompile(`(?i)(["']?\b(?:` + secretKey + `)["']?\s*[:=]\s*)("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')`)
 	escaped = regexp.MustCompile(`(?i)(\\+"(?:` + secretKey + `)\\+"\s*:\s*)\\+"(?:[^"\\]|\\+[^"\\])*\\+"`)
@@ -57,7 +57,7 @@ func RedactURL(u *url.URL) string {
 	}
 	c := *u
 	if c.User != nil {
-		c.User = url.User(mask)
+		c.User = url.User("x") // the mask itself would be escaped
 	}
 	if c.Fragment != "" {
 		c.Fragment, c.RawFragment = mask, ""
@@ -73,5 +73,6 @@ func RedactURL(u *url.URL) string {
 		}
 		c.RawQuery = strings.Join(pairs, "&")
 	}
-	return hookPath.ReplaceAllString(c.String(), "${1}"+mask)
+	text := urlUser.ReplaceAllString(c.String(), "${1}"+mask+"@")
+	return hookPath.ReplaceAllString(text, "${1}"+mask)
 }

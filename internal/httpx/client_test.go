@@ -1,0 +1,559 @@
+package httpx
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+func newClient(t *testing.T, change func(*Options)) (*http.Client, *Budget, *recorder) {
+	t.Helper()
+	obs := &recorder{}
+	b := NewBudget(Limits{}, nil, obs)
+	o := Options{Budget: b}
+	if change != nil {
+		change(&o)
+	}
+	c, err := Client(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.CloseIdleConnections)
+	return c, b, obs
+}
+
+func request(t *testing.T, ctx context.Context, method, url string, body io.Reader) *http.Request {
+	t.Helper()
+	req, err := http.NewRequestWithContext(ctx, method, url, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return req
+}
+
+// fetch sends a request and reads its whole answer.
+func fetch(c *http.Client, req *http.Request) (*http.Response, string, error) {
+	resp, err := Do(c, req)
+	if err != nil {
+		return nil, "", err
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	return resp, string(text), err
+}
+
+// fickle is a server that answers the first request of each connection and then,
+// having read the next one, closes the connection without a word: what a
+// kept-alive connection does when the server's patience ends at that moment.
+type fickle struct {
+	net.Listener
+	mu       sync.Mutex
+	requests []string // as they came over the wire
+}
+
+func newFickle(t *testing.T) *fickle {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &fickle{Listener: l}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			wg.Go(func() { f.serve(c) })
+		}
+	})
+	t.Cleanup(func() {
+		_ = l.Close()
+		wg.Wait()
+	})
+	return f
+}
+
+func (f *fickle) serve(c net.Conn) {
+	defer c.Close()
+	r := bufio.NewReader(c)
+	for i := range 2 {
+		req, err := http.ReadRequest(r)
+		if err != nil {
+			return
+		}
+		raw, _ := httputil.DumpRequest(req, true)
+		f.mu.Lock()
+		f.requests = append(f.requests, string(raw))
+		f.mu.Unlock()
+		if i == 0 {
+			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+		}
+	}
+}
+
+func (f *fickle) seen() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.requests)
+}
+
+func TestAWriteIsNeverRepeatedByTheTransport(t *testing.T) {
+	for _, c := range []struct {
+		name, method, body string
+		write              bool
+		arrive             int // how often the second call reaches the server
+	}{
+		{"a read is repeated by net/http", http.MethodGet, "", false, 2},
+		{"a GET that writes", http.MethodGet, "", true, 1},
+		{"a GET with a body that writes", http.MethodGet, "{}", true, 1},
+		{"a POST", http.MethodPost, "{}", false, 1},
+		{"a marked POST", http.MethodPost, "{}", true, 1},
+		{"a POST without a body", http.MethodPost, "", true, 1},
+		{"a DELETE", http.MethodDelete, "", false, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			server := newFickle(t)
+			client, _, _ := newClient(t, nil)
+			ctx := t.Context()
+			if _, _, err := fetch(client, request(t, ctx, http.MethodGet, "http://"+server.Addr().String()+"/warm", nil)); err != nil {
+				t.Fatal(err)
+			}
+			if c.write {
+				ctx = WithWrite(ctx)
+			}
+			var body io.Reader
+			if c.body != "" {
+				body = strings.NewReader(c.body)
+			}
+			_, _, err := fetch(client, request(t, ctx, c.method, "http://"+server.Addr().String()+"/user/delete?userid=1", body))
+			if c.arrive == 1 && (err == nil || !Sent(err)) {
+				t.Errorf("got %v, want an error that says sent", err)
+			}
+			if c.arrive == 2 && err != nil {
+				t.Errorf("got %v", err)
+			}
+			if got := len(server.seen()) - 1; got != c.arrive {
+				t.Errorf("the server got it %d times, want %d", got, c.arrive)
+			}
+		})
+	}
+}
+
+func TestAGuardedWriteLooksOrdinaryOnTheWire(t *testing.T) {
+	server := newFickle(t)
+	client, _, _ := newClient(t, nil)
+	_, _, err := fetch(client, request(t, WithWrite(t.Context()), http.MethodGet, "http://"+server.Addr().String()+"/user/delete?userid=1", nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "GET /user/delete?userid=1 HTTP/1.1\r\nHost: " + server.Addr().String() +
+		"\r\nAccept-Encoding: gzip\r\nUser-Agent: rollcall\r\n\r\n"
+	if got := server.seen()[0]; got != want {
+		t.Errorf("the server got\n%q, want\n%q", got, want)
+	}
+}
+
+// stale is a connection on which nothing can be written after the first request.
+type stale struct {
+	net.Conn
+	writes int
+}
+
+func (s *stale) Write(p []byte) (int, error) {
+	if s.writes++; s.writes > 1 {
+		return 0, syscall.EPIPE
+	}
+	return s.Conn.Write(p)
+}
+
+func TestAWriteThatNeverLeftIsSentOnANewConnection(t *testing.T) {
+	for _, body := range []string{"", "{}"} {
+		var mu sync.Mutex
+		var got []string
+		server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			text, _ := io.ReadAll(r.Body)
+			mu.Lock()
+			defer mu.Unlock()
+			got = append(got, r.URL.Path+string(text))
+		}))
+		defer server.Close()
+		client, _, _ := newClient(t, nil)
+		transport := client.Transport.(*limited).next.(*wire).next
+		dial := transport.DialContext
+		transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+			c, err := dial(ctx, network, address)
+			if err == nil {
+				c.(*conn).Conn = &stale{Conn: c.(*conn).Conn}
+			}
+			return c, err
+		}
+		for _, path := range []string{"/first", "/second"} {
+			req := request(t, WithWrite(t.Context()), http.MethodGet, server.URL+path, strings.NewReader(body))
+			if body == "" {
+				req.Body, req.GetBody = nil, nil
+			}
+			if _, _, err := fetch(client, req); err != nil {
+				t.Fatalf("%s: %v", path, err)
+			}
+		}
+		if want := []string{"/first" + body, "/second" + body}; !slices.Equal(got, want) {
+			t.Errorf("the server got %q, want %q", got, want)
+		}
+	}
+}
+
+func TestNothingIsWrittenOnceTheRoundTripHasFailed(t *testing.T) {
+	near, far := net.Pipe()
+	defer far.Close()
+	c := &conn{Conn: near}
+	x := c.carry()
+	if x.end() {
+		t.Error("touched before anything was written")
+	}
+	if n, err := c.Write([]byte("late")); n != 0 || !errors.Is(err, net.ErrClosed) {
+		t.Errorf("wrote %d bytes after the end, error %v", n, err)
+	}
+	other := c.carry()
+	if x.end(); c.carries != other {
+		t.Error("an old exchange ended a newer one")
+	}
+}
+
+// speak accepts connections, reads one request and then does as told.
+func speak(t *testing.T, then func(net.Conn)) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			wg.Go(func() {
+				defer c.Close()
+				if _, err := http.ReadRequest(bufio.NewReader(c)); err == nil {
+					then(c)
+				}
+			})
+		}
+	})
+	t.Cleanup(func() {
+		_ = l.Close()
+		wg.Wait()
+	})
+	return "http://" + l.Addr().String()
+}
+
+func refusing(t *testing.T) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = l.Close()
+	return "http://" + l.Addr().String()
+}
+
+func TestWhatIsKnownAboutAFailedCall(t *testing.T) {
+	done := make(chan struct{})
+	hang := func(net.Conn) { <-done }
+	plain := httptest.NewServer(http.NotFoundHandler())
+	defer plain.Close()
+	defer close(done)
+	const short = 50 * time.Millisecond
+	for _, c := range []struct {
+		name    string
+		url     string
+		change  func(*Options)
+		outcome string
+		status  int
+	}{
+		{"refused", refusing(t), nil, OutcomeNotSent, 0},
+		{"no such name", "http://platform.invalid.:1", func(o *Options) { o.DialTimeout = time.Second }, OutcomeNotSent, 0},
+		{"no TLS there", strings.Replace(plain.URL, "http:", "https:", 1), nil, OutcomeNotSent, 0},
+		{"unknown scheme", "gopher://127.0.0.1/", nil, OutcomeNotSent, 0},
+		{"closed without an answer", speak(t, func(net.Conn) {}), nil, OutcomeUnknown, 0},
+		{"not HTTP", speak(t, func(c net.Conn) { _, _ = io.WriteString(c, "SSH-2.0\r\n\r\n") }), nil, OutcomeUnknown, 0},
+		{"no header in time", speak(t, hang), func(o *Options) { o.HeaderTimeout = short }, OutcomeUnknown, 0},
+		{"no answer in time", speak(t, hang), func(o *Options) { o.CallTimeout = short }, OutcomeUnknown, 0},
+		{"half an answer", speak(t, func(c net.Conn) {
+			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{")
+		}), nil, OutcomeUnknown, 200},
+		{"half an answer in time", speak(t, func(c net.Conn) {
+			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{")
+			hang(c)
+		}), func(o *Options) { o.CallTimeout = short }, OutcomeUnknown, 200},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			client, b, obs := newClient(t, c.change)
+			ctx := WithPriority(WithOperation(t.Context(), "user/create"), Freeze)
+			_, _, err := fetch(client, request(t, ctx, http.MethodPost, c.url+"/?access_token=s3cret", strings.NewReader("{}")))
+			var e *Error
+			if !errors.As(err, &e) || e.Operation != "user/create" {
+				t.Fatalf("got %#v, want an *Error of user/create", err)
+			}
+			if want := c.outcome == OutcomeUnknown; Sent(err) != want {
+				t.Errorf("sent: %t, want %t (%v)", Sent(err), want, err)
+			}
+			if strings.Contains(fmt.Sprintf("%v %+v %q", err, err, err), "s3cret") {
+				t.Errorf("the secret is in %v", err)
+			}
+			if u := (*url.Error)(nil); errors.As(err, &u) {
+				t.Errorf("a url.Error is in the chain of %v", err)
+			}
+			calls := obs.seen()
+			if len(calls) != 1 || calls[0].Outcome != c.outcome || calls[0].Status != c.status ||
+				calls[0].Operation != "user/create" || calls[0].Priority != Freeze {
+				t.Errorf("observed %+v, want one call, %s with status %d", calls, c.outcome, c.status)
+			}
+			if n := b.Stats().UnderWay; n != 0 {
+				t.Errorf("%d calls still under way", n)
+			}
+		})
+	}
+}
+
+func TestALeakedBodyGivesItsPlaceBackInTime(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, strings.Repeat("x", 1<<20))
+	}))
+	defer server.Close()
+	client, _, _ := newClient(t, func(o *Options) {
+		o.Budget = NewBudget(Limits{Concurrency: 1}, nil, nil)
+		o.CallTimeout = 200 * time.Millisecond
+	})
+	leaked, err := Do(client, request(t, t.Context(), http.MethodGet, server.URL, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := fetch(client, request(t, t.Context(), http.MethodGet, server.URL, nil)); err != nil {
+		t.Errorf("the next call: %v", err)
+	}
+	_ = leaked.Body.Close()
+}
+
+func TestTheCallersContextEndsACall(t *testing.T) {
+	arrived, done := make(chan struct{}), make(chan struct{})
+	address := speak(t, func(net.Conn) {
+		close(arrived)
+		<-done
+	})
+	client, b, obs := newClient(t, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		<-arrived
+		cancel()
+	}()
+	_, _, err := fetch(client, request(t, ctx, http.MethodPost, address, strings.NewReader("{}")))
+	close(done)
+	if !errors.Is(err, context.Canceled) || !Sent(err) {
+		t.Errorf("got %v (sent: %t), want context.Canceled, sent", err, Sent(err))
+	}
+	if calls := obs.seen(); len(calls) != 1 || calls[0].Outcome != OutcomeCancelled || b.Stats().LastFailure != "" {
+		t.Errorf("observed %+v, want one cancelled call that is nobody's failure", calls)
+	}
+}
+
+func TestMaxBody(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, strings.Repeat("x", len(r.URL.Query().Get("n"))))
+	}))
+	defer server.Close()
+	client, b, _ := newClient(t, func(o *Options) { o.MaxBody = 10 })
+	for n, want := range map[int]error{0: nil, 9: nil, 10: nil, 11: ErrBodyTooLarge, 5000: ErrBodyTooLarge} {
+		_, text, err := fetch(client, request(t, t.Context(), http.MethodGet, server.URL+"?n="+strings.Repeat("n", n), nil))
+		if !errors.Is(err, want) || len(text) != min(n, 10) {
+			t.Errorf("%d bytes: read %d, error %v, want %v", n, len(text), err, want)
+		}
+	}
+	if s := b.Stats(); s.UnderWay != 0 || s.LastFailure != "" {
+		t.Errorf("afterwards %+v, want nothing under way and no failure", s)
+	}
+}
+
+func TestRedirects(t *testing.T) {
+	var mu sync.Mutex
+	var got []string
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		got = append(got, r.Method+" "+r.URL.Path+" "+r.Referer())
+		mu.Unlock()
+		if to := r.URL.Query().Get("to"); to != "" {
+			http.Redirect(w, r, to, http.StatusTemporaryRedirect)
+		}
+	})
+	server, other := httptest.NewServer(handler), httptest.NewServer(handler)
+	defer server.Close()
+	defer other.Close()
+	client, b, _ := newClient(t, nil)
+	for _, c := range []struct {
+		name, method, to string
+		write            bool
+		status           int
+		want             []string
+	}{
+		{"a read, same host", http.MethodGet, "/b", false, 200, []string{"GET /a ", "GET /b "}},
+		{"a read, other host", http.MethodGet, other.URL + "/b", false, 307, []string{"GET /a "}},
+		{"a read, other scheme", http.MethodGet, strings.Replace(server.URL, "http:", "https:", 1), false, 307, []string{"GET /a "}},
+		{"a GET that writes", http.MethodGet, "/b", true, 307, []string{"GET /a "}},
+		{"a POST", http.MethodPost, "/b", false, 307, []string{"POST /a "}},
+	} {
+		got = nil
+		ctx := t.Context()
+		if c.write {
+			ctx = WithWrite(ctx)
+		}
+		resp, _, err := fetch(client, request(t, ctx, c.method, server.URL+"/a?access_token=s3cret&to="+url.QueryEscape(c.to), nil))
+		if err != nil {
+			t.Errorf("%s: %v", c.name, err)
+			continue
+		}
+		if resp.StatusCode != c.status || !slices.Equal(got, c.want) {
+			t.Errorf("%s: status %d after %q, want %d after %q", c.name, resp.StatusCode, got, c.status, c.want)
+		}
+	}
+	if n := b.Stats().UnderWay; n != 0 {
+		t.Errorf("%d calls still under way", n)
+	}
+	_, _, err := fetch(client, request(t, t.Context(), http.MethodGet, server.URL+"/a?to="+url.QueryEscape("http://x/%zz?access_token=s3cret"), nil))
+	if err == nil || !Sent(err) || strings.Contains(err.Error(), "s3cret") {
+		t.Errorf("a broken Location: %v (sent: %t)", err, Sent(err))
+	}
+}
+
+func TestTrust(t *testing.T) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, r.Proto+" "+r.UserAgent())
+	}))
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // one client here is meant to refuse it
+	server.StartTLS()
+	defer server.Close()
+	bundle := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+
+	client, _, _ := newClient(t, func(o *Options) { o.CABundle = bundle })
+	req := request(t, WithWrite(t.Context()), http.MethodGet, server.URL, nil)
+	if _, text, err := fetch(client, req); err != nil || text != "HTTP/1.1 rollcall" {
+		t.Errorf("with the bundle: %q, %v", text, err)
+	}
+	if req.Header.Get("User-Agent") != "" || req.Body != nil {
+		t.Error("the caller's request was changed")
+	}
+
+	client, _, _ = newClient(t, nil)
+	var unknown *tls.CertificateVerificationError
+	if _, _, err := fetch(client, request(t, t.Context(), http.MethodGet, server.URL, nil)); !errors.As(err, &unknown) || Sent(err) {
+		t.Errorf("without it: %v (sent: %t), want a verification error, not sent", err, Sent(err))
+	}
+
+	for name, o := range map[string]Options{
+		"a bundle that is none": {Budget: NewBudget(Limits{}, nil, nil), CABundle: []byte("hello")},
+		"no budget":             {},
+	} {
+		if _, err := Client(o); err == nil {
+			t.Errorf("%s was accepted", name)
+		}
+	}
+}
+
+func TestThroughAProxyItIsStillKnownWhatWasSent(t *testing.T) {
+	done := make(chan struct{})
+	server := httptest.NewTLSServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/drop" {
+			panic(http.ErrAbortHandler)
+		}
+	}))
+	defer server.Close()
+	defer close(done)
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Host != "platform.test:443" {
+			w.WriteHeader(http.StatusForbidden)
+			return
+		}
+		to, err := net.Dial("tcp", server.Listener.Addr().String())
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		from, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		_, _ = io.WriteString(from, "HTTP/1.1 200 OK\r\n\r\n")
+		go func() {
+			defer from.Close()
+			_, _ = io.Copy(from, to)
+		}()
+		defer to.Close()
+		_, _ = io.Copy(to, from)
+	}))
+	defer proxy.Close()
+	at, _ := url.Parse(proxy.URL)
+
+	client, _, _ := newClient(t, nil)
+	transport := client.Transport.(*limited).next.(*wire).next
+	transport.Proxy = http.ProxyURL(at)
+	transport.TLSClientConfig.InsecureSkipVerify = true // the certificate is for another name
+	for address, want := range map[string]struct{ fails, sent bool }{
+		"https://platform.test/":     {false, true},
+		"https://platform.test/drop": {true, true},
+		"https://elsewhere.test/":    {true, false},
+	} {
+		_, _, err := fetch(client, request(t, WithWrite(t.Context()), http.MethodGet, address, nil))
+		if (err != nil) != want.fails || Sent(err) != want.sent {
+			t.Errorf("%s: %v (sent: %t), want %+v", address, err, Sent(err), want)
+		}
+	}
+}
+
+func TestObserverHearsOfAnswersAndThrottling(t *testing.T) {
+	obs := &recorder{}
+	b := NewBudget(Limits{}, nil, obs)
+	b.Answered("user/get", "RateLimited")
+	b.Throttled("user/get", time.Second)
+	if want := []string{"user/get answered RateLimited", "user/get throttled 1s"}; !slices.Equal(obs.events, want) {
+		t.Errorf("observed %q, want %q", obs.events, want)
+	}
+}
+
+func TestContextDefaults(t *testing.T) {
+	ctx := t.Context()
+	if p, op := PriorityFrom(ctx), OperationFrom(ctx); p != Edit || op != "unnamed" {
+		t.Errorf("unset: %v, %q", p, op)
+	}
+	if p := PriorityFrom(WithPriority(ctx, Freeze+7)); p != Freeze {
+		t.Errorf("beyond the highest: %v", p)
+	}
+	if p := PriorityFrom(WithPriority(ctx, -1)); p != Sweep {
+		t.Errorf("beyond the lowest: %v", p)
+	}
+}
+
+func TestSentOfForeignErrors(t *testing.T) {
+	if !Sent(nil) || !Sent(errors.New("something")) || RetryAfter(io.EOF) != 0 {
+		t.Error("what is not known must count as sent")
+	}
+	wrapped := fmt.Errorf("deleting account %q: %w", "1", &Error{Err: io.EOF, RetryAfter: time.Second})
+	if Sent(wrapped) || RetryAfter(wrapped) != time.Second {
+		t.Errorf("wrapped: sent %t, after %s", Sent(wrapped), RetryAfter(wrapped))
+	}
+}
