@@ -176,7 +176,7 @@ func adopt(w Wish, f Facts, p *Plan) {
 }
 
 // identity is what tells that an account is the one we asked for.
-const identity = directory.FieldName | directory.FieldNumber | directory.FieldMobile | directory.FieldEmail
+const identity = directory.FieldName | directory.FieldMobile | directory.FieldEmail
 
 func differences(d directory.Fields, state bool) string {
 	names := d.Names()

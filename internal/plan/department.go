@@ -83,7 +83,7 @@ func ForDepartment(w DepartmentWish, r DepartmentRecord, f DepartmentFacts) Depa
 // nor our parent is a coincidence, unless the declaration pinned it.
 func foreign(want, have *directory.Department) bool {
 	const both = directory.DepartmentName | directory.DepartmentParent
-	return want.ID == "" && differDepartment(want, have)&both == both
+	return want.ID == "" && DifferDepartment(want, have)&both == both
 }
 
 func departmentAbsent(w DepartmentWish, f DepartmentFacts, p *DepartmentPlan) {
@@ -113,7 +113,7 @@ func departmentAbsent(w DepartmentWish, f DepartmentFacts, p *DepartmentPlan) {
 
 func adoptDepartment(w DepartmentWish, f DepartmentFacts, p *DepartmentPlan) {
 	d := f.Department
-	differ := differDepartment(&w.Department, d)
+	differ := DifferDepartment(&w.Department, d)
 	const identity = directory.DepartmentName | directory.DepartmentParent
 	switch {
 	case p.Record.Origin == Creating && differ&identity == 0:
@@ -134,7 +134,7 @@ func adoptDepartment(w DepartmentWish, f DepartmentFacts, p *DepartmentPlan) {
 }
 
 func convergeDepartment(w DepartmentWish, f DepartmentFacts, p *DepartmentPlan) {
-	p.Differ = differDepartment(&w.Department, f.Department)
+	p.Differ = DifferDepartment(&w.Department, f.Department)
 	p.Record.ID = f.Department.ID
 	update := p.Differ & f.Capabilities.DepartmentWrites
 	if p.Record.Applied != w.Version {
@@ -154,8 +154,8 @@ func convergeDepartment(w DepartmentWish, f DepartmentFacts, p *DepartmentPlan) 
 	}
 }
 
-// differDepartment compares the declared fields that can be read. The key is ours alone and never drifts.
-func differDepartment(want, have *directory.Department) directory.DepartmentFields {
+// DifferDepartment compares the declared fields that can be read. The key is ours alone and never drifts.
+func DifferDepartment(want, have *directory.Department) directory.DepartmentFields {
 	var differ directory.DepartmentFields
 	both := want.Set & have.Set
 	if both.Has(directory.DepartmentName) && want.Name != have.Name {

@@ -1,0 +1,238 @@
+// Package execute carries out plans on a directory: in order, stopping at the
+// first error, reading back what it wrote, and guessing nothing.
+package execute
+
+import (
+	"context"
+	"fmt"
+
+	"rollcall.dev/rollcall/internal/directory"
+	"rollcall.dev/rollcall/internal/plan"
+)
+
+// Seen is told of everything that is read on the way; the mirror is one.
+type Seen interface {
+	Put(directory.Account)
+	Forget(id string)
+	PutDepartment(directory.Department)
+	ForgetDepartment(id string)
+}
+
+// Outcome is what became of a plan.
+type Outcome struct {
+	// Err is nil when every action was carried out and seen.
+	Err error
+	// Done lists the kinds of the actions that changed the platform.
+	Done []plan.Kind
+	// Created: the platform confirmed that it created the account or department.
+	Created bool
+	// Invited: the platform sent an invitation instead.
+	Invited bool
+	// ID is the department's id, where the platform chose it.
+	ID string
+	// Ignored are fields that were written and read back unchanged.
+	Ignored           directory.Fields
+	IgnoredDepartment directory.DepartmentFields
+	// Version is the wish's, for the caller to know what was applied.
+	Version string
+}
+
+// Account carries out a plan for one person.
+func Account(ctx context.Context, d directory.Directory, seen Seen, p plan.Plan, reason string) Outcome {
+	var o Outcome
+	for _, a := range p.Actions {
+		if o.Err = account(ctx, d, seen, a, reason, &o); o.Err != nil || o.Invited {
+			return o
+		}
+	}
+	return o
+}
+
+func account(ctx context.Context, d directory.Directory, seen Seen, a plan.Action, reason string, o *Outcome) error {
+	switch a.Kind {
+	case plan.Confirm:
+		_, err := read(ctx, d, seen, a.ID)
+		if directory.ClassOf(err) == directory.NotFound {
+			return nil
+		}
+		return err
+	case plan.Create:
+		return create(ctx, d, seen, a, o)
+	case plan.Update:
+		return update(ctx, d, seen, a, o)
+	case plan.Freeze:
+		return setState(ctx, d, seen, a, reason, directory.Frozen, o)
+	case plan.Unfreeze:
+		return setState(ctx, d, seen, a, reason, directory.Active, o)
+	}
+	return fmt.Errorf("carrying out %q: no such action", a.Kind)
+}
+
+// read asks the platform and tells seen, of absence too.
+func read(ctx context.Context, d directory.Directory, seen Seen, id string) (directory.Account, error) {
+	a, err := d.Account(ctx, id)
+	switch {
+	case err == nil:
+		seen.Put(a)
+	case directory.ClassOf(err) == directory.NotFound:
+		seen.Forget(id)
+	}
+	return a, err
+}
+
+// create never repeats itself: when the answer is lost, or says that the id is
+// taken, it looks the id up and leaves the judgement to the next plan (P3).
+func create(ctx context.Context, d directory.Directory, seen Seen, a plan.Action, o *Outcome) error {
+	state, err := d.CreateAccount(ctx, a.ID, a.Type, a.Profile)
+	switch class := directory.ClassOf(err); {
+	case err == nil && state == directory.Invited:
+		o.Invited = true
+		o.Done = append(o.Done, plan.Create)
+		return nil
+	case err == nil:
+		o.Created = true
+		o.Done = append(o.Done, plan.Create)
+	case class != directory.AlreadyExists && class != directory.OutcomeUnknown:
+		return err
+	}
+	got, readErr := d.Account(ctx, a.ID)
+	switch {
+	case readErr == nil:
+		seen.Put(got)
+		if o.Created {
+			o.Ignored = ignored(ctx, d, a, &got)
+		}
+		return nil
+	case directory.ClassOf(readErr) == directory.NotFound && o.Created:
+		// Absence this soon is the platform lagging behind itself: nothing is concluded.
+		o.Created = false
+		return &directory.Error{Class: directory.Unavailable, Operation: "create", Message: "the account was created and is not visible yet", Err: readErr}
+	case directory.ClassOf(readErr) == directory.NotFound:
+		return err
+	}
+	return readErr
+}
+
+func update(ctx context.Context, d directory.Directory, seen Seen, a plan.Action, o *Outcome) error {
+	err := d.UpdateAccount(ctx, a.ID, a.Profile)
+	if err == nil {
+		o.Done = append(o.Done, plan.Update)
+	} else if class := directory.ClassOf(err); class != directory.OutcomeUnknown && class != directory.NotFound {
+		return err
+	}
+	got, readErr := read(ctx, d, seen, a.ID)
+	if err != nil || readErr != nil {
+		return first(err, readErr)
+	}
+	o.Ignored |= ignored(ctx, d, a, &got)
+	return nil
+}
+
+// ignored finds fields that were written and did not stick (P9). A mobile number
+// that these credentials cannot read is looked up by its number instead.
+func ignored(ctx context.Context, d directory.Directory, a plan.Action, got *directory.Account) directory.Fields {
+	differ, unseen := directory.Differ(&a.Profile, &got.Profile)
+	finder, can := d.(directory.MobileFinder)
+	if !can || !unseen.Has(directory.FieldMobile) {
+		return differ
+	}
+	id, err := finder.FindByMobile(ctx, a.Profile.Mobile)
+	if directory.ClassOf(err) == directory.NotFound || (err == nil && id != got.ID) {
+		differ |= directory.FieldMobile
+	}
+	return differ
+}
+
+func setState(ctx context.Context, d directory.Directory, seen Seen, a plan.Action, reason string, want directory.State, o *Outcome) error {
+	f, can := d.(directory.Freezer)
+	if !can {
+		return &directory.Error{Class: directory.NotSupported, Operation: string(a.Kind), Message: "this platform cannot freeze accounts"}
+	}
+	call := f.Freeze
+	if want == directory.Active {
+		call = f.Unfreeze
+	}
+	err := call(ctx, a.ID, reason)
+	if err == nil {
+		o.Done = append(o.Done, a.Kind)
+	}
+	got, readErr := read(ctx, d, seen, a.ID)
+	if err != nil || readErr != nil {
+		return first(err, readErr)
+	}
+	if got.State != want {
+		return &directory.Error{Class: directory.Unavailable, Operation: string(a.Kind), Message: "the platform accepted the change of state and does not show it yet"}
+	}
+	return nil
+}
+
+// Department carries out a plan for one department.
+func Department(ctx context.Context, d directory.Directory, seen Seen, p plan.DepartmentPlan) Outcome {
+	var o Outcome
+	for _, a := range p.Actions {
+		if o.Err = department(ctx, d, seen, a, &o); o.Err != nil {
+			return o
+		}
+	}
+	return o
+}
+
+func department(ctx context.Context, d directory.Directory, seen Seen, a plan.DepartmentAction, o *Outcome) error {
+	id := a.Department.ID
+	switch a.Kind {
+	case plan.Confirm:
+		_, err := readDepartment(ctx, d, seen, id)
+		if directory.ClassOf(err) == directory.NotFound {
+			return nil
+		}
+		return err
+	case plan.Create:
+		return createDepartment(ctx, d, seen, a.Department, o)
+	case plan.Update:
+		err := d.UpdateDepartment(ctx, a.Department)
+		if err == nil {
+			o.Done = append(o.Done, plan.Update)
+		}
+		got, readErr := readDepartment(ctx, d, seen, id)
+		if err != nil || readErr != nil {
+			return first(err, readErr)
+		}
+		o.IgnoredDepartment = plan.DifferDepartment(&a.Department, &got)
+		return nil
+	}
+	return fmt.Errorf("carrying out %q on a department: no such action", a.Kind)
+}
+
+// createDepartment looks an existing sibling up where the platform names it; where
+// the platform chooses ids and the answer was lost, the next listing finds the
+// department by its name under its parent, which platforms keep unique (P3).
+func createDepartment(ctx context.Context, d directory.Directory, seen Seen, want directory.Department, o *Outcome) error {
+	id, err := d.CreateDepartment(ctx, want)
+	if err == nil {
+		o.Created, o.ID = true, id
+		o.Done = append(o.Done, plan.Create)
+		_, readErr := readDepartment(ctx, d, seen, id)
+		return readErr
+	}
+	if id = holder(err); id == "" {
+		id = want.ID
+	}
+	if class := directory.ClassOf(err); id == "" || (class != directory.AlreadyExists && class != directory.OutcomeUnknown) {
+		return err
+	}
+	if _, readErr := readDepartment(ctx, d, seen, id); readErr != nil {
+		return err
+	}
+	return nil
+}
+
+func readDepartment(ctx context.Context, d directory.Directory, seen Seen, id string) (directory.Department, error) {
+	got, err := d.Department(ctx, id)
+	switch {
+	case err == nil:
+		seen.PutDepartment(got)
+	case directory.ClassOf(err) == directory.NotFound:
+		seen.ForgetDepartment(id)
+	}
+	return got, err
+}
