@@ -44,14 +44,14 @@ type DepartmentSpec struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
-	// +kubebuilder:validation:XValidation:rule="self.trim() == self && self.size() > 0",message="displayName must not begin or end with a space"
-	// +kubebuilder:validation:XValidation:rule="!self.matches('[\\\\\\\\:*?\"<>|\\\\n\\\\r\\\\t]')",message="displayName must not contain \\\\ : * ? \" < > | or line breaks: the platforms refuse them"
+	// +kubebuilder:validation:XValidation:rule="self.trim() == self",message="displayName must not begin or end with a space"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('[\\\\\\\\:*?\"<>|[:cntrl:]]')",message="displayName must not contain \\ : * ? \" < > | or line breaks: the platforms refuse them"
 	DisplayName string `json:"displayName,omitempty"`
 	// code stands for the department in employee numbers ({dept}).
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=8
-	// +kubebuilder:validation:Pattern=`^[0-9A-Z]+$`
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[0-9A-Z]+$')",message="code: use upper-case letters and digits only, e.g. RD; it becomes part of employee numbers"
 	Code string `json:"code,omitempty"`
 	// parentRef names the department above. When omitted, the department is directly under the company.
 	// +optional
@@ -83,13 +83,14 @@ type DepartmentAccount struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",message="name: write the metadata.name of the EnterpriseAccount object, e.g. wecom, not its corpID"
 	Name string `json:"name,omitempty"`
 	// departmentID pins an existing department of the platform. When omitted, a department with this
 	// name under the same parent is adopted, or one is created.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=20
-	// +kubebuilder:validation:Pattern=`^[1-9][0-9]*$`
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[1-9][0-9]*$') && self != '1'",message="departmentID: write the platform's number of the department, e.g. '42'; 1 is the company itself, which has no Department"
 	DepartmentID string `json:"departmentID,omitempty"`
 	// adoptionPolicy for a department that exists already. When omitted, the EnterpriseAccount's.
 	// +optional

@@ -65,7 +65,7 @@ type EmployeeSpec struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
-	// +kubebuilder:validation:XValidation:rule="self.trim() == self && self.size() > 0",message="name must not begin or end with a space"
+	// +kubebuilder:validation:XValidation:rule="self.trim() == self && !self.matches('[[:cntrl:]]')",message="name must not begin or end with a space, nor contain tabs or line breaks"
 	Name string `json:"name,omitempty"`
 	// contact is how the platforms reach the person: inline, or in a Secret, which keeps it out of Git.
 	// +required
@@ -74,17 +74,19 @@ type EmployeeSpec struct {
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
+	// +kubebuilder:validation:XValidation:rule="self.trim() == self && !self.matches('[[:cntrl:]]')",message="title must not begin or end with a space, nor contain tabs or line breaks"
 	Title string `json:"title,omitempty"`
 	// workplace is the office. When omitted, left as it is on the platforms.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=100
+	// +kubebuilder:validation:XValidation:rule="self.trim() == self && !self.matches('[[:cntrl:]]')",message="workplace must not begin or end with a space, nor contain tabs or line breaks"
 	Workplace string `json:"workplace,omitempty"`
 	// hireDate is the first day, as YYYY-MM-DD.
 	// +optional
 	// +kubebuilder:validation:MinLength=10
 	// +kubebuilder:validation:MaxLength=10
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$')",message="hireDate: write the day as YYYY-MM-DD, e.g. 2024-03-01"
+	// +kubebuilder:validation:XValidation:rule="!format.date().validate(self).hasValue()",message="hireDate: write a day of the calendar as YYYY-MM-DD, e.g. 2024-03-01"
 	HireDate string `json:"hireDate,omitempty"`
 	// departments that the person is in, on every account.
 	// +required
@@ -142,8 +144,8 @@ const (
 type Contact struct {
 	// mobile as +<country>-<digits>, e.g. +86-13800001234.
 	// +optional
-	// +kubebuilder:validation:MinLength=6
-	// +kubebuilder:validation:MaxLength=24
+	// +kubebuilder:validation:MinLength=7
+	// +kubebuilder:validation:MaxLength=20
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[+][1-9][0-9]{0,3}-[0-9]{4,14}$') && (!self.startsWith('+86-') || self.matches('^[+]86-1[3-9][0-9]{9}$'))",message="mobile: write +<country>-<digits> without spaces, e.g. +86-13800001234 or +852-51234567"
 	Mobile string `json:"mobile,omitempty"`
 	// email in lower case.
@@ -163,6 +165,7 @@ type EmployeeDepartment struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",message="name: write the metadata.name of the Department object, e.g. rd-platform, not its display name"
 	Name string `json:"name,omitempty"`
 	// order sorts people in the department, the biggest first. When omitted, the platform decides.
 	// +optional
@@ -177,11 +180,13 @@ type Attribute struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.trim() == self && !self.matches('[[:cntrl:]]')",message="name must not begin or end with a space, nor contain tabs or line breaks"
 	Name string `json:"name,omitempty"`
 	// value to write.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
+	// +kubebuilder:validation:XValidation:rule="self.trim() == self && !self.matches('[[:cntrl:]]')",message="value must not begin or end with a space, nor contain tabs or line breaks"
 	Value string `json:"value,omitempty"`
 }
 
@@ -191,6 +196,7 @@ type EmployeeAccount struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",message="name: write the metadata.name of the EnterpriseAccount object, e.g. wecom, not its corpID"
 	Name string `json:"name,omitempty"`
 	// userID pins the platform's user id. When omitted, an account with the person's number is
 	// adopted, or one is created with the number as its id.

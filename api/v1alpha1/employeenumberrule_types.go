@@ -17,6 +17,7 @@ import (
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="Message",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`,priority=1
+// +kubebuilder:validation:XValidation:rule="!has(oldSelf.status) || !has(oldSelf.status.sequences) || oldSelf.status.sequences.size() == 0 || (has(self.spec.ranges) == has(oldSelf.spec.ranges) && (!has(oldSelf.spec.ranges) || oldSelf.spec.ranges.all(o, self.spec.ranges.map(r, r.start).indexOf(o.start) == oldSelf.spec.ranges.map(r, r.start).indexOf(o.start) && self.spec.ranges.exists(n, n.start == o.start && (n.end == o.end || (n.end > o.end && o.start == oldSelf.spec.ranges[oldSelf.spec.ranges.size() - 1].start))))))",message="ranges: this rule has assigned numbers, and other ranges would assign some of them again; lengthen the last range or append ranges, or write another EmployeeNumberRule"
 type EmployeeNumberRule struct {
 	metav1.TypeMeta `json:",inline"`
 	// metadata is the standard object metadata.
@@ -34,6 +35,8 @@ type EmployeeNumberRule struct {
 // EmployeeNumberRuleSpec says how numbers are made.
 //
 // +kubebuilder:validation:XValidation:rule="!has(self.ranges) || self.ranges.all(r, r.start <= r.end)",message="ranges: start must not be greater than end"
+// +kubebuilder:validation:XValidation:rule="!has(self.ranges) || self.ranges.all(a, a.start > a.end || self.ranges.exists_one(b, a.start <= b.end && b.start <= a.end))",message="ranges must not overlap: a number would be assigned twice"
+// +kubebuilder:validation:XValidation:rule="!has(self.ranges) || !self.pattern.matches('[{]seq:[1-9][}]') || self.ranges.all(r, string(r.end).size() <= int(self.pattern.substring(self.pattern.indexOf('{seq:') + 5, self.pattern.indexOf('{seq:') + 6)))",message="ranges: end has more digits than {seq:N} of the pattern holds"
 type EmployeeNumberRuleSpec struct {
 	// pattern of a number: letters, digits and . _ - with the tokens {dept} (the primary department's code),
 	// {yyyy}, {yy} and {mm} (of the hire date) and, once, {seq:N} (a sequence of N digits, counted for each

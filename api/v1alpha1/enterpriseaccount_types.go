@@ -102,7 +102,7 @@ type DingTalkTenant struct {
 	// +required
 	// +kubebuilder:validation:MinLength=4
 	// +kubebuilder:validation:MaxLength=64
-	// +kubebuilder:validation:Pattern=`^[0-9A-Za-z_-]+$`
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[0-9A-Za-z_-]+$')",message="corpID: use letters, digits, _ and - only, as the platform's console shows it"
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="corpID cannot be changed: another organisation is another EnterpriseAccount"
 	CorpID string `json:"corpID,omitempty"`
 	// endpoint replaces https://api.dingtalk.com, e.g. https://api.dingtalk.io for
@@ -120,7 +120,7 @@ type WeComTenant struct {
 	// +required
 	// +kubebuilder:validation:MinLength=4
 	// +kubebuilder:validation:MaxLength=64
-	// +kubebuilder:validation:Pattern=`^[0-9A-Za-z_-]+$`
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[0-9A-Za-z_-]+$')",message="corpID: use letters, digits, _ and - only, as the platform's console shows it"
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="corpID cannot be changed: another corporation is another EnterpriseAccount"
 	CorpID string `json:"corpID,omitempty"`
 	// endpoint replaces https://qyapi.weixin.qq.com. http is allowed to loopback only.
@@ -131,6 +131,7 @@ type WeComTenant struct {
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.trim() == self && !self.matches('[[:cntrl:]]')",message="numberAttribute must not begin or end with a space, nor contain tabs or line breaks"
 	NumberAttribute string `json:"numberAttribute,omitempty"`
 }
 
@@ -139,6 +140,7 @@ type WeComTenant struct {
 // +kubebuilder:validation:MaxLength=256
 // +kubebuilder:validation:XValidation:rule="isURL(self) && (url(self).getScheme() == 'https' || (url(self).getScheme() == 'http' && url(self).getHostname() in ['127.0.0.1', 'localhost', '::1', '[::1]']))",message="write an https:// address; plain http:// is allowed to loopback only, because the credentials travel on it"
 // +kubebuilder:validation:XValidation:rule="!self.endsWith('/')",message="leave out the slash at the end"
+// +kubebuilder:validation:XValidation:rule="!self.matches('[@?#]')",message="leave out user names, questions (?) and fragments (#): an endpoint is only a scheme, a host and perhaps a path"
 type Endpoint string
 
 // RateLimit bounds calls to one tenant.

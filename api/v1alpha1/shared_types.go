@@ -12,6 +12,7 @@ type SecretReference struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",message="name: write the metadata.name of the Secret object, e.g. wecom-credentials"
 	Name string `json:"name,omitempty"`
 }
 
@@ -21,6 +22,7 @@ type DepartmentReference struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",message="name: write the metadata.name of the Department object, e.g. rd-platform, not its display name"
 	Name string `json:"name,omitempty"`
 }
 
@@ -30,6 +32,7 @@ type EmployeeReference struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",message="name: write the metadata.name of the Employee object, e.g. zhang-wei, not the person's name or number"
 	Name string `json:"name,omitempty"`
 }
 
@@ -39,6 +42,7 @@ type NumberRuleReference struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",message="name: write the metadata.name of the EmployeeNumberRule object, e.g. by-department"
 	Name string `json:"name,omitempty"`
 }
 
