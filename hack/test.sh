@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# test.sh <fuzz time>: all tests, the SDK tests, and every fuzz target for a short time.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+fuzztime=$1
+export KUBEBUILDER_ASSETS=$PWD/bin/controlplane # holds links to what your own KUBEBUILDER_ASSETS has
+
+race=()
+if command -v "$(go env CC)" >/dev/null && printf 'int main(void){return 0;}' | "$(go env CC)" -x c -o /dev/null - 2>/dev/null; then
+	race=(-race)
+	export CGO_ENABLED=1
+	echo "testing, with the race detector"
+else
+	echo "testing, WITHOUT the race detector: it needs a C compiler, and there is none"
+fi
+go test "${race[@]}" -timeout=30m ./...
+
+export CGO_ENABLED=0
+echo "testing the simulator with SDKs of other people (test/sdk)"
+(cd test/sdk && go test ./...)
+
+# One at a time: go test fuzzes one target of one package.
+fuzz_targets() { grep -rHoE '^func Fuzz[A-Za-z0-9_]*' --include='*_test.go' --exclude-dir=sdk . || true; }
+fuzz_targets | sort | while IFS=: read -r file function; do
+	name=${function#func }
+	echo "fuzzing $name for $fuzztime"
+	go test -run='^$' -fuzz="^$name\$" -fuzztime="$fuzztime" "$(dirname "$file")" </dev/null
+done
