@@ -18,7 +18,8 @@
 //	resp, err := httpx.Do(client, req.WithContext(ctx))
 //	switch {
 //	case err == nil:
-//		defer resp.Body.Close() // the call holds its place until then
+//		defer resp.Body.Close() // the call holds its place until then; read to
+//		// the end, or the connection is not used again
 //	case httpx.Sent(err):
 //		// the platform may have acted: look before doing it again
 //	default:

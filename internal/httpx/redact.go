@@ -21,8 +21,10 @@ var (
 	// Feishu's robots have their secret in the path.
 	hookPath = regexp.MustCompile(`(?i)(/hook/)[^\s/?#:"'<>\\]+`)
 
-	quoted  = regexp.MustCompile(`(?i)(["']?\b(?:` + secretKey + `)["']?\s*[:=]\s*)("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')`)
-	escaped = regexp.MustCompile(`(?i)(\\+"(?:` + secretKey + `)\\+"\s*:\s*)\\+"(?:[^"\\]|\\+[^"\\])*\\+"`)
+	quoted = regexp.MustCompile(`(?i)(["']?\b(?:` + secretKey + `)["']?\s*[:=]\s*)("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')`)
+	// JSON inside a quoted string, once and more often.
+	escaped = regexp.MustCompile(`(?i)(\\"(?:` + secretKey + `)\\"\s*:\s*)\\"(?:[^"\\]|\\\\(?:\\\\|\\"|[^\\])|\\[^"\\])*\\"`)
+	deeper  = regexp.MustCompile(`(?i)(\\{2,}"(?:` + secretKey + `)\\{2,}"\s*:\s*)\\{2,}"(?:[^"\\]|\\+[^"\\])*\\{2,}"`)
 	bare    = regexp.MustCompile(`(?i)(\b(?:` + secretKey + `)["']?\s*[:=]\s*\[?)(?:(?:bearer|basic)\s+)?[^\s"'\\&;,<>{}\[\]]+`)
 	scheme  = regexp.MustCompile(`(?i)\b(bearer|basic)\s+[\w.~+/=-]+`)
 
@@ -42,6 +44,7 @@ func Redact(s string) string {
 	s = urlQuery.ReplaceAllString(s, "${1}${2}="+mask)
 	s = hookPath.ReplaceAllString(s, "${1}"+mask)
 	s = escaped.ReplaceAllString(s, "${1}"+mask)
+	s = deeper.ReplaceAllString(s, "${1}"+mask)
 	s = quoted.ReplaceAllString(s, `${1}"`+mask+`"`)
 	s = bare.ReplaceAllString(s, "${1}"+mask)
 	s = scheme.ReplaceAllString(s, "${1} "+mask)

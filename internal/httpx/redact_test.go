@@ -17,6 +17,7 @@ func TestRedact(t *testing.T) {
 		`https://ann:pw@proxy.example:8080/x#access_token=abc`:                              `https://***@proxy.example:8080/x#***`,
 		`{"accessToken":"a\"b c","expireIn":7200}`:                                          `{"accessToken":"***","expireIn":7200}`,
 		`"{\"access_token\":\"abc\",\"expires_in\":7200}"`:                                  `"{\"access_token\":***,\"expires_in\":7200}"`,
+		`"\\"{\\\"access_token\\\":\\\"abc\\\"}\\""`:                                        `"\\"{\\\"access_token\\\":***}\\""`,
 		`Authorization: Bearer abc.def`:                                                     `Authorization: ***`,
 		`map[X-Acs-Dingtalk-Access-Token:[abc] Accept:[*/*]]`:                               `map[X-Acs-Dingtalk-Access-Token:[***] Accept:[*/*]]`,
 		`appsecret=abc, appkey=def; agentId=7`:                                              `appsecret=***, appkey=***; agentId=7`,
@@ -78,7 +79,7 @@ func leaks(secret string) []string {
 	}, secret)
 	return []string{
 		u.String(), u.RequestURI(), failed.Error(), fmt.Sprintf("%q", failed.Error()), fmt.Errorf("reading %s: %w", u, failed).Error(),
-		string(answer), fmt.Sprintf("answer %s, try again", answer),
+		string(answer), fmt.Sprintf("answer %s, try again", answer), fmt.Sprintf("%q", answer),
 		"appsecret=" + plain, fmt.Sprint(http.Header{"X-Acs-Dingtalk-Access-Token": {plain}}), "authorization: Bearer " + plain,
 	}
 }
