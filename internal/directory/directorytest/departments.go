@@ -125,7 +125,7 @@ func departmentLife(t *testing.T, s *suite) {
 	steps := []directory.Department{
 		{ID: id, Set: directory.DepartmentName, Name: "研发中心"},
 		{ID: id, Set: directory.DepartmentParent, Parent: parent},
-		{ID: id, Set: directory.DepartmentOrder & s.caps.DepartmentWrites, Order: 0},
+		{ID: id, Set: directory.DepartmentOrder & s.caps.DepartmentWrites, Order: 1},
 		{ID: id, Set: directory.DepartmentOrder & s.caps.DepartmentWrites, Order: 12345},
 	}
 	for _, step := range steps {
