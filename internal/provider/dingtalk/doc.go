@@ -1,0 +1,89 @@
+// Package dingtalk keeps people and departments on DingTalk (钉钉) through an
+// internal app (企业内部应用) of the company.
+//
+// Every fact below names its page: a slug stands for
+// https://open.dingtalk.com/document/development/<slug>. What no page confirms
+// is marked (?); it was decided here and is held by a test.
+//
+// # Two APIs
+//
+// The older API (oapi.dingtalk.com) answers HTTP 200 with an errcode and wants
+// its token in the query; people and departments live there. The newer one
+// (api.dingtalk.com/v1.0) answers with HTTP status codes and a textual code and
+// wants its token in a header; freezing lives there. Whether the tokens are
+// interchangeable is not stated (?), so each API has its own source
+// [obtain-orgapp-token, obtain-the-access-token-of-an-internal-app]. A token
+// lives 7200 s; asking again earlier returns the same one, and asking often is
+// throttled. International tenants use oapi.dingtalk.io and api.dingtalk.io.
+//
+// Errcode 88 says nothing by itself: sub_code does, and errmsg may change at any
+// time [server-api-error-codes-1]. The samples print numbers and booleans as
+// strings and single elements instead of arrays
+// [queries-the-complete-information-of-a-department-user]; real answers do not,
+// and both are understood. No call takes an idempotency key.
+//
+// # People
+//
+// The user id is ours to choose at creation, 1 to 64 characters, and never
+// changes [user-information-creation]. Mobile numbers, extension numbers and
+// mail addresses are unique in the company, employee numbers (job_number) are
+// not. A mobile number can be given at creation only
+// [address-book-employee-operations]. Someone whose account is protected is
+// invited instead of added (40103): the user does not exist until they accept
+// [server-api-error-codes-1].
+//
+// The manager is cleared only through force_update_fields; extension attributes
+// must exist in the admin console, and are merged with ext_attrs_update_mode 1,
+// so that undeclared ones stay [user-information-update]. That an empty text
+// clears a field is not documented (?): reading back tells. A hire date cannot
+// be cleared, and nothing but an HR transfer sets the main department
+// [intelligent-personnel-staff-transfer]. Hire dates are milliseconds; we read
+// and write them at midnight, China Standard Time.
+//
+// Only these need a permission beyond reading members: mobile (企业员工手机号信息),
+// and email, workplace and extension attributes (邮箱等个人信息). A missing
+// field may be empty or hidden [query-user-details]. Mobile numbers are never
+// empty, so a missing one is hidden; the others count as readable once anyone
+// in the same listing shows one, or auth/scopes names "email" among the fields
+// (?) [obtain-corpsecret-authorization-scope].
+//
+// # Listing
+//
+// There is no call for everybody: department/listsub is walked from the root
+// (1), and user/list pages the direct members of each department, 100 at a time
+// (the limit is in the vendor's Java SDK only (?)). It shows the leader flag and
+// the order inside that one department, bigger first, but not the manager.
+// listsub shows neither order nor source_identifier. user/count, which the app's
+// scope does not limit [user-management-acquires-number-employees], proves that
+// nobody is missing.
+//
+// # Departments
+//
+// Ids are the platform's. Names are unique among siblings (60021), at most 64
+// characters, and hold no '-', ',' or '，' [address-book-update-department].
+// Managers must be members; they are cleared through force_update_fields. Order
+// is smallest first. source_identifier keeps our own key.
+//
+// # Freezing
+//
+// Ordinary accounts (普通账号) belong to the person: no API freezes them, signs
+// them out or resets their password; only removal takes access away. Enterprise
+// accounts (企业账号) are disabled, enabled and signed out through
+// v1.0/contact/orgAccounts [disable-an-exclusive-account]. Whether disabling ends
+// sessions, and what disabling twice answers, is not documented (?): we sign out
+// as well, and look at the status when a call is refused. disable_status is shown
+// for the company's own enterprise accounts only [queries-account-details].
+//
+// We create enterprise accounts of type sso [create-an-sso-account]; those of
+// type dingtalk need a login id and an initial password
+// [create-dingtalk-user-created-dedicated-account], which Rollcall has no place
+// for: create them in the admin console and adopt them. Updating an enterprise
+// account wants dept_id_list every time [update-dedicated-accounts-information].
+//
+// # Limits
+//
+// Twenty calls a second for each app and operation, 10 000 calls in 20 s for each
+// egress address, over all operations; then the address is banned for five
+// minutes, and answers are HTML or {"status":1111,…}
+// [how-to-process-api-throttling-on-the-dingtalk-server, call-frequency-limit].
+package dingtalk
