@@ -136,7 +136,7 @@ type WeComTenant struct {
 }
 
 // Endpoint is the base address of a platform's API.
-// +kubebuilder:validation:MinLength=8
+// +kubebuilder:validation:MinLength=9
 // +kubebuilder:validation:MaxLength=256
 // +kubebuilder:validation:XValidation:rule="isURL(self) && (url(self).getScheme() == 'https' || (url(self).getScheme() == 'http' && url(self).getHostname() in ['127.0.0.1', 'localhost', '::1', '[::1]']))",message="write an https:// address; plain http:// is allowed to loopback only, because the credentials travel on it"
 // +kubebuilder:validation:XValidation:rule="!self.endsWith('/')",message="leave out the slash at the end"
