@@ -1,0 +1,50 @@
+// Package wecom is a wire-level twin of WeCom (企业微信) as seen by a company's
+// own applications: the contact-sync secret (通讯录同步) and self-built apps.
+// It shares no code with Rollcall's provider, so that one misreading of the
+// documentation cannot hide in both.
+//
+// # Sources
+//
+// Pages named N below are https://developer.work.weixin.qq.com/document/path/N:
+// 90313 error codes, 91039 gettoken, 90664 trusted addresses, 92520 address
+// ranges; members: 90195 create, 90196 get, 90197 update, 90198 delete, 90199
+// batch delete, 90200 and 90201 by department, 96067 list_id, 95402 by mobile,
+// 95895 by mail, 90975 invite; departments: 90205 create, 90206 update, 90207
+// delete, 90208 list, 95350 simplelist, 95351 get; 90210-90216 tags; 90227 apps;
+// 90236 message/send, 90312 limits; 96079 what the sync secret may no longer read.
+//
+// Wire text that those pages do not give comes from answers that others have
+// published: probes without credentials (the default empty fields of error
+// bodies, 404 with an empty body, the check order of gettoken), and test suites
+// run against the real service in 2020 and 2021 (the codes of department calls,
+// "mobile existed:zhangsan", "department existed: 13 is existed",
+// "created. Warning: wrong json format. "). Texts of other errors are made up:
+// clients must not match them anyway, says 90313.
+//
+// # Readings that no source confirms
+//
+//   - A member without department goes to a department that is made on first
+//     use, 其他（待设置部门） below the root. An unknown id in department makes
+//     a department with that id, named after it, below that one (90195 says only
+//     that it is made there and reported).
+//   - department as a string is refused with 41019 (90313 names this mistake), a
+//     string among its elements with 60127; a bare number is ignored with the
+//     warning, which was seen in 2021. A string was seen refused with 40066 then.
+//   - A member's main_department, when not given, is the first department. When
+//     departments change without order and leader flags, those of the
+//     departments that stay are kept and the others are 0.
+//   - +86 and spaces are dropped from a mobile number before it is stored.
+//   - Wrong scalar types are ignored with the warning, as bad JSON is.
+//   - gettoken gives the same token until it expires, with the seconds that are
+//     left; tokenRotation makes every call give a new one, the old one stays valid.
+//   - Ten bad secrets within an hour ban the address for an hour; 90313 gives the
+//     hour, not the number.
+//   - The creator cannot be deleted (301005) but can be disabled.
+//   - A new department without order is sorted behind its siblings.
+//
+// # Layout
+//
+// One file per area. Each area file has a function that lists its endpoints
+// (auth, users, departments, tags, messages); server.go joins the lists. Areas
+// to come (leaving customers, jobs, callbacks) are further files with such a list.
+package wecom
