@@ -1,0 +1,94 @@
+package dingtalk
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"rollcall.dev/rollcall/internal/directory"
+)
+
+// FuzzAnswer gives arbitrary bytes as the platform's answer to everything. Nothing
+// may panic, nothing may succeed that the bytes do not say in words, and every
+// error has a class.
+func FuzzAnswer(f *testing.F) {
+	files, err := filepath.Glob("testdata/*.json")
+	if err != nil || len(files) == 0 {
+		f.Fatal("no recorded answers", err)
+	}
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(200, string(b))
+	}
+	f.Add(502, "<html>")
+	f.Add(200, `{"errcode":0,"result":{"dept_id":"1","list":[{}],"has_more":1,"count":null}}`)
+	f.Add(200, `{"errcode":"0","result":"[]"}`)
+	f.Add(400, `{"code":"exclusive.account.only","errcode":null}`)
+	f.Add(200, `{"result":"true","disable":0}`)
+	f.Fuzz(func(t *testing.T, status int, body string) {
+		s, d := newStub(t)
+		for _, op := range []*operation{
+			&opScopes, &opCount, &opUser, &opUsers, &opUserByMobile, &opCreateUser, &opUpdateUser,
+			&opDepartment, &opDepartments, &opCreateDepartment, &opUpdateDepartment, &opDisable, &opSignOut, &opStatus,
+		} {
+			s.on(op, answer{status: status, body: body})
+		}
+		says := read(body)
+		try(t, d, says, body)
+	})
+}
+
+// said is what the bytes say, read in another way than the provider does.
+type said struct{ fine, newFine, invited, result bool }
+
+func read(body string) said {
+	var m map[string]json.RawMessage
+	if json.Unmarshal([]byte(body), &m) != nil {
+		return said{}
+	}
+	code := string(m["errcode"])
+	_, coded := m["errcode"]
+	r, ok := m["result"]
+	return said{
+		fine:    code == "0" || code == `"0"`,
+		newFine: !coded || code == "0" || code == `"0"` || code == "null",
+		invited: code == "40103" || code == `"40103"` || code == "88" || code == `"88"`,
+		result:  ok && string(r) != "null",
+	}
+}
+
+func try(t *testing.T, d *Directory, says said, body string) {
+	ctx := t.Context()
+	check := func(doing string, err error, mayPass bool) {
+		t.Helper()
+		if err == nil {
+			if !mayPass {
+				t.Errorf("%s succeeded on %q", doing, body)
+			}
+			return
+		}
+		if e, ok := errors.AsType[*directory.Error](err); !ok || e.Class == "" || e.Message == "" || e.Operation == "" {
+			t.Errorf("%s: %v is no error of ours", doing, err)
+		}
+	}
+	_, err := d.Account(ctx, "zhangsan")
+	check("Account", err, says.fine && says.result)
+	_, err = d.List(ctx)
+	check("List", err, says.fine && says.result)
+	_, err = d.FindByMobile(ctx, "+86-13800001234")
+	check("FindByMobile", err, says.fine && says.result)
+	_, err = d.CreateAccount(ctx, "zhangsan", directory.Ordinary, newcomer())
+	check("CreateAccount", err, says.fine || says.invited)
+	check("UpdateAccount", d.UpdateAccount(ctx, "zhangsan", directory.Profile{Set: directory.FieldTitle}), says.fine)
+	_, err = d.Department(ctx, "1")
+	check("Department", err, says.fine && says.result)
+	_, err = d.CreateDepartment(ctx, directory.Department{Set: directory.DepartmentName | directory.DepartmentParent, Name: "一", Parent: "1"})
+	check("CreateDepartment", err, says.fine && says.result)
+	check("Freeze", d.Freeze(ctx, "zhangsan", ""), says.newFine)
+	check("Check", d.Check(ctx), says.fine)
+}
