@@ -90,7 +90,7 @@ type DepartmentAccount struct {
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=20
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[1-9][0-9]*$') && self != '1'",message="departmentID: write the platform's number of the department, e.g. '42'; 1 is the company itself, which has no Department"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[1-9][0-9]*$')",message="departmentID: write the platform's number of the department in quotes, e.g. '42'; '1' is the company itself"
 	DepartmentID string `json:"departmentID,omitempty"`
 	// adoptionPolicy for a department that exists already. When omitted, the EnterpriseAccount's.
 	// +optional

@@ -125,9 +125,9 @@ var departmentRules = []rule{
 	{name: "accounts by object name", base: "department", path: "spec.accounts[0].name", says: wantAccount,
 		wrong: []string{`spec: {accounts: [{name: 企业微信}]}`}, right: []string{`spec: {accounts: [{name: we-com}]}`}},
 	{name: "departmentID", base: "department", path: "spec.accounts[0].departmentID",
-		says:  "departmentID: write the platform's number of the department, e.g. '42'; 1 is the company itself, which has no Department",
-		wrong: []string{`spec: {accounts: [{name: wecom, departmentID: "1"}]}`, `spec: {accounts: [{name: wecom, departmentID: "007"}]}`, `spec: {accounts: [{name: wecom, departmentID: rd}]}`},
-		right: []string{`spec: {accounts: [{name: wecom, departmentID: "2"}]}`, `spec: {accounts: [{name: wecom, departmentID: "11"}]}`}},
+		says:  "departmentID: write the platform's number of the department in quotes, e.g. '42'; '1' is the company itself",
+		wrong: []string{`spec: {accounts: [{name: wecom, departmentID: "0"}]}`, `spec: {accounts: [{name: wecom, departmentID: "007"}]}`, `spec: {accounts: [{name: wecom, departmentID: rd}]}`},
+		right: []string{`spec: {accounts: [{name: wecom, departmentID: "1"}]}`, `spec: {accounts: [{name: wecom, departmentID: "11"}]}`}},
 }
 
 var employeeRules = []rule{
