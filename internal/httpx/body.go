@@ -51,17 +51,15 @@ func (b *body) Close() error {
 	return err
 }
 
-// end runs the hooks, once.
+// end runs the hooks, once. Whoever comes second waits until they have run.
 func (b *body) end(cause error) {
 	b.mu.Lock()
+	defer b.mu.Unlock()
 	if b.over {
-		b.mu.Unlock()
 		return
 	}
 	b.over, b.cause = true, cause
-	then := b.then
-	b.mu.Unlock()
-	for _, f := range then {
+	for _, f := range b.then {
 		f(cause)
 	}
 }
@@ -74,11 +72,10 @@ func whenRead(resp *http.Response, f func(error)) {
 		resp.Body = b
 	}
 	b.mu.Lock()
-	if !b.over {
-		b.then = append(b.then, f)
-		b.mu.Unlock()
+	defer b.mu.Unlock()
+	if b.over {
+		f(b.cause)
 		return
 	}
-	b.mu.Unlock()
-	f(b.cause)
+	b.then = append(b.then, f)
 }

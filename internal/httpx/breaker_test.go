@@ -111,6 +111,38 @@ func TestOneProbeAtATimeAndAnAbandonedOneCountsForNothing(t *testing.T) {
 	})
 }
 
+func TestAProbeThatGivesUpWaitingMakesRoomForAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPatient()
+		b := NewBudget(Limits{PerOperation: Rate{PerSecond: 0.001, Burst: tolerance}}, nil, nil)
+		rt := b.Transport(p)
+		failTimes(t, rt, tolerance) // and the operation's turns are used up
+		time.Sleep(firstProbe)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := call(ctx, rt); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("the waiting probe ended with %v", err)
+		}
+		if err := call(WithOperation(t.Context(), "another"), rt); err != nil {
+			t.Errorf("the next call: %v, want it to be the probe", err)
+		}
+	})
+}
+
+func TestLateFailuresDoNotPostponeTheProbe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPatient()
+		p.takes = time.Second
+		b := NewBudget(Limits{}, nil, nil)
+		rt := b.Transport(p)
+		ctxs := slices.Repeat([]context.Context{t.Context()}, 3*tolerance)
+		line(t, rt, ctxs...)()
+		if s := b.Stats(); !s.Open || s.ProbeIn != firstProbe {
+			t.Errorf("%+v, want a probe in %s", s, firstProbe)
+		}
+	})
+}
+
 func TestOpeningSendsAwayThoseWhoWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPatient()

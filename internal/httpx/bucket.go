@@ -113,9 +113,6 @@ func (b *bucket) throttled(now time.Time, pause time.Duration) {
 		b.halve(now)
 	}
 	b.cutAt = b.blocked
-	if b.due.Before(b.blocked) {
-		b.due = b.blocked
-	}
 }
 
 func (b *bucket) halve(now time.Time) {

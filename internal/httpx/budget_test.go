@@ -232,6 +232,15 @@ func TestConcurrencyCountsUntilTheBodyIsOver(t *testing.T) {
 		if s := b.Stats(); s.UnderWay != 0 {
 			t.Errorf("%d under way, want 0", s.UnderWay)
 		}
+		second, err := rt.RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer second.Body.Close()
+		_, _ = io.Copy(io.Discard, second.Body)
+		if s := b.Stats(); s.UnderWay != 0 {
+			t.Errorf("%d under way after the end of the body, want 0", s.UnderWay)
+		}
 	})
 }
 
@@ -259,6 +268,29 @@ func TestWhoGivesUpWaitingLeavesNothingBehind(t *testing.T) {
 		stop()
 		if err := call(cancelled, rt); !errors.Is(err, context.Canceled) || Sent(err) {
 			t.Errorf("a cancelled call ended with %v (sent: %t)", err, Sent(err))
+		}
+	})
+}
+
+func TestATurnThatComesWithTheCallersEndIsGivenBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := NewBudget(Limits{Concurrency: 1}, nil, nil)
+		rt := b.Transport(&platform{})
+		for range 500 {
+			holder, err := b.acquire(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			var wg sync.WaitGroup
+			wg.Go(func() { _ = call(ctx, rt) })
+			synctest.Wait()
+			cancel()
+			b.release(holder, neutral, "")
+			wg.Wait()
+			if n := b.Stats().UnderWay; n != 0 {
+				t.Fatalf("%d under way, want 0", n)
+			}
 		}
 	})
 }
@@ -312,6 +344,22 @@ func TestThrottlingHalvesTheRateOnceAndItRecoversEvenly(t *testing.T) {
 		}
 		if got := b.Stats().TotalPerSecond; got != 0 {
 			t.Errorf("the total is limited to %g/s, want unlimited", got)
+		}
+	})
+}
+
+func TestAPauseIsNotFollowedByABurst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &platform{}
+		b := NewBudget(Limits{PerOperation: Rate{20, 20}}, nil, nil)
+		b.Throttled("user/get", time.Second)
+		ctx := WithOperation(t.Context(), "user/get")
+		line(t, b.Transport(p), slices.Repeat([]context.Context{ctx}, 10)...)()
+		seen := p.seen()
+		for i := range seen[1:] {
+			if gap := seen[i+1].at.Sub(seen[i].at); gap < 90*time.Millisecond || gap > 100*time.Millisecond {
+				t.Errorf("call %d came %s after the one before, want about 100ms", i+1, gap)
+			}
 		}
 	})
 }

@@ -3,12 +3,17 @@ package httpx
 import (
 	"bufio"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
 	"log"
+	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -19,6 +24,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -223,16 +229,30 @@ func TestNothingIsWrittenOnceTheRoundTripHasFailed(t *testing.T) {
 	near, far := net.Pipe()
 	defer far.Close()
 	c := &conn{Conn: near}
-	x := c.carry()
-	if x.end() {
+	if c.carry().end() {
 		t.Error("touched before anything was written")
 	}
 	if n, err := c.Write([]byte("late")); n != 0 || !errors.Is(err, net.ErrClosed) {
 		t.Errorf("wrote %d bytes after the end, error %v", n, err)
 	}
-	other := c.carry()
-	if x.end(); c.carries != other {
-		t.Error("an old exchange ended a newer one")
+	if _, err := far.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+		t.Errorf("the connection is still open: %v", err)
+	}
+}
+
+func TestAnOldExchangeDoesNotEndANewerOne(t *testing.T) {
+	near, far := net.Pipe()
+	defer far.Close()
+	c := &conn{Conn: near}
+	old := c.carry()
+	newer := c.carry()
+	old.end()
+	go func() { _, _ = far.Read(make([]byte, 1)) }()
+	if _, err := c.Write([]byte("x")); err != nil {
+		t.Errorf("writing the newer one: %v", err)
+	}
+	if !newer.end() {
+		t.Error("the newer one was written, and does not say so")
 	}
 }
 
@@ -274,12 +294,8 @@ func refusing(t *testing.T) string {
 }
 
 func TestWhatIsKnownAboutAFailedCall(t *testing.T) {
-	done := make(chan struct{})
-	hang := func(net.Conn) { <-done }
 	plain := httptest.NewServer(http.NotFoundHandler())
 	defer plain.Close()
-	defer close(done)
-	const short = 50 * time.Millisecond
 	for _, c := range []struct {
 		name    string
 		url     string
@@ -288,20 +304,12 @@ func TestWhatIsKnownAboutAFailedCall(t *testing.T) {
 		status  int
 	}{
 		{"refused", refusing(t), nil, OutcomeNotSent, 0},
-		{"no such name", "http://platform.invalid.:1", func(o *Options) { o.DialTimeout = time.Second }, OutcomeNotSent, 0},
+		{"the proxy is dead", "http://platform.invalid/", nil, OutcomeNotSent, 0},
 		{"no TLS there", strings.Replace(plain.URL, "http:", "https:", 1), nil, OutcomeNotSent, 0},
 		{"unknown scheme", "gopher://127.0.0.1/", nil, OutcomeNotSent, 0},
 		{"closed without an answer", speak(t, func(net.Conn) {}), nil, OutcomeUnknown, 0},
 		{"not HTTP", speak(t, func(c net.Conn) { _, _ = io.WriteString(c, "SSH-2.0\r\n\r\n") }), nil, OutcomeUnknown, 0},
-		{"no header in time", speak(t, hang), func(o *Options) { o.HeaderTimeout = short }, OutcomeUnknown, 0},
-		{"no answer in time", speak(t, hang), func(o *Options) { o.CallTimeout = short }, OutcomeUnknown, 0},
-		{"half an answer", speak(t, func(c net.Conn) {
-			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{")
-		}), nil, OutcomeUnknown, 200},
-		{"half an answer in time", speak(t, func(c net.Conn) {
-			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{")
-			hang(c)
-		}), func(o *Options) { o.CallTimeout = short }, OutcomeUnknown, 200},
+		{"half an answer", speak(t, half), nil, OutcomeUnknown, 200},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			client, b, obs := newClient(t, c.change)
@@ -332,23 +340,96 @@ func TestWhatIsKnownAboutAFailedCall(t *testing.T) {
 	}
 }
 
-func TestALeakedBodyGivesItsPlaceBackInTime(t *testing.T) {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = io.WriteString(w, strings.Repeat("x", 1<<20))
-	}))
-	defer server.Close()
-	client, _, _ := newClient(t, func(o *Options) {
-		o.Budget = NewBudget(Limits{Concurrency: 1}, nil, nil)
-		o.CallTimeout = 200 * time.Millisecond
+// pipes makes the client's connections pipes within a synctest bubble: serve
+// gets each once a request has been read from it.
+func pipes(t *testing.T, c *http.Client, serve func(net.Conn)) {
+	transport := c.Transport.(*limited).next.(*wire).next
+	transport.DialContext = func(context.Context, string, string) (net.Conn, error) {
+		near, far := net.Pipe()
+		go func() {
+			defer far.Close()
+			if _, err := http.ReadRequest(bufio.NewReader(far)); err == nil {
+				serve(far)
+			}
+		}()
+		return &conn{Conn: near}, nil
+	}
+}
+
+// hang waits until the other side has given up.
+func hang(c net.Conn) { _, _ = io.Copy(io.Discard, c) }
+
+func half(c net.Conn) {
+	_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{")
+}
+
+func TestTimeouts(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		serve  func(net.Conn)
+		status int
+		takes  time.Duration
+	}{
+		{"no header", hang, 0, 3 * time.Second},
+		{"half an answer", func(c net.Conn) {
+			half(c)
+			hang(c)
+		}, 200, 7 * time.Second},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				client, b, obs := newClient(t, func(o *Options) { o.HeaderTimeout, o.CallTimeout = 3*time.Second, 7*time.Second })
+				pipes(t, client, c.serve)
+				start := time.Now()
+				_, _, err := fetch(client, request(t, t.Context(), http.MethodGet, "http://platform.example/", nil))
+				if err == nil || !Sent(err) || time.Since(start) != c.takes {
+					t.Errorf("after %s: %v (sent: %t), want after %s, sent", time.Since(start), err, Sent(err), c.takes)
+				}
+				calls := obs.seen()
+				if len(calls) != 1 || calls[0].Outcome != OutcomeUnknown || calls[0].Status != c.status || calls[0].Duration != c.takes {
+					t.Errorf("observed %+v, want one unknown with status %d", calls, c.status)
+				}
+				if s := b.Stats(); s.UnderWay != 0 || s.LastFailure == "" {
+					t.Errorf("afterwards %+v, want nothing under way and a failure", s)
+				}
+			})
+		})
+	}
+}
+
+func TestTheCallTimeoutDoesNotCountWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, b, _ := newClient(t, func(o *Options) { o.CallTimeout = 2 * time.Second })
+		pipes(t, client, func(c net.Conn) { _, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") })
+		b.Throttled("", 5*time.Second)
+		start := time.Now()
+		if _, _, err := fetch(client, request(t, t.Context(), http.MethodGet, "http://platform.example/", nil)); err != nil || time.Since(start) != 5*time.Second {
+			t.Errorf("after %s: %v, want success after 5s", time.Since(start), err)
+		}
 	})
-	leaked, err := Do(client, request(t, t.Context(), http.MethodGet, server.URL, nil))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, _, err := fetch(client, request(t, t.Context(), http.MethodGet, server.URL, nil)); err != nil {
-		t.Errorf("the next call: %v", err)
-	}
-	_ = leaked.Body.Close()
+}
+
+func TestALeakedBodyGivesItsPlaceBackInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, b, _ := newClient(t, func(o *Options) { o.CallTimeout = 7 * time.Second })
+		pipes(t, client, func(c net.Conn) {
+			half(c)
+			hang(c)
+		})
+		resp, err := Do(client, request(t, t.Context(), http.MethodGet, "http://platform.example/", nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := b.Stats().UnderWay; n != 1 {
+			t.Errorf("%d under way, want 1", n)
+		}
+		time.Sleep(7 * time.Second)
+		synctest.Wait()
+		if n := b.Stats().UnderWay; n != 0 {
+			t.Errorf("%d under way after the call's time, want 0", n)
+		}
+		_ = resp.Body.Close()
+	})
 }
 
 func TestTheCallersContextEndsACall(t *testing.T) {
@@ -438,6 +519,23 @@ func TestRedirects(t *testing.T) {
 	if err == nil || !Sent(err) || strings.Contains(err.Error(), "s3cret") {
 		t.Errorf("a broken Location: %v (sent: %t)", err, Sent(err))
 	}
+	if u := (*url.Error)(nil); errors.As(err, &u) {
+		t.Errorf("a url.Error is in the chain of %v", err)
+	}
+}
+
+// strangersCA is the certificate of an authority that vouches for nobody here.
+func strangersCA(t *testing.T) []byte {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	about := &x509.Certificate{SerialNumber: big.NewInt(1), IsCA: true, BasicConstraintsValid: true}
+	der, err := x509.CreateCertificate(rand.Reader, about, about, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 }
 
 func TestTrust(t *testing.T) {
@@ -458,8 +556,13 @@ func TestTrust(t *testing.T) {
 		t.Error("the caller's request was changed")
 	}
 
-	client, _, _ = newClient(t, nil)
+	client, _, _ = newClient(t, func(o *Options) { o.CABundle = strangersCA(t) })
 	var unknown *tls.CertificateVerificationError
+	if _, _, err := fetch(client, request(t, t.Context(), http.MethodGet, server.URL, nil)); !errors.As(err, &unknown) || Sent(err) {
+		t.Errorf("with another's bundle: %v (sent: %t), want a verification error, not sent", err, Sent(err))
+	}
+
+	client, _, _ = newClient(t, nil)
 	if _, _, err := fetch(client, request(t, t.Context(), http.MethodGet, server.URL, nil)); !errors.As(err, &unknown) || Sent(err) {
 		t.Errorf("without it: %v (sent: %t), want a verification error, not sent", err, Sent(err))
 	}
@@ -475,14 +578,12 @@ func TestTrust(t *testing.T) {
 }
 
 func TestThroughAProxyItIsStillKnownWhatWasSent(t *testing.T) {
-	done := make(chan struct{})
 	server := httptest.NewTLSServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/drop" {
 			panic(http.ErrAbortHandler)
 		}
 	}))
 	defer server.Close()
-	defer close(done)
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Host != "platform.test:443" {
 			w.WriteHeader(http.StatusForbidden)

@@ -76,7 +76,7 @@ func (x *exchange) end() (touched bool) {
 type tracker struct {
 	mu        sync.Mutex
 	exchanges []*exchange
-	foreign   bool // a connection that cannot tell: what was sent is unknown
+	foreign   bool // a connection that cannot tell: net/http adds TLS itself through a proxy
 	reused    bool // the last connection had carried a request before
 }
 
@@ -88,11 +88,7 @@ func (t *tracker) gotConn(info httptrace.GotConnInfo) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.reused = info.Reused
-	carrier := info.Conn
-	if s, ok := carrier.(*tls.Conn); ok { // net/http adds TLS itself through a proxy
-		carrier = s.NetConn()
-	}
-	if c, ok := carrier.(*conn); ok {
+	if c, ok := info.Conn.(*conn); ok {
 		t.exchanges = append(t.exchanges, c.carry())
 	} else {
 		t.foreign = true

@@ -3,7 +3,7 @@ package httpx
 import "time"
 
 // Observer is told what a Budget sees, for metrics. Its methods are called
-// outside all locks, from many goroutines, and must not block.
+// from many goroutines, without the Budget's lock, and must not block.
 type Observer interface {
 	// Called: a call is over, or was refused before it began.
 	Called(Call)
