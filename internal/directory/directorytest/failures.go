@@ -58,6 +58,8 @@ var failures = []contract{
 	{"a broken gateway is unavailable to reads and an unknown outcome to writes", func(t *testing.T, s *suite) {
 		brokenAnswers(t, s, BadGateway)
 	}},
+	{"a listing through a broken gateway fails", func(t *testing.T, s *suite) { brokenListing(t, s, BadGateway) }},
+	{"a listing of pages that are none fails", func(t *testing.T, s *suite) { brokenListing(t, s, Garbage) }},
 	{"an answer that is no answer is never success", func(t *testing.T, s *suite) {
 		brokenAnswers(t, s, Garbage)
 	}},
@@ -93,6 +95,8 @@ var failures = []contract{
 	}},
 }
 
+// brokenAnswers makes four calls and no more: a tenant that fails five times in
+// a row may be left alone for a while by the client.
 func brokenAnswers(t *testing.T, s *suite, m Malady) {
 	t.Helper()
 	id, want := s.create(t, 1)
@@ -100,8 +104,6 @@ func brokenAnswers(t *testing.T, s *suite, m Malady) {
 	s.Inflict(t, m)
 	_, err := s.Directory.Account(t.Context(), id)
 	s.fails(t, "Account", err, directory.Unavailable)
-	_, err = s.Directory.List(t.Context())
-	s.fails(t, "List", err, directory.Unavailable)
 	_, err = s.Directory.CreateAccount(t.Context(), sampleID(2), directory.Ordinary, s.wish(2, d))
 	s.fails(t, "CreateAccount", err, directory.OutcomeUnknown)
 	err = s.Directory.UpdateAccount(t.Context(), id, directory.Profile{Set: directory.FieldTitle, Title: "总监"})
@@ -110,6 +112,13 @@ func brokenAnswers(t *testing.T, s *suite, m Malady) {
 	s.fails(t, "UpdateDepartment", err, directory.OutcomeUnknown)
 	s.Heal(t)
 	s.reads(t, id, want)
+}
+
+func brokenListing(t *testing.T, s *suite, m Malady) {
+	t.Helper()
+	s.Inflict(t, m)
+	_, err := s.Directory.List(t.Context())
+	s.fails(t, "List", err, directory.Unavailable)
 }
 
 func renewsOnce(t *testing.T, s *suite) {

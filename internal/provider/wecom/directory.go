@@ -41,7 +41,7 @@ func (d *Directory) blame(name string, err error) error {
 
 // Account implements [directory.Directory].
 func (d *Directory) Account(ctx context.Context, id string) (directory.Account, error) {
-	u, err := d.client.getUser(ctx, d.details, id)
+	u, err := d.user(ctx, id)
 	if err != nil {
 		return directory.Account{}, err
 	}
@@ -50,6 +50,28 @@ func (d *Directory) Account(ctx context.Context, id string) (directory.Account, 
 		return directory.Account{}, err
 	}
 	return a, nil
+}
+
+// user reads a user. That an app does not find someone may also mean that it may
+// not see them; the sync secret's list of ids decides.
+func (d *Directory) user(ctx context.Context, id string) (*user, error) {
+	u, notFound := d.client.getUser(ctx, d.details, id)
+	if directory.ClassOf(notFound) != directory.NotFound || d.details == d.sync {
+		return u, notFound
+	}
+	exists, err := d.listed(ctx, id)
+	switch {
+	case err != nil:
+		return nil, err
+	case exists:
+		return nil, invisible("user/get", "the user")
+	}
+	return nil, notFound
+}
+
+func invisible(operation, what string) *directory.Error {
+	return &directory.Error{Class: directory.PermissionDenied, Operation: operation,
+		Message: what + " exists and the app may not see it; the app's visible range must be the whole company"}
 }
 
 // CreateAccount implements [directory.Directory]. The platform invites the person
@@ -92,7 +114,7 @@ func (d *Directory) UpdateAccount(ctx context.Context, id string, p directory.Pr
 	var have directory.Profile
 	var attrs []attribute
 	if p.Set&needsReading != 0 {
-		u, err := d.client.getUser(ctx, d.details, id)
+		u, err := d.user(ctx, id)
 		if err != nil {
 			return err
 		}
@@ -145,10 +167,17 @@ func (d *Directory) Department(ctx context.Context, id string) (directory.Depart
 		return directory.Department{}, err
 	}
 	dept, err := d.client.getDepartment(ctx, d.details, n)
-	if err != nil {
+	switch {
+	case err == nil:
+		return fromWire(dept), nil
+	case directory.ClassOf(err) != directory.NotFound || d.details == d.sync:
 		return directory.Department{}, err
 	}
-	return fromWire(dept), nil
+	// As with users: the app may only be unable to see it.
+	if _, err := d.client.listDepartmentIDs(ctx, d.sync, n); err != nil {
+		return directory.Department{}, err
+	}
+	return directory.Department{}, invisible("department/get", "the department")
 }
 
 // CreateDepartment implements [directory.Directory]. Without a parent the

@@ -30,6 +30,11 @@
 // they are written and cannot be read back, and Capabilities.Reads leaves them
 // out. Both secrets work from trusted addresses only (企业可信IP, 60020) [90664].
 //
+// That the app does not find someone is taken for absence only if user/list_id by
+// the sync secret does not have them either: whether an app is told "no such
+// user" or "no privilege" of someone outside its range is not documented (?).
+// The same goes for departments and department/simplelist.
+//
 // A token lives 7200 s and is cached for each secret [91039]. On 40014 and 42001
 // it is renewed once, and the call made again once: the token is checked before
 // all else. A wrong secret (40001 and its like) is not tried again for 15 minutes

@@ -55,17 +55,38 @@ type reading struct {
 	gaps        []string
 }
 
-func (d *Directory) readIDs(ctx context.Context) (*reading, error) {
-	l := &reading{ids: map[string]bool{}, departmentIDs: map[int64]bool{}}
-	for cursor, more := "", true; more; more = cursor != "" {
+// eachID goes through the ids of all users, page by page, until f returns false.
+func (d *Directory) eachID(ctx context.Context, f func(id string) bool) error {
+	for cursor := ""; ; {
 		rows, next, err := d.client.listIDs(ctx, d.sync, cursor)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		for _, row := range rows {
-			l.ids[strings.ToLower(row.UserID)] = true
+			if !f(row.UserID) {
+				return nil
+			}
+		}
+		if next == "" {
+			return nil
 		}
 		cursor = next
+	}
+}
+
+// listed reports whether the user is among all users.
+func (d *Directory) listed(ctx context.Context, id string) (found bool, err error) {
+	err = d.eachID(ctx, func(other string) bool {
+		found = strings.EqualFold(id, other)
+		return !found
+	})
+	return found, err
+}
+
+func (d *Directory) readIDs(ctx context.Context) (*reading, error) {
+	l := &reading{ids: map[string]bool{}, departmentIDs: map[int64]bool{}}
+	if err := d.eachID(ctx, func(id string) bool { l.ids[strings.ToLower(id)] = true; return true }); err != nil {
+		return nil, err
 	}
 	if len(l.ids) == 0 {
 		return nil, empty("user/list_id", "the platform lists not a single user")

@@ -235,8 +235,8 @@ func (d *Directory) mergeAttributes(p *directory.Profile, attrs []attribute) []a
 	return merged
 }
 
-// department turns a department around: the platform sorts the bigger order
-// first, we the smaller.
+// fromWire turns a department around: the platform sorts the bigger order first,
+// we the smaller.
 func fromWire(d *department) directory.Department {
 	out := directory.Department{Set: directory.DepartmentParent, ID: formatID(d.ID)}
 	if d.ParentID != 0 && d.ID != rootID {
@@ -317,13 +317,13 @@ func mobileFromWire(mobile string) string {
 	if strings.Contains(rest, "-") {
 		return mobile
 	}
+	n := countryDigits(rest)
 	switch {
-	case mobile == "":
-		return ""
+	case mobile == "" || international && n >= len(rest):
+		return mobile
 	case !international:
 		return "+86-" + mobile
 	default:
-		n := countryDigits(rest)
 		return "+" + rest[:n] + "-" + rest[n:]
 	}
 }
@@ -339,6 +339,6 @@ func countryDigits(number string) int {
 	case len(number) >= 2 && strings.Contains(twoDigits, " "+number[:2]+" "):
 		return 2
 	default:
-		return min(3, len(number))
+		return 3
 	}
 }

@@ -1,0 +1,77 @@
+package wecom
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"rollcall.dev/rollcall/internal/directory"
+)
+
+// oracle answers every call but gettoken with the same bytes.
+type oracle []byte
+
+func (o oracle) RoundTrip(r *http.Request) (*http.Response, error) {
+	body := []byte(o)
+	if strings.HasSuffix(r.URL.Path, "/gettoken") {
+		body = []byte(`{"errcode":0,"access_token":"t","expires_in":7200}`)
+	}
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(body)), Request: r}, nil
+}
+
+// Whatever comes back, nothing panics, and nothing but an answer of the platform
+// that means success passes for one.
+func FuzzAnswers(f *testing.F) {
+	for _, name := range []string{"user_get.json", "user_get_hidden.json", "user_get_40014.json", "user_create_madeup.json",
+		"user_create_warning.json", "department_list.json"} {
+		var t testing.T
+		f.Add([]byte(recorded(&t, name)))
+	}
+	for _, s := range []string{``, `{}`, `[]`, `null`, `<html>`, `{"errcode":60104,"errmsg":"mobile existed:zhangsan"}`,
+		`{"errcode":0,"userlist":[{"userid":"zhangsan","status":1,"department":[1]}],"dept_user":[{"userid":"zhangsan"}],"department":[{"id":1}],"department_id":[{"id":1}]}`,
+		`{"errcode":0,"id":7}`, `{"errcode":60111,"errmsg":"` + "`" + `"}`, `{"errcode":60020,"errmsg":"from ip: :::"}`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		dir, err := Descriptor().New(directory.Settings{
+			Tenant: corp, Secrets: map[string][]byte{syncSecret: []byte("s"), appSecret: []byte("a")}, NumberAttribute: "工号",
+			HTTP: &http.Client{Transport: oracle(body)}, Throttled: func(string, time.Duration) {}, Now: time.Now,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := dir.(*Directory)
+		d.client.wait = func(ctx context.Context, _ time.Duration) error { return ctx.Err() }
+		var e envelope
+		success := json.Unmarshal(body, &e) == nil && e.ErrCode != nil && *e.ErrCode == 0
+		if a, err := d.Account(t.Context(), "zhangsan"); err == nil && (a.State == "" || !strings.EqualFold(a.ID, "zhangsan")) {
+			t.Errorf("account %+v", a)
+		}
+		if dept, err := d.Department(t.Context(), "2"); err == nil && dept.ID != "2" {
+			t.Errorf("department %+v", dept)
+		}
+		if l, err := d.List(t.Context()); err == nil && (len(l.Accounts) == 0 || len(l.Departments) == 0) {
+			t.Errorf("listing %+v", l)
+		}
+		if id, err := d.FindByMobile(t.Context(), "13800001234"); err == nil && id == "" {
+			t.Error("found nobody")
+		}
+		p := directory.Profile{Set: directory.FieldName | directory.FieldMobile, Name: "张三", Mobile: "+86-13800001234"}
+		if _, err := d.CreateAccount(t.Context(), "zhangsan", directory.Ordinary, p); err == nil && !success {
+			t.Errorf("created by %q", body)
+		} else if err != nil && strings.Contains(err.Error(), "13800001234") {
+			t.Errorf("shows the number: %v", err)
+		}
+		if err := d.UpdateAccount(t.Context(), "zhangsan", p); err == nil && !success {
+			t.Errorf("updated by %q", body)
+		}
+		if _, err := d.CreateDepartment(t.Context(), directory.Department{Set: directory.DepartmentName, Name: "x"}); err == nil && !success {
+			t.Errorf("department created by %q", body)
+		}
+	})
+}
