@@ -74,6 +74,9 @@ func Start(c Command) (*Process, error) {
 	return p, nil
 }
 
+// Name is the name that its Command gave it.
+func (p *Process) Name() string { return p.name }
+
 // PID is the process id, which is the id of its process group too.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"rollcall.dev/rollcall/test/harness"
+)
+
+// firstRows is how much of a long table is shown.
+const firstRows = 8
+
+// show prints the tables that an administrator looks at first.
+func (d *demo) show(ctx context.Context) error {
+	for _, kind := range []string{"ea", "dept", "emp"} {
+		table, err := d.kubectlOutput(ctx, "get", kind, "-n", company)
+		if err != nil {
+			return err
+		}
+		rows := strings.Split(strings.TrimRight(table, "\n"), "\n")
+		d.out.text("", "$ kubectl get "+kind)
+		d.out.text(rows[:min(len(rows), firstRows+1)]...)
+		if more := len(rows) - firstRows - 1; more > 0 {
+			d.out.text(fmt.Sprintf("… and %d more", more))
+		}
+	}
+	d.out.text("")
+	return nil
+}
+
+// stayUp says what to try and waits for Ctrl-C.
+func (d *demo) stayUp(ctx context.Context) error {
+	if err := d.suggest(ctx); err != nil {
+		return because(ctx, err)
+	}
+	<-ctx.Done()
+	if cause := context.Cause(ctx); !errors.Is(cause, errInterrupted) {
+		return cause
+	}
+	d.out.text("", "stopping everything")
+	return nil
+}
+
+func (d *demo) suggest(ctx context.Context) error {
+	accounts, err := d.accounts(ctx)
+	if err != nil {
+		return err
+	}
+	if err := d.kubectl(ctx, "config", "set-context", "--current", "--namespace="+company); err != nil {
+		return err
+	}
+	kubectl, err := harness.ControlPlaneBinary("kubectl")
+	if err != nil {
+		return err
+	}
+	a := accounts[0]
+	d.out.text(
+		"In another terminal:",
+		"  export KUBECONFIG="+d.plane.KubeconfigPath(),
+		"  export PATH="+filepath.Dir(kubectl)+":$PATH",
+		"",
+		"Give "+a.name+" another title, and look at the platform:",
+		fmt.Sprintf(`  kubectl patch emp %s --type=merge -p '{"spec":{"title":"总监"}}'`, a.person),
+		"  curl -s "+a.url,
+		"",
+		"Change "+a.name+" by hand, as somebody in the platform's console would, and see it heal:",
+		fmt.Sprintf(`  curl -s %s -d '{"%s":"%s"}'`, a.url, a.titleField, driftedTitle),
+		fmt.Sprintf("  kubectl get emp %s -o wide --watch", a.person),
+		"",
+		"Delete "+a.name+": nothing is deleted on the platform, the account is kept:",
+		"  kubectl delete emp "+a.person,
+		"  curl -s "+a.url,
+		"",
+		"More that the simulator can do (faults, limits, the log of calls):  curl -s "+d.simulator.ControlURL,
+		"Logs: "+d.dir+"/*.log",
+		"Ctrl-C ends everything.",
+	)
+	return nil
+}
