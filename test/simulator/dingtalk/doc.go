@@ -1,0 +1,81 @@
+// Package dingtalk is a wire-level twin of DingTalk's open platform as an
+// internal app of an organisation meets it: tokens, users, departments, roles,
+// enterprise accounts, leave records and work notices. It is written from the
+// vendor's documents alone and shares no code with any client.
+//
+// # Two APIs at one address
+//
+// The vendor has two hosts; the simulator tells them apart by the path.
+// The old API (oapi.dingtalk.com: /gettoken, /auth/scopes, /topapi/..., /role/...)
+// takes its token from the query or a form body, answers HTTP 200 always and
+// says what is wrong in errcode; authentication and permission errors are
+// errcode 88 with a sub_code that is a string. The new API (api.dingtalk.com:
+// /v1.0/..., /v2.0/...) takes its token from the header
+// x-acs-dingtalk-access-token, and answers HTTP 4xx or 5xx with a code that is a
+// word.
+//
+// # Sources
+//
+// The pages under https://open.dingtalk.com/document/development/ that each
+// handler names; for codes and their texts the page server-api-error-codes-1;
+// for limits call-frequency-limit and how-to-process-api-throttling-on-the-dingtalk-server.
+// What was seen on the wire, in published logs of real replies, goes before the
+// documents: errcode 22 for an unknown path or a trailing slash, 40096 and 40035
+// of gettoken, the 88 envelope, the text of a missing permission, 60121 of
+// user/get for an unknown user (its page says 33012), types (JSON numbers,
+// booleans and arrays where the documents' samples print strings), the empty
+// "avatar", "brief" and "union_emp_ext", the big default order of a user.
+//
+// # Not confirmed
+//
+// No source settles the following; the simulator does what is said here, and the
+// code marks each place with (?):
+//
+//   - A token of one API is valid in the other as well (public SDKs rely on it).
+//     An expired token is answered like a wrong one.
+//   - Extension fields that were not added in the console are dropped silently.
+//     The documents say only that fields must be added first.
+//   - A mobile number in user/update is ignored silently. An empty text in it
+//     clears the field, except for manager_userid, which must be forced.
+//   - A telephone in use is 40100, a mail address in use 40101 (60106 exists
+//     too), a mobile number in use 60104, a malformed one 40104 (60103 exists
+//     too); a login name in use 40035. A user id is compared by case.
+//   - 40103 checks everything else first and leaves nothing behind but an
+//     invitation; asking again renews it.
+//   - A user id is free again after deletion. Deleting an unknown user is 33012,
+//     updating one 60121. The main administrator can be deleted.
+//   - user/list of an unknown department is 60003.
+//   - A department order must be greater than 0 (40011 says so); without one it is
+//     the department's id. Names are unique among siblings only. How deep a tree
+//     may be is not limited.
+//   - Managers of a department must be direct members: 40031 with the text
+//     不存在的userId. They stop being managers when they leave it.
+//   - Permissions behind mobile number and personal data are called fieldMobile
+//     and fieldEmail.
+//   - listsub has no source_identifier; user/list has no manager_userid and no
+//     role_list. One public SDK declares the first two.
+//   - Holders of the default roles follow from what somebody is. Batches of roles
+//     beyond the limits are 40035 and a batch fails as a whole; deleting a role that
+//     somebody holds is 400002; adding to the default group is 23004.
+//   - Enterprise accounts where they are not bought: 60011. Disabling twice
+//     succeeds.
+//   - An agent_id that is not the app's is 40056; no receiver 1430000; asking for
+//     the result of more than 100 receivers -1.
+//   - The HTTP status of the answer to a banned address is 200. The refusal of a
+//     wrong method on the new API is 405.
+//
+// # Not there
+//
+// Events (stream and callback), Smart-HR, industry and union organisations,
+// external contacts, app visibility, the monthly quota of the standard edition
+// (contact calls are exempt from it) and calls of other products.
+//
+// # What is there at the start
+//
+// Two organisations, acme and globex, with the root department, the default
+// roles and their founder manager7001, the main administrator: an organisation is
+// never without anybody, so a listing of all users that is empty is never true.
+// Control collections are users, departments, roles, invitations, leavers and
+// messages; users and departments look like the results of user/get and
+// department/get.
+package dingtalk
