@@ -215,3 +215,30 @@ func TestNothingListensThere(t *testing.T) {
 	refused(t, err, directory.Unavailable)
 	refused(t, d.Freeze(t.Context(), "x", ""), directory.Unavailable)
 }
+
+// watched notes the priority of every call on its way.
+type watched struct {
+	next http.RoundTripper
+	seen map[string]httpx.Priority
+}
+
+func (w watched) RoundTrip(r *http.Request) (*http.Response, error) {
+	w.seen[httpx.OperationFrom(r.Context())] = httpx.PriorityFrom(r.Context())
+	return w.next.RoundTrip(r)
+}
+
+func TestAccessFirst(t *testing.T) {
+	s := newStub(t, map[string]func(*http.Request, map[string]any) string{"user/update": answer(`{"errcode":0,"errmsg":"updated"}`)})
+	d := s.open(true)
+	w := watched{next: d.client.http.Transport, seen: map[string]httpx.Priority{}}
+	d.client.http = &http.Client{Transport: w}
+	if err := d.Freeze(t.Context(), "x", ""); err != nil {
+		t.Fatal(err)
+	}
+	if w.seen["user/update"] != httpx.Freeze || w.seen["gettoken"] != httpx.Freeze {
+		t.Errorf("priorities %v, want the highest for both", w.seen)
+	}
+	if err := d.Unfreeze(t.Context(), "x", ""); err != nil || w.seen["user/update"] != httpx.Edit {
+		t.Errorf("unfreezing: %v, priority %v", err, w.seen["user/update"])
+	}
+}

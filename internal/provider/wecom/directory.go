@@ -2,6 +2,7 @@ package wecom
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -22,7 +23,7 @@ type Directory struct {
 // Check implements [directory.Directory]: two tokens, and one cheap read with each.
 func (d *Directory) Check(ctx context.Context) error {
 	if _, err := d.client.listDepartmentIDs(ctx, d.sync, rootID); err != nil {
-		return d.blame("syncSecret", err)
+		return d.blame(syncSecret, err)
 	}
 	// Reading the root also proves that the visible range is the whole company.
 	if _, err := d.client.getDepartment(ctx, d.details, rootID); err != nil {
@@ -33,7 +34,7 @@ func (d *Directory) Check(ctx context.Context) error {
 
 // blame names the credential, which errors of gettoken do already.
 func (d *Directory) blame(name string, err error) error {
-	if e, ok := err.(*directory.Error); ok && !strings.HasPrefix(e.Message, name+": ") {
+	if e, ok := errors.AsType[*directory.Error](err); ok && !strings.HasPrefix(e.Message, name+": ") {
 		return blame(e, name)
 	}
 	return err

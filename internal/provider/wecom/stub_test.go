@@ -87,12 +87,6 @@ func (s *stub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (s *stub) set(operation string, f func(*http.Request, map[string]any) string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.answers[operation] = f
-}
-
 func (s *stub) count(operation string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
