@@ -102,12 +102,13 @@ func TestHigherPriorityGoesFirstAndEqualsInOrder(t *testing.T) {
 			named(ctx, "first", Sweep),
 			named(ctx, "sweep1", Sweep), named(ctx, "edit1", Edit), named(ctx, "sweep2", Sweep),
 			named(ctx, "freeze1", Freeze), named(ctx, "edit2", Edit), named(ctx, "freeze2", Freeze),
+			named(ctx, "edit3", Edit), named(ctx, "edit4", Edit), named(ctx, "edit5", Edit), named(ctx, "edit6", Edit),
 		)()
 		var got []string
 		for _, c := range p.seen() {
 			got = append(got, c.operation)
 		}
-		want := []string{"first", "freeze1", "freeze2", "edit1", "edit2", "sweep1", "sweep2"}
+		want := []string{"first", "freeze1", "freeze2", "edit1", "edit2", "edit3", "edit4", "edit5", "edit6", "sweep1", "sweep2"}
 		if !slices.Equal(got, want) {
 			t.Errorf("went in order %v, want %v", got, want)
 		}
