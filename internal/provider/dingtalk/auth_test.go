@@ -116,7 +116,7 @@ func TestWithoutTokenNothingIsWritten(t *testing.T) {
 			s, d := newStub(t)
 			s.on(&opOldToken, c.answer)
 			_, err := d.CreateAccount(t.Context(), "a", directory.Ordinary, newcomer())
-			e := isError(t, err, c.class, c.code)
+			e := asError(t, err, c.class, c.code)
 			if e.Operation != "gettoken" || len(s.calls(&opCreateUser)) != 0 {
 				t.Errorf("failed in %s after %d writes", e.Operation, len(s.calls(&opCreateUser)))
 			}

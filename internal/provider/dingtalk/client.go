@@ -683,18 +683,23 @@ func (a *attributes) UnmarshalJSON(b []byte) error {
 		}
 	}
 	var values map[string]json.RawMessage
-	if json.Unmarshal(b, &values) != nil || values == nil {
-		return nil
+	if json.Unmarshal(b, &values) == nil && values != nil {
+		*a = texts(values)
 	}
-	*a = make(attributes, len(values))
+	return nil
+}
+
+// texts writes every value as text, nested ones as they are.
+func texts(values map[string]json.RawMessage) attributes {
+	a := make(attributes, len(values))
 	for name, raw := range values {
 		var t text
 		if t.UnmarshalJSON(raw) != nil {
 			t = text(raw)
 		}
-		(*a)[name] = string(t)
+		a[name] = string(t)
 	}
-	return nil
+	return a
 }
 
 var errForm = errors.New("unknown form")

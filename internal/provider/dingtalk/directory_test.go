@@ -90,12 +90,12 @@ func TestNameHolder(t *testing.T) {
 	}{{siblings, "101"}, {no(60011), ""}, {fine([]any{}), ""}} {
 		s.on(&opDepartments, c.siblings)
 		_, err := d.CreateDepartment(t.Context(), w)
-		if e := isError(t, err, directory.AlreadyExists, "60021"); e.Holder != c.holder {
+		if e := asError(t, err, directory.AlreadyExists, "60021"); e.Holder != c.holder {
 			t.Errorf("the holder is %q, want %q", e.Holder, c.holder)
 		}
 		moved := w
 		moved.ID = "200"
-		if e := isError(t, d.UpdateDepartment(t.Context(), moved), directory.AlreadyExists, "60021"); e.Holder != c.holder {
+		if e := asError(t, d.UpdateDepartment(t.Context(), moved), directory.AlreadyExists, "60021"); e.Holder != c.holder {
 			t.Errorf("the holder is %q, want %q", e.Holder, c.holder)
 		}
 	}

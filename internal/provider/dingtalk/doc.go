@@ -37,8 +37,10 @@
 // so that undeclared ones stay [user-information-update]. That an empty text
 // clears a field is not documented (?): reading back tells. A hire date cannot
 // be cleared, and nothing but an HR transfer sets the main department
-// [intelligent-personnel-staff-transfer]. Hire dates are milliseconds; we read
-// and write them at midnight, China Standard Time.
+// [intelligent-personnel-staff-transfer]; where the company has turned on job
+// management (职位管理) of Smart HR, DingTalk refuses changes of title and
+// departments here as well (same page). Hire dates are milliseconds; we read and
+// write them at midnight, China Standard Time.
 //
 // Only these need a permission beyond reading members: mobile (企业员工手机号信息),
 // and email, workplace and extension attributes (邮箱等个人信息). A missing
@@ -72,7 +74,8 @@
 // v1.0/contact/orgAccounts [disable-an-exclusive-account]. Whether disabling ends
 // sessions, and what disabling twice answers, is not documented (?): we sign out
 // as well, and look at the status when a call is refused. disable_status is shown
-// for the company's own enterprise accounts only [queries-account-details].
+// for the company's own enterprise accounts only [queries-account-details]; one
+// that belongs to another company looks alike, and freezing it is refused in words.
 //
 // We create enterprise accounts of type sso [create-an-sso-account]; those of
 // type dingtalk need a login id and an initial password

@@ -30,7 +30,7 @@ const (
 	pauseWindow = time.Second
 	// Limits by the minute (Qpm) and the suspensions 90001 to 90017 name no time
 	// (?); a minute is the longest window they can mean.
-	pauseMinute = time.Minute
+	pauseSuspended = time.Minute
 	// An address is banned for five minutes [call-frequency-limit].
 	pauseBan = 5 * time.Minute
 )
@@ -154,22 +154,22 @@ var meanings = map[string]meaning{
 	// Too fast [how-to-process-api-throttling-on-the-dingtalk-server].
 	"90018":                           {class: directory.RateLimited, words: "too many calls of this operation by the app", pause: pauseWindow},
 	"90002":                           {class: directory.RateLimited, words: "too many calls of this operation by all of DingTalk's customers", pause: pauseWindow},
-	"90001":                           {class: directory.RateLimited, words: "too many calls by this server", pause: pauseMinute, wide: true},
-	"90003":                           {class: directory.RateLimited, words: "too many calls by the company", pause: pauseMinute, wide: true},
-	"90005":                           {class: directory.RateLimited, words: "too many calls of this operation by the company", pause: pauseMinute},
-	"90006":                           {class: directory.RateLimited, words: "too many calls of this operation with these credentials", pause: pauseMinute},
-	"90007":                           {class: directory.RateLimited, words: "too many calls for the company", pause: pauseMinute, wide: true},
-	"90008":                           {class: directory.RateLimited, words: "too many calls of this operation for the company", pause: pauseMinute},
-	"90009":                           {class: directory.RateLimited, words: "too many calls for all companies", pause: pauseMinute, wide: true},
-	"90010":                           {class: directory.RateLimited, words: "too many calls of this operation for all companies", pause: pauseMinute},
-	"90011":                           {class: directory.RateLimited, words: "too many calls by the app suite", pause: pauseMinute, wide: true},
-	"90012":                           {class: directory.RateLimited, words: "too many calls of this operation by the app suite", pause: pauseMinute},
-	"90013":                           {class: directory.RateLimited, words: "too many calls by the app suite for the company", pause: pauseMinute, wide: true},
-	"90014":                           {class: directory.RateLimited, words: "too many calls of this operation by the app suite for the company", pause: pauseMinute},
-	"90017":                           {class: directory.RateLimited, words: "too many companies served from this address", pause: pauseMinute, wide: true},
+	"90001":                           {class: directory.RateLimited, words: "too many calls by this server", pause: pauseSuspended, wide: true},
+	"90003":                           {class: directory.RateLimited, words: "too many calls by the company", pause: pauseSuspended, wide: true},
+	"90005":                           {class: directory.RateLimited, words: "too many calls of this operation by the company", pause: pauseSuspended},
+	"90006":                           {class: directory.RateLimited, words: "too many calls of this operation with these credentials", pause: pauseSuspended},
+	"90007":                           {class: directory.RateLimited, words: "too many calls for the company", pause: pauseSuspended, wide: true},
+	"90008":                           {class: directory.RateLimited, words: "too many calls of this operation for the company", pause: pauseSuspended},
+	"90009":                           {class: directory.RateLimited, words: "too many calls for all companies", pause: pauseSuspended, wide: true},
+	"90010":                           {class: directory.RateLimited, words: "too many calls of this operation for all companies", pause: pauseSuspended},
+	"90011":                           {class: directory.RateLimited, words: "too many calls by the app suite", pause: pauseSuspended, wide: true},
+	"90012":                           {class: directory.RateLimited, words: "too many calls of this operation by the app suite", pause: pauseSuspended},
+	"90013":                           {class: directory.RateLimited, words: "too many calls by the app suite for the company", pause: pauseSuspended, wide: true},
+	"90014":                           {class: directory.RateLimited, words: "too many calls of this operation by the app suite for the company", pause: pauseSuspended},
+	"90017":                           {class: directory.RateLimited, words: "too many companies served from this address", pause: pauseSuspended, wide: true},
 	codeBanned:                        {class: directory.RateLimited, words: "too many calls from our network address; DingTalk bans it for five minutes", pause: pauseBan, wide: true},
 	"Forbidden.AccessDenied.QpsLimit": {class: directory.RateLimited, words: "too many calls of this operation", pause: pauseWindow},
-	"Forbidden.AccessDenied.QpmLimit": {class: directory.RateLimited, words: "too many calls of this operation in a minute", pause: pauseMinute},
+	"Forbidden.AccessDenied.QpmLimit": {class: directory.RateLimited, words: "too many calls of this operation in a minute", pause: pauseSuspended},
 	"invokeFrequentyly":               {class: directory.RateLimited, words: "too many calls of this operation", pause: pauseWindow}, // sic
 
 	// Full.

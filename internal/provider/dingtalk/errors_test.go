@@ -114,7 +114,7 @@ func TestAnswersThatAreNone(t *testing.T) {
 			s.on(&opUser, c.answer)
 			s.on(&opCreateUser, c.answer)
 			_, err := d.Account(t.Context(), "a")
-			e := isError(t, err, c.read, c.code)
+			e := asError(t, err, c.read, c.code)
 			if e.RetryAfter != c.pause {
 				t.Errorf("retry after %s, want %s", e.RetryAfter, c.pause)
 			}
@@ -178,7 +178,7 @@ func TestLostCalls(t *testing.T) {
 			s.on(&opUser, answer{err: c.err})
 			s.on(&opCreateUser, answer{err: c.err})
 			_, err := d.Account(t.Context(), "a")
-			e := isError(t, err, c.read, "")
+			e := asError(t, err, c.read, "")
 			if e.RetryAfter != httpx.RetryAfter(c.err) {
 				t.Errorf("retry after %s", e.RetryAfter)
 			}
@@ -195,7 +195,7 @@ func TestLostCalls(t *testing.T) {
 }
 
 // P12: neither secrets nor personal data show in an error.
-func TestErrorsAreDecent(t *testing.T) {
+func TestP12ErrorsAreDecent(t *testing.T) {
 	const wire = `{"errcode":60104,"errmsg":"手机号码在公司中已存在 13800001234 苏小雨 su@example.com"}`
 	s, d := newStub(t)
 	s.on(&opUserByMobile, answer{err: errors.New(`Post "https://oapi.dingtalk.com/x?access_token=old-1": EOF`)})

@@ -197,26 +197,28 @@ func (p *person) departments() []int64 {
 	return sortedKeys(ids)
 }
 
-// inParallel does n things, a few at a time, and stops at the first error, which
-// it returns.
+// inParallel does n things, a few at a time. The first error ends the others and
+// is returned.
 func inParallel(ctx context.Context, n int, do func(ctx context.Context, i int) error) error {
-	ctx, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	var next atomic.Int64
-	var wg sync.WaitGroup
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var (
+		next  atomic.Int64
+		wg    sync.WaitGroup
+		once  sync.Once
+		first error
+	)
 	for range min(n, walkers) {
 		wg.Go(func() {
 			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
-				if ctx.Err() != nil {
-					return
-				}
 				if err := do(ctx, i); err != nil {
-					stop(err) // the first one stays
+					once.Do(func() { first = err })
+					stop()
 					return
 				}
 			}
 		})
 	}
 	wg.Wait()
-	return context.Cause(ctx)
+	return first
 }

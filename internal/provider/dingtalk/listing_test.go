@@ -133,7 +133,7 @@ func TestListing(t *testing.T) {
 }
 
 // P5: what a listing does not prove, it says.
-func TestGaps(t *testing.T) {
+func TestP5GapsAreSaid(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		edit func(*company)
@@ -172,7 +172,7 @@ func TestGaps(t *testing.T) {
 	}
 }
 
-func TestListingsThatAreNone(t *testing.T) {
+func TestP5ListingsThatAreNone(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		edit  func(*company)

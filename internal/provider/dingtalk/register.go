@@ -52,7 +52,9 @@ func accountID(number string) (string, error) {
 	return number, nil
 }
 
-// open makes the directory of one tenant.
+// open makes the directory of one tenant. The employee number has a field of its
+// own here, so Settings.NumberAttribute is not looked at; nor is Settings.Tenant,
+// because the app belongs to one company.
 func open(s directory.Settings) (directory.Directory, error) {
 	op := &operation{name: "settings"}
 	var missing []string

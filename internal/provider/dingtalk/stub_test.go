@@ -172,7 +172,13 @@ func recorded(t *testing.T, name string) answer {
 }
 
 // isError fails unless err has the class and code.
-func isError(t *testing.T, err error, class directory.Class, code string) *directory.Error {
+func isError(t *testing.T, err error, class directory.Class, code string) {
+	t.Helper()
+	_ = asError(t, err, class, code)
+}
+
+// asError is isError for those who look further.
+func asError(t *testing.T, err error, class directory.Class, code string) *directory.Error {
 	t.Helper()
 	e, ok := errors.AsType[*directory.Error](err)
 	if !ok || e.Class != class || e.Code != code {
