@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/singleflight"
+
+	"rollcall.dev/rollcall/internal/httpx"
 )
 
 const (
@@ -46,7 +48,8 @@ func (t *tokens) get(ctx context.Context) (string, error) {
 		if token := t.cached(); token != "" {
 			return token, nil
 		}
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchTime)
+		// Whoever asked first, a freeze may be waiting with it.
+		ctx, cancel := context.WithTimeout(httpx.WithPriority(context.WithoutCancel(ctx), httpx.Freeze), fetchTime)
 		defer cancel()
 		g, err := t.fetch(ctx)
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"rollcall.dev/rollcall/internal/directory"
+	"rollcall.dev/rollcall/internal/httpx"
 )
 
 var (
@@ -44,8 +45,9 @@ func (d *Directory) Capabilities() directory.Capabilities {
 	}
 }
 
-// Freeze disables an enterprise account and ends its sessions.
+// Freeze disables an enterprise account and ends its sessions, before all other calls.
 func (d *Directory) Freeze(ctx context.Context, id, reason string) error {
+	ctx = httpx.WithPriority(ctx, httpx.Freeze)
 	if err := d.govern(ctx, &opDisable, id, reason, true); err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"rollcall.dev/rollcall/internal/directory"
+	"rollcall.dev/rollcall/internal/httpx"
 )
 
 func TestCreationOutcomes(t *testing.T) {
@@ -146,6 +147,28 @@ func TestFreezing(t *testing.T) {
 	s.on(&opStatus, enabled)
 	if err := d.Unfreeze(t.Context(), "E1", "返岗"); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestP2FreezingGoesFirst(t *testing.T) {
+	s, d := newStub(t)
+	for _, op := range []*operation{&opDisable, &opSignOut, &opEnable} {
+		s.on(op, answer{body: `{"result":true}`})
+	}
+	if err := d.Freeze(httpx.WithPriority(t.Context(), httpx.Sweep), "E1", ""); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Unfreeze(t.Context(), "E1", ""); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []struct {
+		op       *operation
+		priority httpx.Priority
+	}{{&opNewToken, httpx.Freeze}, {&opDisable, httpx.Freeze}, {&opSignOut, httpx.Freeze}, {&opEnable, httpx.Edit}} {
+		ctx := s.calls(want.op)[0].request.Context()
+		if httpx.PriorityFrom(ctx) != want.priority || httpx.OperationFrom(ctx) != want.op.name {
+			t.Errorf("%s went as %s with priority %s", want.op.name, httpx.OperationFrom(ctx), httpx.PriorityFrom(ctx))
+		}
 	}
 }
 
