@@ -107,7 +107,8 @@ type Settings struct {
 	NumberAttribute string
 	// HTTP is the tenant's budgeted client (internal/httpx).
 	HTTP *http.Client
-	// Throttled is told of the platform's own throttling answers. Never nil.
+	// Throttled is told of the platform's own throttling answers; an empty operation
+	// is the whole tenant. Never nil.
 	Throttled func(operation string, retryAfter time.Duration)
 	// Now is the clock. Never nil.
 	Now func() time.Time
