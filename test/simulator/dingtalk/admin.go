@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"rollcall.dev/rollcall/test/simulator/core"
@@ -20,6 +21,7 @@ const (
 	collInvitations = "invitations"
 	collLeavers     = "leavers"
 	collMessages    = "messages"
+	collTokens      = "tokens"
 )
 
 // Tenants implements [core.Admin].
@@ -39,8 +41,8 @@ func (p *platform) AddTenant(raw json.RawMessage) error {
 	if err != nil {
 		return err
 	}
-	if spec.Name == "" || spec.CorpID == "" || len(spec.Apps) == 0 {
-		return errors.New("a tenant needs name, corpId and apps")
+	if err := spec.validate(); err != nil {
+		return err
 	}
 	if spec.Title == "" {
 		spec.Title = spec.Name
@@ -56,14 +58,28 @@ func (p *platform) AddTenant(raw json.RawMessage) error {
 		}
 	}
 	for _, a := range spec.Apps {
-		if a == nil || a.Name == "" || a.AppKey == "" || a.AppSecret == "" || a.AgentID == 0 {
-			return errors.New("an app needs name, appKey, appSecret and agentId")
-		}
 		if p.apps[a.AppKey] != nil {
 			return fmt.Errorf("appKey %q: %w", a.AppKey, core.ErrExists)
 		}
 	}
 	p.add(spec)
+	return nil
+}
+
+func (s tenantSpec) validate() error {
+	if s.Name == "" || strings.ContainsAny(s.Name, "/ ") || s.CorpID == "" || len(s.Apps) == 0 {
+		return errors.New("a DingTalk tenant needs corpId, apps, and a name without slash or space")
+	}
+	keys := map[string]bool{}
+	for _, a := range s.Apps {
+		if a == nil || a.Name == "" || a.AppKey == "" || a.AppSecret == "" || a.AgentID == 0 {
+			return errors.New("an app needs name, appKey, appSecret and agentId")
+		}
+		if keys[a.AppKey] {
+			return fmt.Errorf("two apps have the appKey %q", a.AppKey)
+		}
+		keys[a.AppKey] = true
+	}
 	return nil
 }
 
@@ -146,6 +162,8 @@ func (p *platform) Objects(tenantName, collection string) ([]any, error) {
 		for _, m := range t.messages.tasks {
 			list = append(list, m)
 		}
+	case collTokens:
+		list = p.tokens.states(t)
 	default:
 		return nil, fmt.Errorf("collection %q: %w", collection, core.ErrUnsupported)
 	}
@@ -190,6 +208,15 @@ func (p *platform) Object(tenantName, collection, id string) (any, error) {
 		if inv, ok := t.invited[id]; ok {
 			return t.invitationObject(inv), nil
 		}
+	default:
+		return t.record(collection, id)
+	}
+	return nil, notFound(collection, id)
+}
+
+// record gives an object of the collections that nobody edits.
+func (t *tenant) record(collection, id string) (any, error) {
+	switch collection {
 	case collMessages:
 		for _, m := range t.messages.tasks {
 			if key(m.ID) == id {
@@ -287,6 +314,10 @@ func (p *platform) Remove(tenantName, collection, id string) error {
 				return notFound(collection, id)
 			}
 			t.uninvite(id)
+		case collTokens:
+			if !p.tokens.revoke(t, id) {
+				return notFound(collection, id)
+			}
 		default:
 			return fmt.Errorf("removing %s: %w", collection, core.ErrUnsupported)
 		}

@@ -75,7 +75,7 @@
 // Two organisations, acme and globex, with the root department, the default
 // roles and their founder manager7001, the main administrator: an organisation is
 // never without anybody, so a listing of all users that is empty is never true.
-// Control collections are users, departments, roles, invitations, leavers and
-// messages; users and departments look like the results of user/get and
-// department/get.
+// Control collections are users, departments, roles, invitations, leavers,
+// messages and tokens; users and departments look like the results of user/get and
+// department/get. Removing the tokens of an app makes it get new ones.
 package dingtalk

@@ -3,6 +3,7 @@ package dingtalk
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"math/big"
 	"net/http"
@@ -235,32 +236,45 @@ func denyNew(appKey, permission string) error {
 		message: needs(appKey, permission), scopes: []string{permission}}
 }
 
+// wired is an error that knows how it looks on the wire.
+type wired interface {
+	error
+	answer() core.Answer
+}
+
 // answer puts an error on the wire in the style it was made for.
 func answer(err error) core.Answer {
-	switch e := err.(type) {
-	case *denial:
-		return oldAnswer(strconv.Itoa(codeAuth), map[string]any{
-			"errcode": codeAuth, "sub_code": strconv.Itoa(e.sub), "sub_msg": e.message,
-			"errmsg":     fmt.Sprintf("ding talk error[subcode=%d,submsg=%s%s]", e.sub, e.message, e.detail),
-			"request_id": requestID(),
-		})
-	case *fault:
-		body := map[string]any{"code": e.code, "message": e.message, "requestid": requestUUID()}
-		if e.scopes != nil {
-			body["accessdenieddetail"] = map[string]any{"requiredScopes": e.scopes}
-		}
-		return newAnswer(e.status, e.code, body)
-	case *refusal:
-		body := map[string]any{"errcode": e.code, "errmsg": e.message, "request_id": requestID()}
-		if e.bare {
-			delete(body, "request_id")
-		}
-		return oldAnswer(strconv.Itoa(e.code), body)
-	default:
+	var w wired
+	if !errors.As(err, &w) {
 		// Handlers refuse with the types above only; anything else is a bug
 		// that a test should meet.
 		panic(err)
 	}
+	return w.answer()
+}
+
+func (d *denial) answer() core.Answer {
+	return oldAnswer(strconv.Itoa(codeAuth), map[string]any{
+		"errcode": codeAuth, "sub_code": strconv.Itoa(d.sub), "sub_msg": d.message,
+		"errmsg":     fmt.Sprintf("ding talk error[subcode=%d,submsg=%s%s]", d.sub, d.message, d.detail),
+		"request_id": requestID(),
+	})
+}
+
+func (r *refusal) answer() core.Answer {
+	body := map[string]any{"errcode": r.code, "errmsg": r.message}
+	if !r.bare {
+		body["request_id"] = requestID()
+	}
+	return oldAnswer(strconv.Itoa(r.code), body)
+}
+
+func (f *fault) answer() core.Answer {
+	body := map[string]any{"code": f.code, "message": f.message, "requestid": requestUUID()}
+	if f.scopes != nil {
+		body["accessdenieddetail"] = map[string]any{"requiredScopes": f.scopes}
+	}
+	return newAnswer(f.status, f.code, body)
 }
 
 func oldAnswer(code string, body any) core.Answer {

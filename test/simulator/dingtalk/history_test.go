@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -84,7 +85,7 @@ func history(t *testing.T, rng *rand.Rand) {
 				t.Fatal(err)
 			}
 			w := httptest.NewRecorder()
-			h.ServeHTTP(w, httptest.NewRequest("POST", call.path+"?access_token="+token, strings.NewReader(string(in))))
+			h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, call.path+"?access_token="+token, strings.NewReader(string(in))))
 			var b body
 			if err := json.Unmarshal(w.Body.Bytes(), &b); err != nil {
 				t.Fatal(err)

@@ -24,47 +24,59 @@ func (l leaver) item() leaverItem {
 	return leaverItem{l.id, l.name, l.mobile.country, l.mobile.number, l.at.UTC().Format(time.RFC3339), l.reason}
 }
 
-// leaveRecords serves /v1.0/contact/empLeaveRecords, the records oldest first (?).
-// https://open.dingtalk.com/document/development/query-the-details-of-employees-who-have-left-office
-func (s *session) leaveRecords() (map[string]any, error) {
-	bad := func(what string) error {
-		return newFault(http.StatusBadRequest, "invalidParameter.param.invalid", "入参错误："+what)
-	}
+// leaverQuery is what a call asks for.
+type leaverQuery struct {
+	start, end time.Time
+	from, size int
+}
+
+func badLeaverQuery(what string) error {
+	return newFault(http.StatusBadRequest, "invalidParameter.param.invalid", "入参错误："+what)
+}
+
+func (s *session) leaverQuery() (q leaverQuery, err error) {
 	text := func(name string) string {
 		v, _ := s.args.text(name) // from a query, so always a text
 		return v
 	}
-	start, err := time.Parse(time.RFC3339, text("startTime"))
-	if err != nil {
-		return nil, bad("startTime")
+	if q.start, err = time.Parse(time.RFC3339, text("startTime")); err != nil {
+		return q, badLeaverQuery("startTime")
 	}
-	end := s.now
+	q.end = s.now
 	if v := text("endTime"); v != "" {
-		if end, err = time.Parse(time.RFC3339, v); err != nil {
-			return nil, bad("endTime")
+		if q.end, err = time.Parse(time.RFC3339, v); err != nil {
+			return q, badLeaverQuery("endTime")
 		}
 	}
-	if span := end.Sub(start); span < 0 || span > maxLeaverSpan {
-		return nil, bad("endTime")
+	if span := q.end.Sub(q.start); span < 0 || span > maxLeaverSpan {
+		return q, badLeaverQuery("endTime")
 	}
-	size, err := strconv.Atoi(text("maxResults"))
-	if err != nil || size < 1 || size > maxLeaverPage {
-		return nil, bad("maxResults")
+	if q.size, err = strconv.Atoi(text("maxResults")); err != nil || q.size < 1 || q.size > maxLeaverPage {
+		return q, badLeaverQuery("maxResults")
 	}
-	from := 0
 	if v := text("nextToken"); v != "" {
-		if from, err = strconv.Atoi(v); err != nil || from < 0 {
-			return nil, bad("nextToken")
+		if q.from, err = strconv.Atoi(v); err != nil || q.from < 0 {
+			return q, badLeaverQuery("nextToken")
 		}
+	}
+	return q, nil
+}
+
+// leaveRecords serves /v1.0/contact/empLeaveRecords, the records oldest first (?).
+// https://open.dingtalk.com/document/development/query-the-details-of-employees-who-have-left-office
+func (s *session) leaveRecords() (map[string]any, error) {
+	q, err := s.leaverQuery()
+	if err != nil {
+		return nil, err
 	}
 	found := []leaverItem{}
 	for _, l := range s.leavers {
-		if !l.at.Before(start) && !l.at.After(end) {
+		if !l.at.Before(q.start) && !l.at.After(q.end) {
 			found = append(found, l.item())
 		}
 	}
-	from = min(from, len(found))
-	to := min(from+size, len(found))
+	from := min(q.from, len(found))
+	to := min(from+q.size, len(found))
 	rows := found[from:to]
 	keep, cut := s.call.Rows(len(rows))
 	reply := map[string]any{"records": rows[:keep]}

@@ -135,41 +135,41 @@ func (s *session) receivers(t *task) ([]string, error) {
 	if !all && len(users) == 0 && len(depts) == 0 {
 		return nil, refuse(codeNoReceiver)
 	}
-	found := []string{}
-	seen := map[string]bool{}
-	take := func(id string) {
-		if !seen[id] {
-			seen[id] = true
-			found = append(found, id)
-		}
+	if all {
+		depts = []int64{rootDept}
 	}
+	list := []string{}
 	for _, id := range users {
 		if _, ok := s.users.Get(id, core.Live); ok {
-			take(id)
+			list = append(list, id)
 		} else {
 			t.InvalidUsers = append(t.InvalidUsers, id)
 		}
 	}
-	var below func(int64)
-	below = func(dept int64) {
-		for _, u := range s.membersAt(dept, core.Live) {
-			take(u.id)
-		}
-		for _, c := range s.childrenAt(dept, core.Live) {
-			below(c.id)
-		}
-	}
-	if all {
-		depts = []int64{rootDept}
-	}
 	for _, id := range depts {
 		if _, ok := s.depts.Get(key(id), core.Live); ok {
-			below(id)
+			list = s.below(id, list)
 		} else {
 			t.InvalidDepts = append(t.InvalidDepts, id)
 		}
 	}
-	return found, nil
+	seen := map[string]bool{}
+	return slices.DeleteFunc(list, func(id string) bool {
+		again := seen[id]
+		seen[id] = true
+		return again
+	}), nil
+}
+
+// below appends who is in a department or in one below it.
+func (t *tenant) below(dept int64, list []string) []string {
+	for _, u := range t.membersAt(dept, core.Live) {
+		list = append(list, u.id)
+	}
+	for _, c := range t.childrenAt(dept, core.Live) {
+		list = t.below(c.id, list)
+	}
+	return list
 }
 
 // deliver sends to the nth receiver of a task, unless a limit forbids it.

@@ -75,6 +75,48 @@ func (ts *tokens) owner(value string) *app {
 	return nil
 }
 
+// tokenState is what the control endpoint shows of a token: never the token.
+type tokenState struct {
+	Credential string    `json:"credential"`
+	API        string    `json:"api"` // old or new
+	Expires    time.Time `json:"expires"`
+}
+
+// states lists the tokens of a tenant in force or not yet replaced.
+func (ts *tokens) states(t *tenant) []any {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	list := []any{}
+	for _, a := range t.spec.Apps {
+		for _, modern := range []bool{false, true} {
+			if held := ts.current[tokenKey{a, modern}]; held != nil {
+				api := "old"
+				if modern {
+					api = "new"
+				}
+				list = append(list, tokenState{a.Name, api, held.expires})
+			}
+		}
+	}
+	return list
+}
+
+// revoke ends all tokens of an app before their time and reports whether there
+// were any.
+func (ts *tokens) revoke(t *tenant, credential string) bool {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	found := false
+	for k, held := range ts.current {
+		if k.app.tenant == t && k.app.Name == credential {
+			found = true
+			delete(ts.current, k)
+			held.expires = time.Time{}
+		}
+	}
+	return found
+}
+
 func (ts *tokens) clear() {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()

@@ -70,16 +70,25 @@ var emailForm = regexp.MustCompile(`^[^@\s]+@[^@\s]+\.[^@\s]+$`)
 // the wrong type is refused with 40035.
 func readUserChange(a args) (*userChange, error) {
 	c := &userChange{}
+	for _, read := range []func(args) error{c.readTexts, c.readFlags, c.readDepts, c.readExtension} {
+		if err := read(a); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+func (c *userChange) readTexts(a args) error {
 	for _, l := range limitedTexts {
 		if !a.has(l.name) {
 			continue
 		}
 		s, err := a.text(l.name)
 		if err != nil {
-			return nil, refuse(codeParam)
+			return refuse(codeParam)
 		}
 		if s = strings.TrimSpace(s); utf8.RuneCountInString(s) > l.max {
-			return nil, refuse(l.code)
+			return refuse(l.code)
 		}
 		*l.field(c) = &s
 	}
@@ -87,23 +96,18 @@ func readUserChange(a args) (*userChange, error) {
 	// send loginId to both.
 	for _, name := range []string{"login_id", "loginId"} {
 		if s, err := a.text(name); err != nil {
-			return nil, refuse(codeParam)
+			return refuse(codeParam)
 		} else if s != "" {
 			c.login = &s
 		}
 	}
 	if c.email != nil && *c.email != "" && !emailForm.MatchString(*c.email) {
-		return nil, refuse(codeEmailInvalid)
+		return refuse(codeEmailInvalid)
 	}
 	if t := c.orgEmailType; t != nil && *t != "" && *t != "profession" && *t != "base" {
-		return nil, refuse(codeParam)
+		return refuse(codeParam)
 	}
-	for _, read := range []func(args) error{c.readFlags, c.readDepts, c.readExtension} {
-		if err := read(a); err != nil {
-			return nil, err
-		}
-	}
-	return c, nil
+	return nil
 }
 
 func (c *userChange) readFlags(a args) error {

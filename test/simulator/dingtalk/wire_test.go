@@ -125,6 +125,25 @@ func TestTokens(t *testing.T) {
 	}
 }
 
+// TestRevokedToken: the platform may end a token before its time.
+func TestRevokedToken(t *testing.T) {
+	s := newSim(t)
+	s.user(creator)
+	if err := s.admin.Remove("acme", "tokens", "rollcall"); err != nil {
+		t.Fatal(err)
+	}
+	s.refused("88/40014", "/topapi/v2/user/get", body{"userid": creator})
+	s.token = ""
+	s.user(creator)
+	if err := s.admin.Remove("globex", "tokens", "rollcall"); !errors.Is(err, core.ErrNotFound) {
+		t.Errorf("no token to take back: %v", err)
+	}
+	list, err := s.admin.Objects("acme", "tokens")
+	if shown := fmt.Sprintf("%+v", list); err != nil || len(list) != 1 || strings.Contains(shown, s.acmeToken()) {
+		t.Errorf("tokens: %s %v", shown, err)
+	}
+}
+
 func TestTenantsAreApart(t *testing.T) {
 	s := newSim(t)
 	s.person("E1", "13800000001", 1)
