@@ -269,7 +269,7 @@ func (t *tenant) removeDepartment(id int) {
 	for key, tag := range t.tags.All(core.Live) {
 		if i := slices.Index(tag.Parties, id); i >= 0 {
 			changed := *tag
-			changed.Parties = slices.Concat(tag.Parties[:i], tag.Parties[i+1:])
+			changed.Parties = slices.Delete(slices.Clone(tag.Parties), i, i+1)
 			t.tags.Put(key, &changed)
 		}
 	}

@@ -153,9 +153,10 @@ func userKey(id string) string { return strings.ToLower(id) }
 
 func (t *tenant) user(id string, at core.View) (*User, bool) { return t.users.Get(userKey(id), at) }
 
-// putUser stores a member and keeps the indexes of unique fields.
+// putUser stores a member, whom nothing else refers to yet, and keeps the indexes of unique fields.
 func (t *tenant) putUser(u *User) {
 	key := userKey(u.UserID)
+	u.DirectLeader = orEmpty(u.DirectLeader)
 	t.unindex(key)
 	t.users.Put(key, u)
 	index := func(m map[string]string, value string) {
@@ -198,14 +199,14 @@ func (t *tenant) replaceUser(key string, by []string) {
 	for id, tag := range t.tags.All(core.Live) {
 		if i := slices.IndexFunc(tag.Users, refers); i >= 0 {
 			changed := *tag
-			changed.Users = slices.Concat(tag.Users[:i], by, tag.Users[i+1:])
+			changed.Users = slices.Replace(slices.Clone(tag.Users), i, i+1, by...)
 			t.tags.Put(id, &changed)
 		}
 	}
 	for k, u := range t.users.All(core.Live) {
 		if i := slices.IndexFunc(u.DirectLeader, refers); i >= 0 {
 			changed := *u
-			changed.DirectLeader = slices.Concat(u.DirectLeader[:i], by, u.DirectLeader[i+1:])
+			changed.DirectLeader = slices.Replace(slices.Clone(u.DirectLeader), i, i+1, by...)
 			t.users.Put(k, &changed)
 		}
 	}
