@@ -215,7 +215,9 @@ func refusal(err error, hints ...string) error {
 		return fmt.Errorf("this is not an answer of the API server: %w", err)
 	}
 	code := status.Status().Code
-	if code < 400 || code >= 500 || code == 404 || code == 409 {
+	// The type checker of server-side apply answers 500.
+	typeChecker := code == 500 && strings.HasPrefix(err.Error(), "failed to create typed patch object")
+	if code != 400 && code != 422 && !typeChecker {
 		return fmt.Errorf("this is no refusal: %w", err)
 	}
 	for _, hint := range hints {
