@@ -151,7 +151,7 @@ func listen(ctx context.Context, o options, handlers map[string]http.Handler) ([
 			Handler: handlers[at.name], ReadHeaderTimeout: 10 * time.Second,
 		}}
 		if tlsConfig != nil && at.name != "control" {
-			s.url, s.http.TLSConfig = "https://"+l.Addr().String(), tlsConfig
+			s.url, s.http.TLSConfig = "https://"+l.Addr().String(), tlsConfig.Clone() // a server changes its own
 		}
 		servers = append(servers, s)
 	}
