@@ -54,6 +54,14 @@ const (
 	ReasonRetained             = "Retained"
 )
 
+// Reasons of events that are no conditions.
+const (
+	EventAdopted  = "Adopted"
+	EventUpdated  = "Updated"
+	EventFrozen   = "Frozen"
+	EventUnfrozen = "Unfrozen"
+)
+
 // ReasonCodes gives each reason that means trouble or waiting its stable code.
 // Codes are never given to another meaning.
 var ReasonCodes = map[string]string{

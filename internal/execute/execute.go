@@ -92,6 +92,13 @@ func create(ctx context.Context, d directory.Directory, seen Seen, a plan.Action
 	case err == nil:
 		o.Created = true
 		o.Done = append(o.Done, plan.Create)
+	case state == directory.Active: // it exists, and something about it is wrong
+		o.Created = true
+		o.Done = append(o.Done, plan.Create)
+		if got, readErr := d.Account(ctx, a.ID); readErr == nil {
+			seen.Put(got)
+		}
+		return err
 	case class != directory.AlreadyExists && class != directory.OutcomeUnknown:
 		return err
 	}
@@ -100,7 +107,8 @@ func create(ctx context.Context, d directory.Directory, seen Seen, a plan.Action
 	case readErr == nil:
 		seen.Put(got)
 		if o.Created {
-			o.Ignored = ignored(ctx, d, a, &got)
+			// A number that is taken fails a creation: only updates ignore it silently.
+			o.Ignored, _ = directory.Differ(&a.Profile, &got.Profile)
 		}
 		return nil
 	case directory.ClassOf(readErr) == directory.NotFound && o.Created:

@@ -1,0 +1,264 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"rollcall.dev/rollcall/api/v1alpha1"
+	"rollcall.dev/rollcall/internal/directory"
+	"rollcall.dev/rollcall/internal/execute"
+	"rollcall.dev/rollcall/internal/plan"
+)
+
+// accounts decides about the person on each account.
+func (r *EmployeeReconciler) accounts(ctx context.Context, s *employeeScope) error {
+	for i := range s.employee.Spec.Accounts {
+		a, err := r.account(ctx, s, &s.employee.Spec.Accounts[i])
+		if err != nil {
+			return err
+		}
+		s.accounts = append(s.accounts, a)
+	}
+	return nil
+}
+
+func (r *EmployeeReconciler) account(ctx context.Context, s *employeeScope, spec *v1alpha1.EmployeeAccount) (*employeeAccount, error) {
+	e := s.employee
+	a := &employeeAccount{key: client.ObjectKey{Namespace: e.Namespace, Name: spec.Name}}
+	a.status = v1alpha1.EmployeeAccountStatus{Name: spec.Name, State: v1alpha1.AccountWaiting}
+	if old := accountStatus(e, spec.Name); old != nil {
+		a.status = *old.DeepCopy()
+	}
+	a.tenant = r.Tenants.Get(a.key.String())
+	if a.problem = s.problem; a.problem != nil {
+		return a, nil
+	}
+	account, missing, err := enterpriseAccount(ctx, r, e.Namespace, spec.Name)
+	if err != nil || missing != nil {
+		a.problem = missing
+		return a, err
+	}
+	if a.tenant == nil || !a.tenant.Mirror.State().Listed {
+		known := accountStatus(e, spec.Name) != nil && observed(e.Status.ObservedGeneration, e.Generation)
+		a.tenant, a.problem = nil, notListed(account, problemAgain(a.status.Reason, a.status.Message), known)
+		return a, nil
+	}
+	a.observe = account.Spec.Mode == v1alpha1.ModeObserve
+	record := r.record(s, a, account, spec)
+	if a.problem = r.wish(s, a, account, spec, record); a.problem != nil {
+		return a, nil
+	}
+	return a, r.decide(ctx, s, a, record)
+}
+
+// record is what is durably known, what a task has just done, and what was
+// retained when the same person was declared before.
+func (r *EmployeeReconciler) record(s *employeeScope, a *employeeAccount, account *v1alpha1.EnterpriseAccount, spec *v1alpha1.EmployeeAccount) plan.Record {
+	record := recordOf(&a.status)
+	if record.Origin == "" {
+		id := claimedID(s.employee, spec)
+		for _, kept := range account.Status.Retained {
+			if fold(kept.UserID) == fold(id) && a.tenant.Mirror.Account(id) != nil {
+				record.ID, record.Origin = kept.UserID, plan.Origin(kept.Origin)
+			}
+		}
+	}
+	if o, ok := a.tenant.Lane.Outcome(s.lane); ok {
+		a.outcome = o
+		record = foldAccount(record, o)
+	}
+	return record
+}
+
+func foldAccount(r plan.Record, o *execute.Outcome) plan.Record {
+	if o.Created {
+		r.Origin = plan.Created
+	}
+	r.Invited = r.Invited || o.Invited
+	wrote := slices.Contains(o.Done, plan.Create) || slices.Contains(o.Done, plan.Update)
+	if o.Err == nil && wrote {
+		if r.Applied != o.Version {
+			r.Ignored = 0
+		}
+		r.Applied = o.Version
+		r.Ignored |= o.Ignored
+	}
+	return r
+}
+
+// wish translates the declaration for one account.
+func (r *EmployeeReconciler) wish(s *employeeScope, a *employeeAccount, account *v1alpha1.EnterpriseAccount, spec *v1alpha1.EmployeeAccount, record plan.Record) *Problem {
+	id := spec.UserID
+	if id == "" {
+		chosen, err := r.Platforms[a.tenant.Directory.Capabilities().Platform].AccountID(s.employee.Status.Number)
+		if err != nil {
+			return problemOf(err)
+		}
+		id = chosen
+	}
+	if record.Origin != "" {
+		id = record.ID
+	}
+	profile, late, p := s.profile(a.tenant.Mirror, spec.Name, a.tenant.Mirror.Account(id))
+	if p != nil {
+		return p
+	}
+	a.late, a.version = late, s.version
+	if profile.Set.Has(directory.FieldManager) {
+		// The manager got an account: that is a new declaration to platforms that do not show managers.
+		a.version += "/m"
+	}
+	a.wish = plan.Wish{
+		ID: id, Pinned: spec.UserID != "", Type: directory.Ordinary, State: directory.Active,
+		Profile: profile, Version: a.version,
+		Adoption: adoption(spec.AdoptionPolicy, account.Spec.AdoptionPolicy),
+	}
+	if spec.Type != "" {
+		a.wish.Type = directory.AccountType(spec.Type)
+	}
+	if s.employee.Spec.State == v1alpha1.EmployeeFrozen {
+		a.wish.State = directory.Frozen
+	}
+	return nil
+}
+
+// decide asks the plan, and says in the API's words what it answered.
+func (r *EmployeeReconciler) decide(ctx context.Context, s *employeeScope, a *employeeAccount, record plan.Record) error {
+	facts, err := r.facts(ctx, s, a, record)
+	if err != nil {
+		return err
+	}
+	a.plan, a.planned = plan.For(a.wish, record, facts), true
+	p := &a.plan
+	switch {
+	case p.Hold != nil:
+		a.problem = problemOfHold(p.Hold)
+		if facts.Claimant != "" {
+			s.contest(a.problem)
+		}
+	case len(p.Actions) > 0 && a.observe:
+		a.problem = wouldDo(differences(p), accountKinds(p.Actions))
+	case len(p.Actions) > 0:
+		a.problem = underway(a.tenant.Lane.Last(s.lane, p.Digest()))
+		if record.Origin.Owned() && record.Applied == a.version && a.outcome == nil && a.status.Reason == "" {
+			r.Metrics.Drifted(a.key)
+		}
+	default:
+		a.problem = a.late
+	}
+	a.seen(facts)
+	return nil
+}
+
+// seen says how the account stands.
+func (a *employeeAccount) seen(f plan.Facts) {
+	account := f.Account
+	switch {
+	case a.plan.Hold != nil && a.plan.Hold.Reason == plan.Vanished:
+		a.status.State = v1alpha1.AccountVanished
+	case a.plan.Record.Invited:
+		a.status.State = v1alpha1.AccountInvited
+	case !a.plan.Record.Origin.Owned():
+		a.status.State = v1alpha1.AccountWaiting
+	case account == nil: // a listing lacks it, and nothing is concluded yet
+	case account.State == directory.Frozen:
+		a.status.State, a.status.Type = v1alpha1.AccountFrozen, v1alpha1.AccountType(account.Type)
+	default:
+		a.status.State, a.status.Type = v1alpha1.AccountActive, v1alpha1.AccountType(account.Type)
+	}
+}
+
+func differences(p *plan.Plan) []string {
+	names := p.Differ.Names()
+	if p.StateDiffers {
+		names = append(names, "state")
+	}
+	return names
+}
+
+func accountKinds(actions []plan.Action) []plan.Kind {
+	var kinds []plan.Kind
+	for _, a := range actions {
+		kinds = append(kinds, a.Kind)
+	}
+	return kinds
+}
+
+// facts gathers what is known of the account. It makes no call.
+func (r *EmployeeReconciler) facts(ctx context.Context, s *employeeScope, a *employeeAccount, record plan.Record) (plan.Facts, error) {
+	m := a.tenant.Mirror
+	state := m.State()
+	id := a.wish.ID
+	f := plan.Facts{
+		Capabilities: a.tenant.Directory.Capabilities(),
+		Listed:       state.Listed, Complete: state.Complete(),
+		Account: m.Account(id), Absent: m.Absent(id),
+	}
+	var err error
+	if f.Account == nil && record.Origin == "" && !a.wish.Pinned {
+		if f.Namesakes, err = r.namesakes(ctx, s.employee, a); err != nil {
+			return f, err
+		}
+		if len(f.Namesakes) == 1 {
+			id = f.Namesakes[0].ID
+		}
+	}
+	f.Claimant, err = r.claimant(ctx, s.employee, a.status.Name, id)
+	return f, err
+}
+
+// namesakes are accounts that carry the person's number and are nobody's.
+func (r *EmployeeReconciler) namesakes(ctx context.Context, e *v1alpha1.Employee, a *employeeAccount) ([]directory.Account, error) {
+	var free []directory.Account
+	for _, other := range a.tenant.Mirror.Numbered(e.Status.Number) {
+		holder, err := r.claimant(ctx, e, a.status.Name, other.ID)
+		if err != nil {
+			return nil, err
+		}
+		if holder == "" {
+			free = append(free, other)
+		}
+	}
+	return free, nil
+}
+
+// claimant names the Employee that holds the user id instead of e (P4): one that
+// has the account already goes before one that would take it, then the older.
+func (r *EmployeeReconciler) claimant(ctx context.Context, e *v1alpha1.Employee, account, id string) (string, error) {
+	var rivals v1alpha1.EmployeeList
+	if err := r.List(ctx, &rivals, client.InNamespace(e.Namespace), client.MatchingFields{indexClaim: claimKey(account, id)}); err != nil {
+		return "", fmt.Errorf("listing who claims the account: %w", err)
+	}
+	best := e
+	for i := range rivals.Items {
+		other := &rivals.Items[i]
+		if other.UID != best.UID && precedes(other, best, account, id) {
+			best = other
+		}
+	}
+	if best.UID == e.UID {
+		return "", nil
+	}
+	return "the Employee " + best.Name, nil
+}
+
+func precedes(a, b *v1alpha1.Employee, account, id string) bool {
+	owns := func(e *v1alpha1.Employee) bool {
+		s := accountStatus(e, account)
+		return s != nil && isOwned(s.Origin) && fold(s.UserID) == fold(id)
+	}
+	if owns(a) != owns(b) {
+		return owns(a)
+	}
+	return older(a, b)
+}
+
+// contest remembers that somebody else claims what is this person's.
+func (s *employeeScope) contest(p *Problem) {
+	if s.unique == nil {
+		s.unique = p
+	}
+}

@@ -1,0 +1,208 @@
+package controllers
+
+import (
+	"context"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"rollcall.dev/rollcall/api/v1alpha1"
+	"rollcall.dev/rollcall/internal/directory"
+	"rollcall.dev/rollcall/internal/execute"
+	"rollcall.dev/rollcall/internal/httpx"
+	"rollcall.dev/rollcall/internal/kube"
+	"rollcall.dev/rollcall/internal/plan"
+	"rollcall.dev/rollcall/internal/tenant"
+)
+
+// EmployeeReconciler makes people's accounts equal to what is declared. It never
+// waits for a platform: plans are carried out by the tenants' lanes, whose ends
+// bring it back.
+type EmployeeReconciler struct {
+	client.Client
+	// Live reads Secrets past the cache: their contents are never kept.
+	Live     client.Reader
+	Recorder events.EventRecorder
+	Tenants  *tenant.Registry
+	Hub      *Hub
+	Numbers  *Numbers
+	// Platforms by Descriptor.Platform.
+	Platforms map[string]directory.Descriptor
+	Metrics   Metrics
+}
+
+// +kubebuilder:rbac:groups=rollcall.dev,namespace=company,resources=employees,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=rollcall.dev,namespace=company,resources=employees/status,verbs=patch
+
+// SetupWithManager registers the controller.
+func (r *EmployeeReconciler) SetupWithManager(mgr ctrl.Manager) error {
+	changed := builder.WithPredicates(predicate.GenerationChangedPredicate{})
+	return ctrl.NewControllerManagedBy(mgr).
+		For(&v1alpha1.Employee{}, changed).
+		Watches(&v1alpha1.Employee{}, handler.EnqueueRequestsFromMapFunc(r.concerned), builder.WithPredicates(placed)).
+		Watches(&v1alpha1.Department{}, handler.EnqueueRequestsFromMapFunc(listedBy[v1alpha1.EmployeeList](r, indexDepartment)), builder.WithPredicates(placed)).
+		Watches(&v1alpha1.EnterpriseAccount{}, handler.EnqueueRequestsFromMapFunc(listedBy[v1alpha1.EmployeeList](r, indexAccount)), changed).
+		Watches(&v1alpha1.EnterpriseAccount{}, handler.EnqueueRequestsFromMapFunc(r.retainedOn), builder.WithPredicates(retentions)).
+		Watches(&v1alpha1.EmployeeNumberRule{}, handler.EnqueueRequestsFromMapFunc(listedBy[v1alpha1.EmployeeList](r, indexRule)), changed).
+		WatchesMetadata(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(listedBy[v1alpha1.EmployeeList](r, indexSecret))).
+		WatchesRawSource(r.Hub.employees.source()).
+		WithOptions(controller.Options{MaxConcurrentReconciles: 16}).
+		Complete(r)
+}
+
+// concerned are the people to whom a change of this one matters: who reports to
+// them, and who claims the same number or user id.
+func (r *EmployeeReconciler) concerned(ctx context.Context, o client.Object) []reconcile.Request {
+	e, ok := o.(*v1alpha1.Employee)
+	if !ok {
+		return nil
+	}
+	seen := map[reconcile.Request]bool{{NamespacedName: client.ObjectKeyFromObject(e)}: true}
+	var found []reconcile.Request
+	add := func(index, value string) {
+		for _, req := range requests[v1alpha1.EmployeeList](ctx, r, e.Namespace, index, value) {
+			if !seen[req] {
+				seen[req] = true
+				found = append(found, req)
+			}
+		}
+	}
+	add(indexManager, e.Name)
+	for _, n := range numberKeys(e) {
+		add(indexNumber, n)
+	}
+	for _, c := range claimKeys(e) {
+		add(indexClaim, c)
+	}
+	return found
+}
+
+// Reconcile makes one person's accounts equal to the declaration.
+func (r *EmployeeReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	e := &v1alpha1.Employee{}
+	if err := r.Get(ctx, req.NamespacedName, e); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if !e.DeletionTimestamp.IsZero() {
+		return r.delete(ctx, e)
+	}
+	if err := kube.AddFinalizer(ctx, r.Client, e, v1alpha1.Finalizer); err != nil {
+		return done(0, err)
+	}
+	before := e.DeepCopy()
+	s := &employeeScope{employee: e, lane: employeeKey + e.Name}
+	for _, step := range []func(context.Context, *employeeScope) error{r.number, r.contact, r.places, r.accounts} {
+		if err := step(ctx, s); err != nil {
+			return done(0, err)
+		}
+	}
+	s.summarize()
+	if _, err := kube.PatchStatus(ctx, r.Client, before, e); err != nil {
+		return done(0, err)
+	}
+	r.announce(before, s)
+	return done(r.act(s), nil)
+}
+
+// employeeScope is what one reconcile knows.
+type employeeScope struct {
+	employee *v1alpha1.Employee
+	lane     string
+	// problem concerns the person on every account.
+	problem *Problem
+	// unique says who else claims the number or a user id.
+	unique *Problem
+	// version identifies the declaration, the contact Secret included.
+	version     string
+	mobile      string
+	email       string
+	departments map[string]*v1alpha1.Department
+	manager     *v1alpha1.Employee
+	accounts    []*employeeAccount
+}
+
+// employeeAccount is the person on one account.
+type employeeAccount struct {
+	status  v1alpha1.EmployeeAccountStatus
+	key     client.ObjectKey
+	tenant  *tenant.Tenant
+	wish    plan.Wish
+	plan    plan.Plan
+	outcome *execute.Outcome
+	problem *Problem
+	observe bool
+	planned bool
+	// version is the scope's, and whether the manager is known.
+	version string
+	// late is what is still waited for when everything else is done.
+	late *Problem
+}
+
+// act hands plans to the lanes, after the record is durable, and says when to look again.
+func (r *EmployeeReconciler) act(s *employeeScope) time.Duration {
+	var again time.Duration
+	for _, a := range s.accounts {
+		if a.tenant == nil {
+			continue
+		}
+		if a.outcome != nil {
+			for _, kind := range a.outcome.Done {
+				r.Metrics.Changed(a.key, kind)
+			}
+			a.tenant.Lane.Acknowledge(s.lane, a.outcome)
+		}
+		switch {
+		case !a.planned || a.observe || len(a.plan.Actions) == 0:
+			a.tenant.Lane.Withdraw(s.lane)
+			if a.problem != nil && a.problem.Reason == v1alpha1.ReasonAdoptionReview {
+				again = sooner(again, reviewAgain) // a namesake has no claim that a listing could wake
+			}
+		default:
+			again = sooner(again, s.offer(a))
+		}
+	}
+	return again
+}
+
+// reviewAgain is how often an account under adoption review is compared anew. It costs no call.
+const reviewAgain = time.Minute
+
+func (s *employeeScope) offer(a *employeeAccount) time.Duration {
+	t, p, version, reason := a.tenant, a.plan, a.version, s.employee.Spec.StateReason
+	priority, call := employeePriority, httpx.Edit
+	switch {
+	case p.Actions[0].Kind == plan.Freeze:
+		priority, call = freezePriority, httpx.Freeze
+	case s.leads():
+		priority = managerPriority
+	}
+	status := t.Lane.Offer(s.lane, execute.Task{
+		Digest: p.Digest(), Priority: priority,
+		Run: func(ctx context.Context) execute.Outcome {
+			o := execute.Account(httpx.WithPriority(ctx, call), t.Directory, t.Mirror, p, reason)
+			o.Version = version
+			return o
+		},
+	})
+	return status.RetryIn
+}
+
+// leads reports whether somebody waits for this person to be there.
+func (s *employeeScope) leads() bool {
+	for _, d := range s.departments {
+		for _, m := range d.Spec.Managers {
+			if m.Name == s.employee.Name {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,97 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"rollcall.dev/rollcall/api/v1alpha1"
+	"rollcall.dev/rollcall/internal/kube"
+)
+
+// recordWithin bounds how long a deletion waits for its record: it is never held
+// hostage (P10).
+const recordWithin = time.Minute
+
+// delete leaves the accounts as they are, has the EnterpriseAccounts record that
+// they do, and lets go. It makes no call to a platform.
+func (r *EmployeeReconciler) delete(ctx context.Context, e *v1alpha1.Employee) (ctrl.Result, error) {
+	waiting := false
+	for _, name := range employeeAccounts(e) {
+		key := client.ObjectKey{Namespace: e.Namespace, Name: name}
+		if t := r.Tenants.Get(key.String()); t != nil {
+			t.Lane.Withdraw(employeeKey + e.Name)
+		}
+		recorded, err := r.recorded(ctx, e, key)
+		if err != nil {
+			return done(0, err)
+		}
+		if !recorded {
+			waiting = true
+			r.Hub.accounts.add(key, 0, 0)
+		}
+	}
+	if waiting && time.Since(e.DeletionTimestamp.Time) < recordWithin {
+		return done(time.Second, nil)
+	}
+	for _, st := range e.Status.Accounts {
+		if isOwned(st.Origin) {
+			r.Recorder.Eventf(e, nil, corev1.EventTypeNormal, v1alpha1.ReasonRetained, "Delete", "left the account %s on %s as it is", st.UserID, st.Name)
+		}
+	}
+	return done(0, kube.RemoveFinalizer(ctx, r.Client, e, v1alpha1.Finalizer))
+}
+
+// recorded reports whether the EnterpriseAccount lists what is retained, or never will.
+func (r *EmployeeReconciler) recorded(ctx context.Context, e *v1alpha1.Employee, key client.ObjectKey) (bool, error) {
+	st := accountStatus(e, key.Name)
+	if st == nil || !isOwned(st.Origin) {
+		return true, nil
+	}
+	account := &v1alpha1.EnterpriseAccount{}
+	if err := r.Get(ctx, key, account); apierrors.IsNotFound(err) {
+		return true, nil
+	} else if err != nil {
+		return false, fmt.Errorf("reading the EnterpriseAccount: %w", err)
+	}
+	return !account.DeletionTimestamp.IsZero() || isRetained(account, st.UserID), nil
+}
+
+func isRetained(account *v1alpha1.EnterpriseAccount, id string) bool {
+	return slices.ContainsFunc(account.Status.Retained, func(k v1alpha1.RetainedAccount) bool { return fold(k.UserID) == fold(id) })
+}
+
+// retentions passes changes of what an account retains.
+var retentions = predicate.Funcs{
+	CreateFunc: func(event.CreateEvent) bool { return false },
+	DeleteFunc: func(event.DeleteEvent) bool { return true },
+	UpdateFunc: func(e event.UpdateEvent) bool {
+		before, ok1 := e.ObjectOld.(*v1alpha1.EnterpriseAccount)
+		after, ok2 := e.ObjectNew.(*v1alpha1.EnterpriseAccount)
+		return ok1 && ok2 && len(after.Status.Retained) > len(before.Status.Retained)
+	},
+}
+
+// retainedOn are the people of the account who are being deleted: they waited for the record.
+func (r *EmployeeReconciler) retainedOn(ctx context.Context, o client.Object) []reconcile.Request {
+	var on v1alpha1.EmployeeList
+	if r.List(ctx, &on, client.InNamespace(o.GetNamespace()), client.MatchingFields{indexAccount: o.GetName()}, client.UnsafeDisableDeepCopy) != nil {
+		return nil
+	}
+	var found []reconcile.Request
+	for i := range on.Items {
+		if !on.Items[i].DeletionTimestamp.IsZero() {
+			found = append(found, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&on.Items[i])})
+		}
+	}
+	return found
+}

@@ -1,0 +1,78 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"rollcall.dev/rollcall/api/v1alpha1"
+)
+
+// number gives the person a number, once, and settles who holds it.
+func (r *EmployeeReconciler) number(ctx context.Context, s *employeeScope) error {
+	e := s.employee
+	e.Status.PrimaryDepartment = primary(e)
+	number := declaredNumber(e)
+	if number == "" {
+		assigned, err := r.Numbers.Assign(ctx, e, func(n string) bool { return r.taken(ctx, e, n) })
+		if p, ok := errors.AsType[*Problem](err); ok {
+			s.wait(p)
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		number = assigned
+	}
+	var rivals v1alpha1.EmployeeList
+	if err := r.List(ctx, &rivals, client.InNamespace(e.Namespace), client.MatchingFields{indexNumber: fold(number)}); err != nil {
+		return fmt.Errorf("listing who claims the number: %w", err)
+	}
+	holder, claimant := e, ""
+	for i := range rivals.Items {
+		other := &rivals.Items[i]
+		if other.UID == e.UID {
+			continue
+		}
+		claimant = other.Name
+		if holds(other, holder) {
+			holder = other
+		}
+	}
+	switch {
+	case holder.UID != e.UID:
+		s.wait(problem(v1alpha1.ReasonDataConflict, fmt.Sprintf("the employee number %s is held by the older Employee %q: give this one another number", number, holder.Name)))
+		s.contest(s.problem)
+		return nil
+	case claimant != "":
+		s.contest(problem(v1alpha1.ReasonDataConflict, fmt.Sprintf("the Employee %q claims the employee number %s too and is refused; this one keeps it", claimant, number)))
+	}
+	e.Status.Number = number
+	return nil
+}
+
+// holds reports whether a keeps the number that b claims too: whoever was given
+// it, then the older.
+func holds(a, b *v1alpha1.Employee) bool {
+	if (a.Status.Number != "") != (b.Status.Number != "") {
+		return a.Status.Number != ""
+	}
+	return older(a, b)
+}
+
+// taken reports whether a number that a rule would make is in use, in the
+// namespace or on a platform.
+func (r *EmployeeReconciler) taken(ctx context.Context, e *v1alpha1.Employee, number string) bool {
+	if len(requests[v1alpha1.EmployeeList](ctx, r, e.Namespace, indexNumber, fold(number))) > 0 {
+		return true
+	}
+	for _, name := range employeeAccounts(e) {
+		t := r.Tenants.Get(e.Namespace + "/" + name)
+		if t != nil && (t.Mirror.Account(number) != nil || len(t.Mirror.Numbered(number)) > 0) {
+			return true
+		}
+	}
+	return false
+}

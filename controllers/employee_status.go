@@ -1,0 +1,125 @@
+package controllers
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"rollcall.dev/rollcall/api/v1alpha1"
+	"rollcall.dev/rollcall/internal/kube"
+	"rollcall.dev/rollcall/internal/plan"
+)
+
+// summarize writes what was decided into the status.
+func (s *employeeScope) summarize() {
+	e := s.employee
+	old := e.Status.Accounts
+	e.Status.Accounts = nil
+	worst, ready := s.problem, 0
+	var states []v1alpha1.AccountState
+	for _, a := range s.accounts {
+		a.summarize()
+		if a.problem == nil {
+			ready++
+		} else if s.problem == nil {
+			worst = worse(worst, a.problem, a.status.Name)
+		}
+		states = append(states, a.status.State)
+		e.Status.Accounts = append(e.Status.Accounts, a.status)
+	}
+	e.Status.Accounts = append(e.Status.Accounts, takenOff(e, old)...)
+	e.Status.State = overall(states)
+	e.Status.AccountsReady = fmt.Sprintf("%d/%d", ready, len(s.accounts))
+	e.Status.ObservedGeneration = &e.Generation
+	kube.Summarize(&e.Status.Conditions, e.Generation, summaryOf(worst, "every account is as declared"))
+	s.sayUnique()
+}
+
+func (a *employeeAccount) summarize() {
+	st := &a.status
+	if a.planned {
+		st.Differences = differences(&a.plan)
+	}
+	// What Observe merely would do leaves no record.
+	if a.planned && (!a.observe || len(a.plan.Actions) == 0) {
+		r := a.plan.Record
+		st.UserID, st.Origin, st.AppliedVersion = r.ID, v1alpha1.Origin(r.Origin), r.Applied
+		st.IgnoredFields = r.Ignored.Names()
+		switch {
+		case r.FrozenByUs:
+			st.FrozenBy = v1alpha1.FrozenByRollcall
+		case st.State == v1alpha1.AccountFrozen:
+			st.FrozenBy = v1alpha1.FrozenByOther
+		default:
+			st.FrozenBy = ""
+		}
+	}
+	st.Reason, st.Message = inWords(a.problem)
+}
+
+// takenOff keeps the accounts that the spec no longer lists and that are left on
+// the platform. What never came to be, or is gone, is forgotten.
+func takenOff(e *v1alpha1.Employee, old []v1alpha1.EmployeeAccountStatus) (kept []v1alpha1.EmployeeAccountStatus) {
+	for _, st := range old {
+		if slices.Contains(employeeAccounts(e), st.Name) || !isOwned(st.Origin) || st.State == v1alpha1.AccountVanished {
+			continue
+		}
+		st.Reason = v1alpha1.ReasonRetained
+		st.Message = kube.Coded(st.Reason, "no longer declared: the account is left on the platform as it is, and can be used")
+		st.Differences = nil
+		kept = append(kept, st)
+	}
+	return kept
+}
+
+// overall is the state that all accounts share.
+func overall(states []v1alpha1.AccountState) string {
+	if len(states) == 0 {
+		return ""
+	}
+	for _, st := range states {
+		if st != states[0] {
+			return "Mixed"
+		}
+	}
+	return string(states[0])
+}
+
+func (s *employeeScope) sayUnique() {
+	e := s.employee
+	if s.unique == nil {
+		kube.Set(&e.Status.Conditions, e.Generation, v1alpha1.ConditionUnique, metav1.ConditionTrue, v1alpha1.ReasonInSync, "nobody else claims the number or a user id")
+		return
+	}
+	kube.Set(&e.Status.Conditions, e.Generation, v1alpha1.ConditionUnique, metav1.ConditionFalse, s.unique.Reason, kube.Coded(s.unique.Reason, s.unique.Message))
+}
+
+// announce sends events on transitions: when the person comes to need somebody,
+// or no longer does; when access is taken or given back; when an account is
+// adopted; when something that was in order was put right.
+func (r *EmployeeReconciler) announce(before *v1alpha1.Employee, s *employeeScope) {
+	e := s.employee
+	announce(r.Recorder, e, before.Status.Conditions, e.Status.Conditions)
+	for _, a := range s.accounts {
+		old := accountStatus(before, a.status.Name)
+		if a.status.Origin == v1alpha1.OriginAdopted && (old == nil || old.Origin != v1alpha1.OriginAdopted) {
+			r.Recorder.Eventf(e, nil, corev1.EventTypeNormal, v1alpha1.EventAdopted, "Adopt", "adopted the account %s on %s", a.status.UserID, a.status.Name)
+		}
+		if a.outcome == nil {
+			continue
+		}
+		for _, kind := range a.outcome.Done {
+			switch {
+			case kind == plan.Freeze:
+				r.Recorder.Eventf(e, nil, corev1.EventTypeNormal, v1alpha1.EventFrozen, "Freeze", "froze the account %s on %s", a.status.UserID, a.status.Name)
+			case kind == plan.Unfreeze:
+				r.Recorder.Eventf(e, nil, corev1.EventTypeNormal, v1alpha1.EventUnfrozen, "Unfreeze", "unfroze the account %s on %s", a.status.UserID, a.status.Name)
+			case kind == plan.Update && old != nil && len(old.Differences) > 0:
+				r.Recorder.Eventf(e, nil, corev1.EventTypeNormal, v1alpha1.EventUpdated, "Update", "put right on %s: %s", a.status.Name, strings.Join(old.Differences, ", "))
+			}
+		}
+	}
+}

@@ -1,0 +1,143 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"rollcall.dev/rollcall/api/v1alpha1"
+	"rollcall.dev/rollcall/internal/directory"
+	"rollcall.dev/rollcall/internal/mirror"
+)
+
+func holderOf(err error) string {
+	if e, ok := errors.AsType[*directory.Error](err); ok {
+		return e.Holder
+	}
+	return ""
+}
+
+// trigger lets the other side put requests into a controller's queue.
+type trigger struct {
+	mu    sync.Mutex
+	queue workqueue.TypedRateLimitingInterface[reconcile.Request]
+}
+
+// source is what the controller watches.
+func (t *trigger) source() source.Source {
+	return source.Func(func(_ context.Context, q workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.queue = q
+		return nil
+	})
+}
+
+// sweepPriority is below what users change.
+const sweepPriority = -50
+
+func (t *trigger) add(name types.NamespacedName, priority int, after time.Duration) {
+	t.mu.Lock()
+	q := t.queue
+	t.mu.Unlock()
+	if q == nil {
+		return // the controller starts with everything queued
+	}
+	req := reconcile.Request{NamespacedName: name}
+	if pq, ok := q.(priorityqueue.PriorityQueue[reconcile.Request]); ok {
+		pq.AddWithOpts(priorityqueue.AddOpts{Priority: &priority, After: after}, req)
+		return
+	}
+	q.AddAfter(req, after)
+}
+
+// Hub carries what tenants report to the controllers that it concerns.
+type Hub struct {
+	// Reader is the cache.
+	Reader client.Reader
+
+	accounts, departments, employees trigger
+}
+
+// Lane keys name what a task is about.
+const (
+	employeeKey   = "employee/"
+	departmentKey = "department/"
+)
+
+// settle is how long counts on an EnterpriseAccount may lag behind, so that a
+// thousand changes are one write.
+const settle = 2 * time.Second
+
+// Ended wakes the controller whose task ended.
+func (h *Hub) Ended(tenant, key string) {
+	account := splitName(tenant)
+	switch {
+	case strings.HasPrefix(key, employeeKey):
+		h.employees.add(types.NamespacedName{Namespace: account.Namespace, Name: strings.TrimPrefix(key, employeeKey)}, 0, 0)
+	case strings.HasPrefix(key, departmentKey):
+		h.departments.add(types.NamespacedName{Namespace: account.Namespace, Name: strings.TrimPrefix(key, departmentKey)}, 0, 0)
+	}
+	h.accounts.add(account, sweepPriority, settle)
+}
+
+// Refreshed wakes those whom a new listing shows to be different, and nobody else (P13).
+func (h *Hub) Refreshed(tenant string, c mirror.Changes, _ error) {
+	account := splitName(tenant)
+	h.accounts.add(account, 0, 0)
+	ctx := context.Background() //nolint:forbidigo // reads the cache only: nothing to cancel
+	if c.First {
+		h.everybody(ctx, account)
+		return
+	}
+	for _, id := range c.Departments {
+		var found v1alpha1.DepartmentList
+		if h.list(ctx, &found, account.Namespace, indexClaim, claimKey(account.Name, id)) {
+			for i := range found.Items {
+				h.departments.add(client.ObjectKeyFromObject(&found.Items[i]), sweepPriority, 0)
+			}
+		}
+	}
+	for _, id := range c.Accounts {
+		var found v1alpha1.EmployeeList
+		if h.list(ctx, &found, account.Namespace, indexClaim, claimKey(account.Name, id)) {
+			for i := range found.Items {
+				h.employees.add(client.ObjectKeyFromObject(&found.Items[i]), sweepPriority, 0)
+			}
+		}
+	}
+}
+
+func (h *Hub) everybody(ctx context.Context, account types.NamespacedName) {
+	var departments v1alpha1.DepartmentList
+	if h.list(ctx, &departments, account.Namespace, indexAccount, account.Name) {
+		for i := range departments.Items {
+			h.departments.add(client.ObjectKeyFromObject(&departments.Items[i]), sweepPriority, 0)
+		}
+	}
+	var employees v1alpha1.EmployeeList
+	if h.list(ctx, &employees, account.Namespace, indexAccount, account.Name) {
+		for i := range employees.Items {
+			h.employees.add(client.ObjectKeyFromObject(&employees.Items[i]), sweepPriority, 0)
+		}
+	}
+}
+
+// list reads the cache; it fails only while the manager stops.
+func (h *Hub) list(ctx context.Context, into client.ObjectList, namespace, index, value string) bool {
+	return h.Reader.List(ctx, into, client.InNamespace(namespace), client.MatchingFields{index: value}, client.UnsafeDisableDeepCopy) == nil
+}
+
+func splitName(tenant string) types.NamespacedName {
+	namespace, name, _ := strings.Cut(tenant, "/")
+	return types.NamespacedName{Namespace: namespace, Name: name}
+}

@@ -1,0 +1,187 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"rollcall.dev/rollcall/api/v1alpha1"
+)
+
+// Indexes of the cache. The values are names in the object's namespace.
+const (
+	// indexNumber: the employee number, folded to lower case.
+	indexNumber = "number"
+	// indexClaim: "<account>/<user id>", folded: what an Employee holds or would take.
+	indexClaim = "claim"
+	// indexAccount: EnterpriseAccounts that an object is on, or was.
+	indexAccount = "account"
+	// indexDepartment: Departments of an Employee; the parent of a Department.
+	indexDepartment = "department"
+	// indexManager: the managerRef of an Employee; the managers of a Department.
+	indexManager = "manager"
+	// indexSecret: Secrets that an object reads.
+	indexSecret = "secret"
+	// indexRule: the numberRuleRef of an Employee.
+	indexRule = "rule"
+)
+
+// SetupIndexes registers the indexes that the controllers list by.
+func SetupIndexes(ctx context.Context, indexer client.FieldIndexer) error {
+	for _, i := range []struct {
+		object  client.Object
+		field   string
+		extract client.IndexerFunc
+	}{
+		{&v1alpha1.Employee{}, indexNumber, employeeIndex(numberKeys)},
+		{&v1alpha1.Employee{}, indexClaim, employeeIndex(claimKeys)},
+		{&v1alpha1.Employee{}, indexAccount, employeeIndex(employeeAccounts)},
+		{&v1alpha1.Employee{}, indexDepartment, employeeIndex(employeeDepartments)},
+		{&v1alpha1.Employee{}, indexManager, employeeIndex(func(e *v1alpha1.Employee) []string { return named(e.Spec.ManagerRef.Name) })},
+		{&v1alpha1.Employee{}, indexSecret, employeeIndex(func(e *v1alpha1.Employee) []string { return named(e.Spec.Contact.SecretRef.Name) })},
+		{&v1alpha1.Employee{}, indexRule, employeeIndex(func(e *v1alpha1.Employee) []string { return named(e.Spec.NumberRuleRef.Name) })},
+		{&v1alpha1.Department{}, indexAccount, departmentIndex(departmentAccounts)},
+		{&v1alpha1.Department{}, indexClaim, departmentIndex(departmentClaims)},
+		{&v1alpha1.Department{}, indexDepartment, departmentIndex(func(d *v1alpha1.Department) []string { return named(d.Spec.ParentRef.Name) })},
+		{&v1alpha1.Department{}, indexManager, departmentIndex(departmentManagers)},
+		{&v1alpha1.EnterpriseAccount{}, indexSecret, accountSecrets},
+	} {
+		if err := indexer.IndexField(ctx, i.object, i.field, i.extract); err != nil {
+			return fmt.Errorf("indexing %T by %s: %w", i.object, i.field, err)
+		}
+	}
+	return nil
+}
+
+func employeeIndex(keys func(*v1alpha1.Employee) []string) client.IndexerFunc {
+	return func(o client.Object) []string {
+		if e, ok := o.(*v1alpha1.Employee); ok {
+			return keys(e)
+		}
+		return nil
+	}
+}
+
+func departmentIndex(keys func(*v1alpha1.Department) []string) client.IndexerFunc {
+	return func(o client.Object) []string {
+		if d, ok := o.(*v1alpha1.Department); ok {
+			return keys(d)
+		}
+		return nil
+	}
+}
+
+func accountSecrets(o client.Object) []string {
+	if a, ok := o.(*v1alpha1.EnterpriseAccount); ok {
+		return named(a.Spec.CredentialsSecretRef.Name)
+	}
+	return nil
+}
+
+func named(name string) []string {
+	if name == "" {
+		return nil
+	}
+	return []string{name}
+}
+
+// declaredNumber is the number that the Employee has or claims; empty before a rule has given one.
+func declaredNumber(e *v1alpha1.Employee) string {
+	if e.Status.Number != "" {
+		return e.Status.Number
+	}
+	return e.Spec.Number
+}
+
+func numberKeys(e *v1alpha1.Employee) []string { return named(fold(declaredNumber(e))) }
+
+func fold(s string) string { return strings.ToLower(s) }
+
+func claimKey(account, id string) string { return account + "/" + fold(id) }
+
+func claimKeys(e *v1alpha1.Employee) []string {
+	var keys []string
+	for i := range e.Spec.Accounts {
+		if id := claimedID(e, &e.Spec.Accounts[i]); id != "" {
+			keys = append(keys, claimKey(e.Spec.Accounts[i].Name, id))
+		}
+	}
+	return keys
+}
+
+// claimedID is the user id that the Employee has on the account, or would take.
+func claimedID(e *v1alpha1.Employee, a *v1alpha1.EmployeeAccount) string {
+	if s := accountStatus(e, a.Name); s != nil && s.UserID != "" {
+		return s.UserID
+	}
+	if a.UserID != "" {
+		return a.UserID
+	}
+	return declaredNumber(e)
+}
+
+func accountStatus(e *v1alpha1.Employee, account string) *v1alpha1.EmployeeAccountStatus {
+	for i := range e.Status.Accounts {
+		if e.Status.Accounts[i].Name == account {
+			return &e.Status.Accounts[i]
+		}
+	}
+	return nil
+}
+
+func departmentStatus(d *v1alpha1.Department, account string) *v1alpha1.DepartmentAccountStatus {
+	for i := range d.Status.Accounts {
+		if d.Status.Accounts[i].Name == account {
+			return &d.Status.Accounts[i]
+		}
+	}
+	return nil
+}
+
+func employeeAccounts(e *v1alpha1.Employee) []string {
+	var names []string
+	for _, a := range e.Spec.Accounts {
+		names = append(names, a.Name)
+	}
+	return names
+}
+
+func employeeDepartments(e *v1alpha1.Employee) []string {
+	var names []string
+	for _, d := range e.Spec.Departments {
+		names = append(names, d.Name)
+	}
+	return names
+}
+
+func departmentAccounts(d *v1alpha1.Department) []string {
+	var names []string
+	for _, a := range d.Spec.Accounts {
+		names = append(names, a.Name)
+	}
+	return names
+}
+
+func departmentManagers(d *v1alpha1.Department) []string {
+	var names []string
+	for _, m := range d.Spec.Managers {
+		names = append(names, m.Name)
+	}
+	return names
+}
+
+func departmentClaims(d *v1alpha1.Department) []string {
+	var keys []string
+	for _, a := range d.Spec.Accounts {
+		id := a.DepartmentID
+		if s := departmentStatus(d, a.Name); s != nil && s.DepartmentID != "" {
+			id = s.DepartmentID
+		}
+		if id != "" {
+			keys = append(keys, claimKey(a.Name, id))
+		}
+	}
+	return keys
+}

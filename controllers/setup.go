@@ -1,0 +1,65 @@
+// Package controllers holds one reconciler for each kind. They are thin: fetch,
+// observe, plan, act, report. They never call a platform themselves; they hand
+// plans to the tenants' lanes.
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"rollcall.dev/rollcall/api/v1alpha1"
+	"rollcall.dev/rollcall/internal/directory"
+	"rollcall.dev/rollcall/internal/httpx"
+	"rollcall.dev/rollcall/internal/plan"
+	"rollcall.dev/rollcall/internal/tenant"
+)
+
+// Metrics is what the controllers count.
+type Metrics interface {
+	Observer(account types.NamespacedName) httpx.Observer
+	People(account types.NamespacedName, t *tenant.Tenant, people *v1alpha1.PeopleCount)
+	Changed(account types.NamespacedName, action plan.Kind)
+	Drifted(account types.NamespacedName)
+}
+
+// Dependencies are what the composition root chooses.
+type Dependencies struct {
+	Platforms []directory.Descriptor
+	Now       func() time.Time
+	Metrics   Metrics
+}
+
+// Setup registers all controllers. Tenants run until ctx ends.
+func Setup(ctx context.Context, mgr ctrl.Manager, d Dependencies) error {
+	if err := SetupIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
+		return err
+	}
+	platforms := make(map[string]directory.Descriptor, len(d.Platforms))
+	for _, p := range d.Platforms {
+		platforms[p.Platform] = p
+	}
+	tenants, hub := tenant.NewRegistry(), &Hub{Reader: mgr.GetClient()}
+	recorder := mgr.GetEventRecorder("rollcall")
+	numbers := &Numbers{Client: mgr.GetClient(), Reader: mgr.GetAPIReader()}
+	for _, c := range []interface{ SetupWithManager(ctrl.Manager) error }{
+		&EnterpriseAccountReconciler{
+			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Tenants: tenants, Hub: hub,
+			Platforms: platforms, Metrics: d.Metrics, Now: d.Now, Lifetime: ctx,
+		},
+		&DepartmentReconciler{Client: mgr.GetClient(), Recorder: recorder, Tenants: tenants, Hub: hub},
+		&EmployeeReconciler{
+			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Tenants: tenants, Hub: hub,
+			Numbers: numbers, Platforms: platforms, Metrics: d.Metrics,
+		},
+		&EmployeeNumberRuleReconciler{Client: mgr.GetClient(), Recorder: recorder},
+	} {
+		if err := c.SetupWithManager(mgr); err != nil {
+			return fmt.Errorf("setting up %T: %w", c, err)
+		}
+	}
+	return nil
+}

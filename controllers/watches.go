@@ -1,0 +1,89 @@
+package controllers
+
+import (
+	"context"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"rollcall.dev/rollcall/api/v1alpha1"
+)
+
+// listOf is a pointer to a list type, so that watches can make one.
+type listOf[T any] interface {
+	*T
+	client.ObjectList
+}
+
+// listedBy maps an object to everything in its namespace whose index names it.
+func listedBy[T any, L listOf[T]](c client.Reader, index string) handler.MapFunc {
+	return func(ctx context.Context, o client.Object) []reconcile.Request {
+		return requests[T, L](ctx, c, o.GetNamespace(), index, o.GetName())
+	}
+}
+
+func requests[T any, L listOf[T]](ctx context.Context, c client.Reader, namespace, index, value string) []reconcile.Request {
+	list := L(new(T))
+	// The cache fails only while the manager stops.
+	if err := c.List(ctx, list, client.InNamespace(namespace), client.MatchingFields{index: value}, client.UnsafeDisableDeepCopy); err != nil {
+		return nil
+	}
+	var found []reconcile.Request
+	_ = meta.EachListItem(list, func(item runtime.Object) error {
+		if o, ok := item.(client.Object); ok {
+			found = append(found, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(o)})
+		}
+		return nil
+	})
+	return found
+}
+
+// done ends a reconcile. A conflict means that it decided on a stale cache: the
+// newer object is on its way, and not worth an error in the log.
+func done(after time.Duration, err error) (ctrl.Result, error) {
+	if apierrors.IsConflict(err) {
+		return ctrl.Result{RequeueAfter: staleRetry}, nil
+	}
+	return ctrl.Result{RequeueAfter: after}, err
+}
+
+// staleRetry is how long a cache may take to catch up.
+const staleRetry = 200 * time.Millisecond
+
+// leaving maps an object that is being deleted, or is gone, to its accounts:
+// they record what is retained, and may be waiting to go themselves.
+func (r *EnterpriseAccountReconciler) leaving(_ context.Context, o client.Object) []reconcile.Request {
+	var names []string
+	switch o := o.(type) {
+	case *v1alpha1.Employee:
+		names = employeeAccounts(o)
+	case *v1alpha1.Department:
+		names = departmentAccounts(o)
+	}
+	for _, name := range names {
+		r.Hub.accounts.add(client.ObjectKey{Namespace: o.GetNamespace(), Name: name}, sweepPriority, settle)
+	}
+	return nil
+}
+
+// sameTenant maps an account to the others of its tenant, which may have waited for it to go.
+func (r *EnterpriseAccountReconciler) sameTenant(ctx context.Context, o client.Object) []reconcile.Request {
+	account, ok := o.(*v1alpha1.EnterpriseAccount)
+	var all v1alpha1.EnterpriseAccountList
+	if !ok || r.List(ctx, &all) != nil {
+		return nil
+	}
+	var found []reconcile.Request
+	for i := range all.Items {
+		if other := &all.Items[i]; other.UID != account.UID && corpID(other) == corpID(account) {
+			found = append(found, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(other)})
+		}
+	}
+	return found
+}

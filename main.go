@@ -1,0 +1,133 @@
+// Command rollcall is the manager: it keeps people's accounts on IM platforms
+// equal to what is declared.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"k8s.io/klog/v2"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"rollcall.dev/rollcall/api/v1alpha1"
+	"rollcall.dev/rollcall/controllers"
+	rollcallmetrics "rollcall.dev/rollcall/internal/metrics"
+	"rollcall.dev/rollcall/internal/provider"
+)
+
+type options struct {
+	metricsAddress string
+	metricsSecure  bool
+	probeAddress   string
+	namespaces     string
+	leaderElect    bool
+	leaseNamespace string
+	qps            float64
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.metricsAddress, "metrics-bind-address", "0", "address to serve metrics on, e.g. :8443; 0 turns them off")
+	flag.BoolVar(&o.metricsSecure, "metrics-secure", true, "serve metrics over TLS, to callers whom the API server lets read /metrics")
+	flag.StringVar(&o.probeAddress, "health-probe-bind-address", ":8081", "address to serve /healthz and /readyz on; 0 turns them off")
+	flag.StringVar(&o.namespaces, "namespaces", "", "namespaces to manage, separated by commas: one is one company; empty is all, which needs cluster-wide rights")
+	flag.BoolVar(&o.leaderElect, "leader-elect", true, "let only one of several replicas work")
+	flag.StringVar(&o.leaseNamespace, "leader-election-namespace", "", "namespace of the Lease; empty is the pod's own")
+	flag.Float64Var(&o.qps, "kube-api-qps", 400, "most requests a second to the API server; its priority and fairness guards it too")
+	var level slog.Level
+	flag.TextVar(&level, "log-level", slog.LevelInfo, "least level to log: DEBUG, INFO, WARN or ERROR")
+	flag.Parse()
+	logger := logr.FromSlogHandler(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+	ctrl.SetLogger(logger)
+	klog.SetLogger(logger)
+
+	if err := run(ctrl.SetupSignalHandler(), o); err != nil {
+		fmt.Fprintln(os.Stderr, "rollcall:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, o options) error {
+	config, err := ctrl.GetConfig()
+	if err != nil {
+		return fmt.Errorf("finding the cluster: %w", err)
+	}
+	mgr, err := newManager(config, o)
+	if err != nil {
+		return err
+	}
+	observed := rollcallmetrics.New(metrics.Registry, time.Now)
+	err = controllers.Setup(ctx, mgr, controllers.Dependencies{
+		Platforms: provider.All(),
+		Now:       time.Now,
+		Metrics:   observed,
+	})
+	if err != nil {
+		return err
+	}
+	return mgr.Start(ctx)
+}
+
+func newManager(config *rest.Config, o options) (manager.Manager, error) {
+	config.QPS, config.Burst = float32(o.qps), int(o.qps)*2
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme} {
+		if err := add(scheme); err != nil {
+			return nil, fmt.Errorf("registering kinds: %w", err)
+		}
+	}
+	server := metricsserver.Options{BindAddress: o.metricsAddress, SecureServing: o.metricsSecure}
+	if o.metricsSecure {
+		server.FilterProvider = filters.WithAuthenticationAndAuthorization
+	}
+	mgr, err := ctrl.NewManager(config, ctrl.Options{
+		Scheme:                        scheme,
+		Metrics:                       server,
+		HealthProbeBindAddress:        o.probeAddress,
+		LeaderElection:                o.leaderElect,
+		LeaderElectionID:              "rollcall.dev",
+		LeaderElectionNamespace:       o.leaseNamespace,
+		LeaderElectionReleaseOnCancel: true,
+		Cache:                         cacheOptions(o.namespaces),
+		Client:                        client.Options{Cache: &client.CacheOptions{Unstructured: false}},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("making the manager: %w", err)
+	}
+	for name, add := range map[string]func(string, healthz.Checker) error{"healthz": mgr.AddHealthzCheck, "readyz": mgr.AddReadyzCheck} {
+		if err := add(name, healthz.Ping); err != nil {
+			return nil, fmt.Errorf("adding the probe %s: %w", name, err)
+		}
+	}
+	return mgr, nil
+}
+
+// cacheOptions limits the cache to the namespaces, and drops what nobody reads.
+func cacheOptions(namespaces string) cache.Options {
+	c := cache.Options{DefaultTransform: cache.TransformStripManagedFields()}
+	for n := range strings.SplitSeq(namespaces, ",") {
+		if n = strings.TrimSpace(n); n != "" {
+			if c.DefaultNamespaces == nil {
+				c.DefaultNamespaces = map[string]cache.Config{}
+			}
+			c.DefaultNamespaces[n] = cache.Config{}
+		}
+	}
+	return c
+}
