@@ -96,11 +96,14 @@ func (j *Journal) asOf(t time.Time) View {
 type Table[V any] struct {
 	journal *Journal
 	rows    map[string]*row[V]
-	order   []string
+	order   []*row[V]
 	size    int
 }
 
-type row[V any] struct{ versions []version[V] }
+type row[V any] struct {
+	key      string
+	versions []version[V]
+}
 
 type version[V any] struct {
 	seq   uint64
@@ -131,8 +134,8 @@ func (t *Table[V]) Get(key string, at View) (v V, ok bool) {
 // All gives the rows as of a moment.
 func (t *Table[V]) All(at View) iter.Seq2[string, V] {
 	return func(yield func(string, V) bool) {
-		for _, key := range t.order {
-			if p := t.rows[key].at(at); p != nil && !yield(key, *p) {
+		for _, r := range t.order {
+			if p := r.at(at); p != nil && !yield(r.key, *p) {
 				return
 			}
 		}
@@ -143,9 +146,9 @@ func (t *Table[V]) All(at View) iter.Seq2[string, V] {
 func (t *Table[V]) Put(key string, v V) {
 	r := t.rows[key]
 	if r == nil {
-		r = &row[V]{}
+		r = &row[V]{key: key}
 		t.rows[key] = r
-		t.order = append(t.order, key)
+		t.order = append(t.order, r)
 	}
 	if r.at(Live) == nil {
 		t.size++
@@ -170,15 +173,15 @@ func (t *Table[V]) Delete(key string) bool {
 // compact drops rows that were deleted before floor.
 func (t *Table[V]) compact(floor uint64) {
 	kept := t.order[:0]
-	for _, key := range t.order {
-		r := t.rows[key]
+	for _, r := range t.order {
 		last := r.versions[len(r.versions)-1]
 		if last.value == nil && last.seq <= floor {
-			delete(t.rows, key)
+			delete(t.rows, r.key)
 			continue
 		}
-		kept = append(kept, key)
+		kept = append(kept, r)
 	}
+	clear(t.order[len(kept):])
 	t.order = kept
 }
 
