@@ -110,7 +110,7 @@ type Settings struct {
 	// Throttled is told of the platform's own throttling answers; an empty operation
 	// is the whole tenant. Never nil.
 	Throttled func(operation string, retryAfter time.Duration)
-	// Answered is told how each answer was classified, "" for success. Never nil.
+	// Answered is told how each call ended, "" for success; nil if nobody counts.
 	Answered func(operation string, class Class)
 	// Now is the clock. Never nil.
 	Now func() time.Time

@@ -95,6 +95,7 @@ var (
 type client struct {
 	http              *http.Client
 	throttled         func(operation string, retryAfter time.Duration)
+	answered          func(operation string, class directory.Class)
 	older, newer      *api
 	appKey, appSecret string
 }
@@ -108,7 +109,7 @@ type api struct {
 }
 
 func newClient(s directory.Settings, older, newer, appKey, appSecret string) *client {
-	c := &client{http: s.HTTP, throttled: s.Throttled, appKey: appKey, appSecret: appSecret}
+	c := &client{http: s.HTTP, throttled: s.Throttled, answered: s.Answered, appKey: appKey, appSecret: appSecret}
 	c.older = &api{base: older, tokens: &tokens{fetch: c.fetchOldToken, now: s.Now}, show: showInQuery, code: oldCode}
 	c.newer = &api{base: newer, tokens: &tokens{fetch: c.fetchNewToken, now: s.Now}, show: showInHeader, code: newCode}
 	return c
@@ -156,6 +157,14 @@ func (c *client) call(ctx context.Context, op *operation, r request, out any) er
 // exchange sends one request and reads its answer into out, which may be nil. An
 // empty token is not shown.
 func (c *client) exchange(ctx context.Context, op *operation, r request, token string, out any) error {
+	err := c.attempt(ctx, op, r, token, out)
+	if c.answered != nil {
+		c.answered(op.name, directory.ClassOf(err))
+	}
+	return err
+}
+
+func (c *client) attempt(ctx context.Context, op *operation, r request, token string, out any) error {
 	resp, err := c.send(ctx, op, r, token)
 	if err != nil {
 		return err

@@ -21,6 +21,7 @@ type client struct {
 	base      string // ends in "/cgi-bin/"
 	http      *http.Client
 	throttled func(operation string, retryAfter time.Duration)
+	answered  func(operation string, class directory.Class)
 	// wait is a pause that ends early with ctx; a test replaces it.
 	wait func(ctx context.Context, d time.Duration) error
 }
@@ -323,8 +324,17 @@ func (c *client) do(ctx context.Context, s *secret, q *request, out any) error {
 	}
 }
 
-// exchange sends one request once. The token goes into the query, nowhere else.
+// exchange sends one request once, and has its end counted.
 func (c *client) exchange(ctx context.Context, q *request, token string, out any) error {
+	err := c.send(ctx, q, token, out)
+	if c.answered != nil {
+		c.answered(q.operation, directory.ClassOf(err))
+	}
+	return err
+}
+
+// send puts the token into the query, and nowhere else.
+func (c *client) send(ctx context.Context, q *request, token string, out any) error {
 	ctx = httpx.WithOperation(ctx, q.operation)
 	if q.write {
 		ctx = httpx.WithWrite(ctx)

@@ -68,7 +68,7 @@ func open(s directory.Settings) (directory.Directory, error) {
 	case s.HTTP == nil:
 		return nil, invalid("settings", "there is no HTTP client")
 	}
-	c := &client{base: base, http: s.HTTP, throttled: s.Throttled, wait: sleep}
+	c := &client{base: base, http: s.HTTP, throttled: s.Throttled, answered: s.Answered, wait: sleep}
 	credential := func(key string) *secret {
 		return &secret{name: key, value: value(key), corp: s.Tenant, client: c, now: s.Now}
 	}
