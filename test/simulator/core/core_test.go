@@ -381,7 +381,7 @@ func TestLog(t *testing.T) {
 	if len(all) != 3 {
 		t.Fatalf("%d entries", len(all))
 	}
-	if e := all[1]; e.Seq != 2 || e.Platform != "toy" || e.Tenant != "t" || e.Operation != "/v1/put" || e.Method != "PUT" ||
+	if e := all[1]; e.Seq != 2 || e.Platform != "toy" || e.Tenant != "t" || e.Operation != "/v1/put" || e.Method != http.MethodPut ||
 		e.Subject != "b" || e.Credential != "sync" || e.HTTPStatus != 200 || e.Code != "1" || !e.Time.Equal(w.now) {
 		t.Errorf("entry is %+v", e)
 	}

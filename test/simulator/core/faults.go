@@ -131,7 +131,7 @@ func (f *Fault) validate() error {
 		}
 		return fmt.Errorf("a fault of kind %q needs %s", f.Kind, what)
 	}
-	if f.Skip < 0 || f.Times < 0 || f.DelayMillis < 0 || f.Rows < 0 || f.LagWrites < 0 || f.LagSeconds < 0 {
+	if min(f.Skip, f.Times, f.DelayMillis, f.Rows, f.LagWrites) < 0 || f.LagSeconds < 0 {
 		return errors.New("numbers of a fault must not be negative")
 	}
 	if f.Probability < 0 || f.Probability > 1 {

@@ -138,7 +138,7 @@ func TestMerge(t *testing.T) {
 	if got, err := Merge(start, json.RawMessage(`{"name":null,"inner":null}`)); err != nil || got.Name != "" || got.Inner != (inner{}) {
 		t.Errorf("removed: %+v, %v", got, err)
 	}
-	for _, bad := range []string{`{"nmae":"y"}`, `[]`, `"x"`, `{"big":"x"}`, `{`, ``} {
+	for _, bad := range []string{`{"title":"y"}`, `[]`, `"x"`, `{"big":"x"}`, `{`, ``} {
 		if _, err := Merge(start, json.RawMessage(bad)); err == nil {
 			t.Errorf("%s was accepted", bad)
 		}

@@ -20,7 +20,7 @@ func TestDocumentedLimit(t *testing.T) {
 	x := newCorp(t)
 	x.populate()
 	for range 10_000 {
-		x.handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/cgi-bin/tag/list?access_token="+x.app, nil))
+		x.handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/cgi-bin/tag/list?access_token="+x.app, http.NoBody))
 	}
 	blocked := x.as(x.app, "tag/list", "")
 	if blocked.code != 45009 || blocked.status != 200 || string(blocked.body["taglist"]) != "[]" || blocked.header.Get("Error-Code") != "45009" {
@@ -193,7 +193,7 @@ func TestAdmin(t *testing.T) {
 		"tenant without corp": {p.AddTenant(raw(`{"name":"x"}`)), nil},
 		"tenant with a slash": {p.AddTenant(raw(`{"name":"x/y","corpId":"a","syncSecret":"b"}`)), nil},
 		"app without secret":  {p.AddTenant(raw(`{"name":"x","corpId":"a","syncSecret":"b","apps":[{"name":"c","agentId":1}]}`)), nil},
-		"app with a typo":     {p.AddTenant(raw(`{"name":"x","corpId":"a","syncSecret":"b","apps":[{"nmae":"c"}]}`)), nil},
+		"app with a typo":     {p.AddTenant(raw(`{"name":"x","corpId":"a","syncSecret":"b","apps":[{"title":"c"}]}`)), nil},
 		"same secret twice":   {p.AddTenant(raw(`{"name":"x","corpId":"a","syncSecret":"b","apps":[{"name":"c","agentId":1,"secret":"b"}]}`)), nil},
 		"same agent twice":    {p.AddTenant(raw(`{"name":"x","corpId":"a","syncSecret":"b","apps":[{"name":"c","agentId":1,"secret":"d"},{"name":"e","agentId":1,"secret":"f"}]}`)), nil},
 	} {

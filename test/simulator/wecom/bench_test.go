@@ -3,6 +3,7 @@ package wecom_test
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -25,7 +26,7 @@ func BenchmarkBigCorp(b *testing.B) {
 	}
 	call := func(path, body string) []byte {
 		w := httptest.NewRecorder()
-		h.ServeHTTP(w, httptest.NewRequest("POST", "/cgi-bin/"+path, strings.NewReader(body)))
+		h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/cgi-bin/"+path, strings.NewReader(body)))
 		return w.Body.Bytes()
 	}
 	token := func(secret string) string {

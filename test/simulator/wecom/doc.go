@@ -21,6 +21,10 @@
 // "created. Warning: wrong json format. "). Texts of other errors are made up:
 // clients must not match them anyway, says 90313.
 //
+// Creating somebody a second time was seen answered with 60104 and their own id,
+// not with 60102: the mobile is looked at before the userid. 60102 is for the
+// same userid with another mobile.
+//
 // # Readings that no source confirms
 //
 //   - A member without department goes to a department that is made on first
@@ -41,6 +45,9 @@
 //     hour, not the number.
 //   - The creator cannot be deleted (301005) but can be disabled.
 //   - A new department without order is sorted behind its siblings.
+//   - The attributes of an update replace those of the same name, and leave others.
+//
+// debug=1 and its own limit (90487) are not simulated, nor redirects from http.
 //
 // # Layout
 //

@@ -2,6 +2,7 @@ package wecom_test
 
 import (
 	"encoding/json"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -26,7 +27,7 @@ func FuzzWrites(f *testing.F) {
 		h := wecom.New(c)
 		call := func(path, body string) map[string]json.RawMessage {
 			w := httptest.NewRecorder()
-			h.ServeHTTP(w, httptest.NewRequest("POST", "/cgi-bin/"+path, strings.NewReader(body)))
+			h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/cgi-bin/"+path, strings.NewReader(body)))
 			var answer map[string]json.RawMessage
 			if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil || w.Code != 200 || answer["errcode"] == nil || answer["errmsg"] == nil {
 				t.Fatalf("%s %q: %d %s", path, body, w.Code, w.Body)

@@ -98,7 +98,7 @@ func personFields(p person) fields {
 // fill takes the given fields of the form into a member and checks each. It
 // returns the departments asked for, which may not exist yet, or nil if they stay.
 func (x *exchange) fill(u *User) (places []int, f *failure) {
-	for _, step := range []func(*User) *failure{x.fillTexts, x.fillContact, x.fillFlags, x.fillAttributes} {
+	for _, step := range []func(*User) *failure{x.fillTexts, x.fillContact, x.fillBizMail, x.fillFlags, x.fillAttributes} {
 		if f := step(u); f != nil {
 			return nil, f
 		}
@@ -176,22 +176,24 @@ func (x *exchange) fillContact(u *User) *failure {
 	if u.Mobile == "" && u.Email == "" {
 		return fail(60129)
 	}
+	return nil
+}
+
+func (x *exchange) fillBizMail(u *User) *failure {
 	if address, ok := x.form.text("biz_mail"); ok {
 		if address != "" && !validMail(address, 63) {
 			return fail(60143)
 		}
 		u.BizMail = address
 	}
-	if x.form.has("biz_mail_alias") {
-		alias, s := read[struct {
-			Item []string `json:"item"`
-		}](x.form, "biz_mail_alias")
-		if len(alias.Item) > 5 {
-			return fail(40058)
-		}
-		if s == given {
-			u.BizMailAlias = alias.Item
-		}
+	alias, s := read[struct {
+		Item []string `json:"item"`
+	}](x.form, "biz_mail_alias")
+	if len(alias.Item) > 5 {
+		return fail(40058)
+	}
+	if s == given {
+		u.BizMailAlias = alias.Item
 	}
 	return nil
 }

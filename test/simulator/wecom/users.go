@@ -276,45 +276,61 @@ func listIDs(x *exchange) (fields, *failure) {
 	if limit < 0 || limit > maxPage {
 		return nil, fail(40058)
 	}
-	at, from := x.view, 0
-	if at == core.Live {
-		at = x.tenant.journal.Now()
+	at, from, f := x.cursor()
+	if f != nil {
+		return nil, f
 	}
-	if cursor, _ := x.form.text("cursor"); cursor != "" {
-		plain, err := base64.RawURLEncoding.DecodeString(cursor)
-		if err != nil {
-			return nil, fail(50100)
-		}
-		if n, err := fmt.Sscanf(string(plain), "%d:%d", &at, &from); n != 2 || err != nil || from < 0 || at == core.Live {
-			return nil, fail(50100)
-		}
-	}
-	type row struct {
-		UserID     string `json:"userid"`
-		Department int    `json:"department"`
-	}
-	rows, skipped, more := []row{}, 0, false
-	for _, u := range x.tenant.users.All(at) {
-		for _, d := range u.Department {
-			switch {
-			case skipped < from:
-				skipped++
-			case len(rows) < limit:
-				rows = append(rows, row{u.UserID, d})
-			default:
-				more = true
-			}
-		}
-		if more {
-			break
-		}
-	}
+	rows, more := x.tenant.memberships(at, from, limit)
 	keep, cut := x.call.Rows(len(rows))
 	next := ""
 	if more && !cut {
 		next = base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%d:%d", at, from+limit))
 	}
 	return fields{"next_cursor": next, "dept_user": rows[:keep]}, nil
+}
+
+// cursor reads the moment and the number of rows that are done.
+func (x *exchange) cursor() (at core.View, from int, f *failure) {
+	cursor, _ := x.form.text("cursor")
+	if cursor == "" {
+		if at = x.view; at == core.Live {
+			at = x.tenant.journal.Now()
+		}
+		return at, 0, nil
+	}
+	plain, err := base64.RawURLEncoding.DecodeString(cursor)
+	if err != nil {
+		return 0, 0, fail(50100)
+	}
+	if _, err := fmt.Sscanf(string(plain), "%d:%d", &at, &from); err != nil || from < 0 || at == core.Live {
+		return 0, 0, fail(50100)
+	}
+	return at, from, nil
+}
+
+// membership is a row of list_id.
+type membership struct {
+	UserID     string `json:"userid"`
+	Department int    `json:"department"`
+}
+
+// memberships gives up to limit rows behind the first so many, and whether
+// there are more.
+func (t *tenant) memberships(at core.View, from, limit int) (rows []membership, more bool) {
+	rows = []membership{}
+	for _, u := range t.users.All(at) {
+		for _, d := range u.Department {
+			switch {
+			case from > 0:
+				from--
+			case len(rows) == limit:
+				return rows, true
+			default:
+				rows = append(rows, membership{u.UserID, d})
+			}
+		}
+	}
+	return rows, false
 }
 
 // find gives the member with a unique value, as of the moment of the call.
