@@ -42,6 +42,7 @@ func underway(err error) *Problem {
 func (s *departmentScope) summarize() {
 	d := s.department
 	var worst *Problem
+	ready := 0
 	d.Status.Accounts = nil
 	for _, a := range s.accounts {
 		st := &a.status
@@ -56,8 +57,12 @@ func (s *departmentScope) summarize() {
 		}
 		st.Reason, st.Message = inWords(a.problem)
 		worst = worse(worst, a.problem, st.Name)
+		if a.problem == nil {
+			ready++
+		}
 		d.Status.Accounts = append(d.Status.Accounts, *st)
 	}
+	d.Status.AccountsReady = fmt.Sprintf("%d/%d", ready, len(s.accounts))
 	d.Status.ObservedGeneration = &d.Generation
 	kube.Summarize(&d.Status.Conditions, d.Generation, summaryOf(worst, "the department is as declared on every account"))
 }

@@ -106,6 +106,9 @@ func (r *EmployeeReconciler) wish(s *employeeScope, a *employeeAccount, account 
 	if p != nil {
 		return p
 	}
+	if capabilities := a.tenant.Directory.Capabilities(); !capabilities.Writes.Has(directory.FieldLeads) {
+		profile.Set &^= directory.FieldLeads // the Department sees to its managers there
+	}
 	a.late, a.version = late, s.version
 	if profile.Set.Has(directory.FieldManager) {
 		// The manager got an account: that is a new declaration to platforms that do not show managers.

@@ -14,7 +14,7 @@ import (
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
 // +kubebuilder:printcolumn:name="Code",type=string,JSONPath=`.spec.code`,priority=1
-// +kubebuilder:printcolumn:name="Accounts",type=string,JSONPath=`.status.accounts[*].name`,priority=1
+// +kubebuilder:printcolumn:name="Accounts",type=string,JSONPath=`.status.accountsReady`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="Display Name",type=string,JSONPath=`.spec.displayName`
 // +kubebuilder:printcolumn:name="Message",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`,priority=1
@@ -109,6 +109,11 @@ type DepartmentStatus struct {
 	// +optional
 	// +kubebuilder:validation:Minimum=-1
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
+	// accountsReady is on how many of the accounts the department is as declared, e.g. 1/2.
+	// +optional
+	// +kubebuilder:validation:MinLength=3
+	// +kubebuilder:validation:MaxLength=8
+	AccountsReady string `json:"accountsReady,omitempty"`
 	// accounts says how the department stands on each EnterpriseAccount.
 	// +optional
 	// +listType=map

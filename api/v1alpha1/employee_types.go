@@ -19,7 +19,6 @@ import (
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="Person",type=string,JSONPath=`.spec.name`
 // +kubebuilder:printcolumn:name="Title",type=string,JSONPath=`.spec.title`,priority=1
-// +kubebuilder:printcolumn:name="Platform-IDs",type=string,JSONPath=`.status.accounts[*].userID`,priority=1
 // +kubebuilder:printcolumn:name="Message",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`,priority=1
 // +kubebuilder:selectablefield:JSONPath=`.spec.number`
 // +kubebuilder:selectablefield:JSONPath=`.spec.state`

@@ -5,6 +5,7 @@ package execute
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"rollcall.dev/rollcall/internal/directory"
 	"rollcall.dev/rollcall/internal/plan"
@@ -99,6 +100,7 @@ func create(ctx context.Context, d directory.Directory, seen Seen, a plan.Action
 			seen.Put(got)
 		}
 		return err
+	case holder(err) != "" && strings.EqualFold(holder(err), a.ID): // WeCom names the mobile before the id
 	case class != directory.AlreadyExists && class != directory.OutcomeUnknown:
 		return err
 	}

@@ -65,14 +65,14 @@ type Lane struct {
 }
 
 type slot struct {
-	next     *Task
-	running  bool
-	digest   string // of the last finished task
-	outcome  *Outcome
-	err      error
-	ended    time.Time
-	runs     int // of this digest in a row, each soon after the other
-	retryAt  time.Time
+	next    *Task
+	running bool
+	digest  string // of the last finished task
+	outcome *Outcome
+	err     error
+	ended   time.Time
+	runs    int // of this digest in a row, each soon after the other
+	retryAt time.Time
 }
 
 // NewLane returns a lane; notify is called with the key whenever a task ends.

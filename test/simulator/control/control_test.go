@@ -18,7 +18,11 @@ func start(t *testing.T) (url, platform string) {
 	t.Helper()
 	now := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 	c := core.New(core.Options{Clock: core.NewClock(func() time.Time { return now })})
-	p := httptest.NewServer(wecom.New(c))
+	corps := wecom.BuiltIn()
+	for i := range corps {
+		corps[i].Options.Creator = "" // count only whom the tests made
+	}
+	p := httptest.NewServer(wecom.New(c, corps...))
 	t.Cleanup(p.Close)
 	s := httptest.NewServer(control.New(c, "how to use it\n"))
 	t.Cleanup(s.Close)

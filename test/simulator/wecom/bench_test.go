@@ -16,7 +16,7 @@ import (
 // 10,000 members are made of, without the network.
 func BenchmarkBigCorp(b *testing.B) {
 	c := core.New(core.Options{})
-	h := wecom.New(c)
+	h := wecom.New(c, memberless()...)
 	if err := c.Limits.Set("wecom", core.Limits{Unlimited: true}, false); err != nil {
 		b.Fatal(err)
 	}

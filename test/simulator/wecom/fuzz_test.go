@@ -24,7 +24,7 @@ func FuzzWrites(f *testing.F) {
 	f.Add(`{"userid":"a"` + "\n[]\nnull\n{\"userid\":1}\n{\"userid\":\"a\",\"department\":\"x\"}\n{\"id\":2,\"parentid\":1e3}")
 	f.Fuzz(func(t *testing.T, script string) {
 		c := core.New(core.Options{})
-		h := wecom.New(c)
+		h := wecom.New(c, memberless()...)
 		call := func(path, body string) map[string]json.RawMessage {
 			w := httptest.NewRecorder()
 			h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/cgi-bin/"+path, strings.NewReader(body)))

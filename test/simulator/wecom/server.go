@@ -64,15 +64,18 @@ type Server struct {
 	names   []string
 }
 
-// New makes the platform with the built-in corps and returns its handler.
-func New(c *core.Core) http.Handler {
+// New makes the platform and returns its handler. Without corps it has those of BuiltIn.
+func New(c *core.Core, corps ...Tenant) http.Handler {
 	s := &Server{core: c, auth: newAuth(), endpoints: map[string]endpoint{}, tenants: map[string]*tenant{}}
 	for _, area := range []map[string]endpoint{
 		authEndpoints(), userEndpoints(), departmentEndpoints(), tagEndpoints(), messageEndpoints(),
 	} {
 		maps.Copy(s.endpoints, area)
 	}
-	for _, t := range BuiltIn() {
+	if len(corps) == 0 {
+		corps = BuiltIn()
+	}
+	for _, t := range corps {
 		if err := s.add(t); err != nil {
 			panic(err) // a mistake in this package, which every test would meet
 		}

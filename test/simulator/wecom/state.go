@@ -146,6 +146,12 @@ func (t *tenant) reset() {
 		title = t.spec.Name
 	}
 	t.departments.Put(strconv.Itoa(rootID), &Department{ID: rootID, Name: title, Order: firstOrder})
+	if creator := t.spec.Options.Creator; creator != "" {
+		t.putUser(&User{
+			UserID: creator, Name: "创建者", Department: []int{rootID}, Order: []uint32{0}, IsLeaderInDept: []int{0},
+			MainDepartment: rootID, Enable: 1, Activated: true,
+		})
+	}
 }
 
 // userKey is the form under which a userid is unique: case does not count.

@@ -55,7 +55,8 @@ type Options struct {
 	Attributes []string `json:"attributes,omitempty"`
 	// ExmailBound: Tencent mail is bound, so email of an active member stays.
 	ExmailBound bool `json:"exmailBound"`
-	// Creator is the userid that cannot be deleted.
+	// Creator is the userid that cannot be deleted. Whoever made the corp is its
+	// first member, with nothing but a name, when the corp begins.
 	Creator string `json:"creator,omitempty"`
 	// TrustedIPs are the addresses that may call; none: all.
 	TrustedIPs []string `json:"trustedIPs,omitempty"`
@@ -88,7 +89,7 @@ func BuiltIn() []Tenant {
 			Apps: []App{{
 				Name: "rollcall", AgentID: 1000002, Secret: name + "-app-secret-not-a-real-one", SensitiveFieldsHidden: true,
 			}},
-			Options: Options{SyncReadRefused: true, Attributes: attributes},
+			Options: Options{SyncReadRefused: true, Attributes: attributes, Creator: "founder"},
 		}
 	}
 	return []Tenant{tenant("acme", "极点科技", "工号", "职级", "工位"), tenant("globex", "环宇贸易", "职级")}
