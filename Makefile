@@ -32,6 +32,11 @@ demo: controlplane build ## Run a company of 250 people on two simulated platfor
 demo-check: controlplane build ## The same for scripts: drift one person, see it healed, end with status 0.
 	@exec bin/rollcall-demo -check
 
+.PHONY: image
+image: $(TOOLS)/ko ## Build and push the manager's image without Docker: make image IMG=registry/rollcall:v1.
+	@image=$(IMG); \
+	KO_CONFIG_PATH=hack/tools/ko KO_DOCKER_REPO=$${image%:*} $(TOOLS)/ko build . --bare --tags=$${image##*:}
+
 .PHONY: install
 install: $(TOOLS)/kustomize ## Install the CRDs on your cluster.
 	@$(TOOLS)/kustomize build config/crd | $(KUBECTL) apply --server-side -f -
@@ -66,7 +71,7 @@ generate: $(TOOLS)/controller-gen ## Generate deep copies from the types.
 manifests: $(TOOLS)/controller-gen ## Generate CRDs from the types, and the Role from markers in controllers/.
 	@echo "generating CRDs and the Role"
 	@$(TOOLS)/controller-gen crd paths=./api/... output:crd:dir=config/crd/bases
-	@$(TOOLS)/controller-gen rbac:roleName=manager paths=./controllers/... output:rbac:dir=config/rbac
+	@$(TOOLS)/controller-gen rbac:roleName=rollcall-manager paths=./controllers/... output:rbac:dir=config/rbac
 
 .PHONY: docs
 docs: $(TOOLS)/crd-ref-docs ## Generate the API reference, docs/api.md.
@@ -123,6 +128,10 @@ controlplane: ## Build etcd, kube-apiserver, kube-controller-manager and kubectl
 $(TOOLS)/golangci-lint: hack/tools/golangci-lint/go.mod hack/tools/golangci-lint/main.go
 	@echo "building golangci-lint (about 90 s once)"
 	@cd hack/tools/golangci-lint && $(GO_BUILD) -o $(abspath $@) .
+
+$(TOOLS)/ko: hack/tools/ko/go.mod
+	@echo "building ko (about 60 s once)"
+	@cd hack/tools/ko && $(GO_BUILD) -o $(abspath $@) github.com/google/ko
 
 $(TOOLS)/controller-gen: PACKAGE := sigs.k8s.io/controller-tools/cmd/controller-gen
 $(TOOLS)/crd-ref-docs: PACKAGE := github.com/elastic/crd-ref-docs

@@ -95,6 +95,7 @@ func StartManager(ctx context.Context, o ManagerOptions) (*Manager, error) {
 	}
 	args := append([]string{
 		"--metrics-bind-address=" + metrics,
+		"--metrics-secure=false", // on loopback only
 		"--health-probe-bind-address=" + health,
 		"--leader-elect=false",
 		"--namespaces=" + strings.Join(o.Namespaces, ","),
