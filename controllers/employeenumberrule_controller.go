@@ -135,7 +135,7 @@ func (r *EmployeeNumberRuleReconciler) summary(ctx context.Context, rule *v1alph
 	}
 	book, err := openBook(rule, rules.Items)
 	if err != nil {
-		return kube.Summary{Stand: kube.Stalled, Reason: v1alpha1.ReasonInvalidValue, Message: err.Error()}, nil
+		return kube.Summary{Stand: kube.Stalled, Reason: v1alpha1.ReasonInvalidValue, Message: err.Error()}, nil //nolint:nilerr // the error is the summary
 	}
 	full, err := r.usedUp(ctx, book, employees)
 	if err != nil {

@@ -86,7 +86,7 @@ func (r *EnterpriseAccountReconciler) reportDirectory(account *v1alpha1.Enterpri
 func limitsInWords(c *directory.Capabilities) []string {
 	var words []string
 	if c.FreezeLimit != "" {
-		words = append(words, c.FreezeLimit)
+		words = append(words, c.FreezeLimit+".")
 	}
 	any := c.Reads | c.Writes | c.Creates
 	if none := directory.AllFields &^ any; none != 0 {

@@ -223,7 +223,7 @@ func state(w Wish, f Facts, p *Plan) bool {
 		r.FrozenByUs = true
 		p.Actions = append(p.Actions, Action{Kind: Freeze, ID: a.ID})
 	case w.State == directory.Frozen:
-		p.Hold = hold(FreezeUnsupported, "%s The account %q stays usable", f.Capabilities.FreezeLimit, a.ID)
+		p.Hold = hold(FreezeUnsupported, "%s: the account %q stays usable", f.Capabilities.FreezeLimit, a.ID)
 		return false
 	case a.State == directory.Frozen && r.FrozenByUs:
 		p.Actions = append(p.Actions, Action{Kind: Unfreeze, ID: a.ID})
