@@ -80,7 +80,7 @@ var kinds = map[string]struct {
 }{
 	"EnterpriseAccount": {"ea", []string{"Platform", "Mode", "Ready", "Reason", "Managed", "Unmanaged", "Differing", "Age"},
 		[]string{".spec.mode", ".status.platform"}},
-	"Department": {"dept", []string{"Parent", "Ready", "Reason", "Age", "Display Name"},
+	"Department": {"dept", []string{"Parent", "Ready", "Reason", "Accounts", "Age", "Display Name"},
 		[]string{".spec.parentRef.name", ".spec.code"}},
 	"Employee": {"emp", []string{"Number", "Department", "State", "Accounts", "Ready", "Reason", "Age", "Person"},
 		[]string{".spec.number", ".spec.state", ".status.number", ".status.state", ".status.primaryDepartment"}},
