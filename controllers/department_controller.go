@@ -80,9 +80,21 @@ func (r *DepartmentReconciler) relatives(ctx context.Context, o client.Object) [
 	return found
 }
 
-// ofEmployee are the departments that the person manages, or is in.
+// ofEmployee are the departments that the person manages, and those that are
+// being deleted and wait for the person to leave them.
 func (r *DepartmentReconciler) ofEmployee(ctx context.Context, o client.Object) []reconcile.Request {
-	return requests[v1alpha1.DepartmentList](ctx, r, o.GetNamespace(), indexManager, o.GetName())
+	found := requests[v1alpha1.DepartmentList](ctx, r, o.GetNamespace(), indexManager, o.GetName())
+	e, ok := o.(*v1alpha1.Employee)
+	if !ok {
+		return found
+	}
+	for _, name := range employeeDepartments(e) {
+		d, key := &v1alpha1.Department{}, client.ObjectKey{Namespace: e.Namespace, Name: name}
+		if r.Get(ctx, key, d) == nil && !d.DeletionTimestamp.IsZero() {
+			found = append(found, reconcile.Request{NamespacedName: key})
+		}
+	}
+	return found
 }
 
 // Reconcile makes one department equal to its declaration on all its accounts.
@@ -149,6 +161,7 @@ func (s *departmentScope) act() time.Duration {
 			a.tenant.Lane.Acknowledge(s.lane, a.outcome)
 		}
 		if len(a.plan.Actions) == 0 || a.observe {
+			a.tenant.Lane.Withdraw(s.lane)
 			continue
 		}
 		t, p, version := a.tenant, a.plan, a.wish.Version

@@ -109,7 +109,7 @@ func (r *EmployeeReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 		return done(0, err)
 	}
 	r.announce(before, s)
-	return done(r.act(s), nil)
+	return done(r.act(ctx, s), nil)
 }
 
 // employeeScope is what one reconcile knows.
@@ -147,7 +147,7 @@ type employeeAccount struct {
 }
 
 // act hands plans to the lanes, after the record is durable, and says when to look again.
-func (r *EmployeeReconciler) act(s *employeeScope) time.Duration {
+func (r *EmployeeReconciler) act(ctx context.Context, s *employeeScope) time.Duration {
 	var again time.Duration
 	for _, a := range s.accounts {
 		if a.tenant == nil {
@@ -166,7 +166,12 @@ func (r *EmployeeReconciler) act(s *employeeScope) time.Duration {
 				again = sooner(again, reviewAgain) // a namesake has no claim that a listing could wake
 			}
 		default:
-			again = sooner(again, s.offer(a))
+			again = sooner(again, r.offer(ctx, s, a))
+		}
+	}
+	for _, st := range s.employee.Status.Accounts {
+		if t := r.Tenants.Get(s.employee.Namespace + "/" + st.Name); t != nil && st.Reason == v1alpha1.ReasonRetained {
+			t.Lane.Withdraw(s.lane)
 		}
 	}
 	return again
@@ -175,13 +180,13 @@ func (r *EmployeeReconciler) act(s *employeeScope) time.Duration {
 // reviewAgain is how often an account under adoption review is compared anew. It costs no call.
 const reviewAgain = time.Minute
 
-func (s *employeeScope) offer(a *employeeAccount) time.Duration {
+func (r *EmployeeReconciler) offer(ctx context.Context, s *employeeScope, a *employeeAccount) time.Duration {
 	t, p, version, reason := a.tenant, a.plan, a.version, s.employee.Spec.StateReason
 	priority, call := employeePriority, httpx.Edit
 	switch {
 	case p.Actions[0].Kind == plan.Freeze:
 		priority, call = freezePriority, httpx.Freeze
-	case s.leads():
+	case r.awaited(ctx, s):
 		priority = managerPriority
 	}
 	status := t.Lane.Offer(s.lane, execute.Task{
@@ -195,8 +200,11 @@ func (s *employeeScope) offer(a *employeeAccount) time.Duration {
 	return status.RetryIn
 }
 
-// leads reports whether somebody waits for this person to be there.
-func (s *employeeScope) leads() bool {
+// awaited reports whether somebody waits for this person to be there.
+func (r *EmployeeReconciler) awaited(ctx context.Context, s *employeeScope) bool {
+	if len(requests[v1alpha1.EmployeeList](ctx, r, s.employee.Namespace, indexManager, s.employee.Name)) > 0 {
+		return true
+	}
 	for _, d := range s.departments {
 		for _, m := range d.Spec.Managers {
 			if m.Name == s.employee.Name {

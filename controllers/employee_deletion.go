@@ -16,6 +16,7 @@ import (
 
 	"rollcall.dev/rollcall/api/v1alpha1"
 	"rollcall.dev/rollcall/internal/kube"
+	"rollcall.dev/rollcall/internal/tenant"
 )
 
 // recordWithin bounds how long a deletion waits for its record: it is never held
@@ -25,11 +26,12 @@ const recordWithin = time.Minute
 // delete leaves the accounts as they are, has the EnterpriseAccounts record that
 // they do, and lets go. It makes no call to a platform.
 func (r *EmployeeReconciler) delete(ctx context.Context, e *v1alpha1.Employee) (ctrl.Result, error) {
-	waiting := false
+	before, waiting := e.DeepCopy(), false
 	for _, name := range employeeAccounts(e) {
 		key := client.ObjectKey{Namespace: e.Namespace, Name: name}
-		if t := r.Tenants.Get(key.String()); t != nil {
-			t.Lane.Withdraw(employeeKey + e.Name)
+		if t := r.Tenants.Get(key.String()); t != nil && !r.quiet(t, e, name) {
+			waiting = true // what is under way may still create the account
+			continue
 		}
 		recorded, err := r.recorded(ctx, e, key)
 		if err != nil {
@@ -40,15 +42,37 @@ func (r *EmployeeReconciler) delete(ctx context.Context, e *v1alpha1.Employee) (
 			r.Hub.accounts.add(key, 0, 0)
 		}
 	}
+	if wrote, err := kube.PatchStatus(ctx, r.Client, before, e); err != nil || wrote {
+		return done(staleRetry, err)
+	}
 	if waiting && time.Since(e.DeletionTimestamp.Time) < recordWithin {
 		return done(time.Second, nil)
 	}
 	for _, st := range e.Status.Accounts {
+		if t := r.Tenants.Get(e.Namespace + "/" + st.Name); t != nil {
+			t.Lane.Withdraw(employeeKey + e.Name)
+		}
 		if isOwned(st.Origin) {
 			r.Recorder.Eventf(e, nil, corev1.EventTypeNormal, v1alpha1.ReasonRetained, "Delete", "left the account %s on %s as it is", st.UserID, st.Name)
 		}
 	}
 	return done(0, kube.RemoveFinalizer(ctx, r.Client, e, v1alpha1.Finalizer))
+}
+
+// quiet drops what waits for the person, and reports whether nothing is under
+// way. What came of it is taken over, so that no account is left unrecorded (P3).
+func (r *EmployeeReconciler) quiet(t *tenant.Tenant, e *v1alpha1.Employee, account string) bool {
+	lane := employeeKey + e.Name
+	if !t.Lane.Settle(lane) {
+		return false
+	}
+	st := accountStatus(e, account)
+	o, ok := t.Lane.Outcome(lane)
+	created := ok && o.Created
+	if st != nil && st.Origin == v1alpha1.OriginCreating && (created || t.Mirror.Account(st.UserID) != nil) {
+		st.Origin = v1alpha1.OriginCreated
+	}
+	return true
 }
 
 // recorded reports whether the EnterpriseAccount lists what is retained, or never will.

@@ -60,11 +60,11 @@ func (a *employeeAccount) summarize() {
 	st.Reason, st.Message = inWords(a.problem)
 }
 
-// takenOff keeps the accounts that the spec no longer lists and that are left on
-// the platform. What never came to be, or is gone, is forgotten.
+// takenOff keeps the accounts that the spec no longer lists and that are, or may
+// just come to be, on the platform. What was never asked for, or is gone, is forgotten.
 func takenOff(e *v1alpha1.Employee, old []v1alpha1.EmployeeAccountStatus) (kept []v1alpha1.EmployeeAccountStatus) {
 	for _, st := range old {
-		if slices.Contains(employeeAccounts(e), st.Name) || !isOwned(st.Origin) || st.State == v1alpha1.AccountVanished {
+		if slices.Contains(employeeAccounts(e), st.Name) || st.Origin == "" || st.State == v1alpha1.AccountVanished {
 			continue
 		}
 		st.Reason = v1alpha1.ReasonRetained

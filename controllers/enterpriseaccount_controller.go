@@ -178,10 +178,11 @@ func resyncInterval(account *v1alpha1.EnterpriseAccount) time.Duration {
 	return 10 * time.Minute
 }
 
-// fingerprint changes when the tenant has to be reached in another way. It
+// fingerprint changes when the tenant has to be reached in another way, or may be
+// changed no more: what was planned before then must not be carried out. It
 // covers secrets and stays in memory.
 func fingerprint(account *v1alpha1.EnterpriseAccount, s directory.Settings) string {
-	b, err := json.Marshal([]any{account.UID, s.Tenant, s.Endpoint, s.LegacyEndpoint, s.NumberAttribute, s.Secrets, account.Spec.CABundle})
+	b, err := json.Marshal([]any{account.UID, s.Tenant, s.Endpoint, s.LegacyEndpoint, s.NumberAttribute, s.Secrets, account.Spec.CABundle, account.Spec.Mode})
 	if err != nil { // strings and bytes always marshal
 		panic(err)
 	}

@@ -2,7 +2,6 @@ package controllers
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"sync"
 	"time"
@@ -15,16 +14,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"rollcall.dev/rollcall/api/v1alpha1"
-	"rollcall.dev/rollcall/internal/directory"
 	"rollcall.dev/rollcall/internal/mirror"
 )
-
-func holderOf(err error) string {
-	if e, ok := errors.AsType[*directory.Error](err); ok {
-		return e.Holder
-	}
-	return ""
-}
 
 // trigger lets the other side put requests into a controller's queue.
 type trigger struct {

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	goruntime "runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -230,6 +231,8 @@ func (o *office) change(r *v1alpha1.EmployeeNumberRule, f func(*v1alpha1.Employe
 
 // TestP3NumberDistinctWithConcurrentCreation: 50 people at once get 50 numbers, without a gap while one process assigns.
 func TestP3NumberDistinctWithConcurrentCreation(t *testing.T) {
+	startNumberServer(t)
+	t.Parallel()
 	for name, processes := range map[string]int{"one process": 1, "two processes": 2} {
 		t.Run(name, func(t *testing.T) {
 			o := openOffice(t)
@@ -283,6 +286,8 @@ func TestP3NumberDistinctWithConcurrentCreation(t *testing.T) {
 
 // TestP3NumberNeverReusedAfterCrash: whatever is lost between reserving a number and recording it, nobody else gets it.
 func TestP3NumberNeverReusedAfterCrash(t *testing.T) {
+	startNumberServer(t)
+	t.Parallel()
 	crash := errors.New("the process ended")
 	for name, tc := range map[string]struct {
 		write func(write func() error) error
@@ -550,6 +555,7 @@ func TestP11NumberTroubleStaysWithWhoHasIt(t *testing.T) {
 		d.mu.Lock()
 		waiting = len(d.waiting)
 		d.mu.Unlock()
+		goruntime.Gosched()
 	}
 	<-d.turn
 	group.Wait()

@@ -1,6 +1,8 @@
 package controllers
 
 import (
+	"errors"
+
 	"rollcall.dev/rollcall/api/v1alpha1"
 	"rollcall.dev/rollcall/internal/directory"
 	"rollcall.dev/rollcall/internal/kube"
@@ -60,11 +62,16 @@ var reasons = map[directory.Class]string{
 	directory.OutcomeUnknown:   v1alpha1.ReasonOutcomeUnknown,
 }
 
-// problemOf translates an error of a directory. Its text is safe to show.
+// problemOf translates an error of a directory. Only a directory's own words are
+// known to be safe to show (P12).
 func problemOf(err error) *Problem {
-	p := problem(reasons[directory.ClassOf(err)], err.Error())
-	if holder := holderOf(err); holder != "" {
-		p.Message += "; held by the account " + holder + " of the platform"
+	e, ok := errors.AsType[*directory.Error](err)
+	if !ok {
+		return problem(v1alpha1.ReasonUnavailable, "the platform could not be reached")
+	}
+	p := problem(reasons[e.Class], e.Error())
+	if e.Holder != "" {
+		p.Message += "; held by the account " + e.Holder + " of the platform"
 	}
 	return p
 }

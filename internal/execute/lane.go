@@ -191,6 +191,18 @@ func (l *Lane) Acknowledge(key string, o *Outcome) {
 	}
 }
 
+// Settle drops the task that waits for key, if any, and reports whether none runs.
+func (l *Lane) Settle(key string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := l.keys[key]
+	if s == nil {
+		return true
+	}
+	s.next = nil
+	return !s.running
+}
+
 // Withdraw drops the task that waits for key, if any, and everything remembered of it.
 func (l *Lane) Withdraw(key string) {
 	l.mu.Lock()
