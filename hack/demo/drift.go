@@ -30,7 +30,7 @@ type account struct {
 	url          string // at the control endpoint
 }
 
-// driftAndHeal changes somebody's title on a platform by hand, and waits until it is as declared again.
+// driftAndHeal changes somebody's title by hand on every platform, and waits until it is as declared again.
 func (d *demo) driftAndHeal(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, d.timeout, errTookTooLong)
 	defer cancel()
@@ -38,33 +38,28 @@ func (d *demo) driftAndHeal(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	began := time.Now()
 	for _, a := range all {
-		if err := d.driftOne(ctx, a); err != nil {
-			return fmt.Errorf("drifting %s on %s: %w", a.person, a.platform, because(ctx, err))
+		if err := a.drift(ctx); err != nil {
+			return fmt.Errorf("drifting %s on %s: %w", a.person, a.platform, err)
 		}
+		d.out.step("drift", "%s is %s on %s now, by hand; declared is %s", a.name, driftedTitle, a.platform, a.title)
+	}
+	for _, a := range all {
+		if err := d.awaitHealing(ctx, a, began); err != nil {
+			return fmt.Errorf("waiting for %s to heal on %s: %w", a.person, a.platform, because(ctx, err))
+		}
+		d.out.step("healed", "%s is %s again on %s, after %s", a.name, a.title, a.platform, seconds(began))
 	}
 	return nil
 }
 
-func (d *demo) driftOne(ctx context.Context, a account) error {
-	if before, err := a.currentTitle(ctx); err != nil || before != a.title {
-		return errors.Join(err, fmt.Errorf("the title is %q before we touched it, want %q", before, a.title))
-	}
-	if err := a.drift(ctx); err != nil {
-		return err
-	}
-	began := time.Now()
-	d.out.step("drift", "%s is %s on %s now, by hand; declared is %s", a.name, driftedTitle, a.platform, a.title)
-	err := wait.PollUntilContextCancel(ctx, 200*time.Millisecond, true, func(ctx context.Context) (bool, error) {
+func (d *demo) awaitHealing(ctx context.Context, a account, began time.Time) error {
+	return wait.PollUntilContextCancel(ctx, 200*time.Millisecond, true, func(ctx context.Context) (bool, error) {
 		now, err := a.currentTitle(ctx)
-		d.out.progress("drift", "waiting for it to heal · %d s", int(time.Since(began).Seconds()))
+		d.out.progress("drift", "waiting for %s to heal · %d s", a.platform, int(time.Since(began).Seconds()))
 		return now == a.title, err
 	})
-	if err != nil {
-		return fmt.Errorf("waiting for it to heal: %w", err)
-	}
-	d.out.step("healed", "%s is %s again, after %s", a.name, a.title, seconds(began))
-	return nil
 }
 
 // accounts finds the accounts of the first ready person of the company that has a title.
@@ -134,7 +129,15 @@ func (d *demo) tenant(ctx context.Context, platform, corp string) (string, error
 	return "", fmt.Errorf("the simulator has no tenant with corp id %q on %s", corp, platform)
 }
 
+// drift writes another title by hand. That it was as declared before is what makes the healing worth seeing.
 func (a account) drift(ctx context.Context) error {
+	before, err := a.currentTitle(ctx)
+	if err != nil {
+		return err
+	}
+	if before != a.title {
+		return fmt.Errorf("the title is %q before we touch it, and %q is declared", before, a.title)
+	}
 	return call(ctx, http.MethodPost, a.url, map[string]string{a.titleField: driftedTitle}, nil)
 }
 
