@@ -110,6 +110,9 @@ func absent(w Wish, f Facts, p *Plan) {
 		p.Hold = hold(InvitationPending, "an invitation was sent; the account appears when the person accepts it in the app. To invite again, remove the account from spec.accounts and add it back")
 	case r.Origin != Creating && !w.Pinned && len(f.Namesakes) > 0:
 		adoptNamesake(w, f, p)
+	case w.State == directory.Frozen && r.Origin == Creating && !f.Absent:
+		// A creation may have happened and not been answered: there may be somebody to freeze (P2).
+		p.Actions = []Action{{Kind: Confirm, ID: w.ID}}
 	case w.State == directory.Frozen:
 		// Nobody who is declared frozen is given a new account, even for a moment.
 	case !f.Complete && !f.Absent:
@@ -153,8 +156,9 @@ func adopt(w Wish, f Facts, p *Plan) {
 	a := f.Account
 	differ, _ := directory.Differ(&w.Profile, &a.Profile)
 	if p.Record.Origin == Creating && p.Record.ID == a.ID && differ&identity == 0 {
-		// We asked for it and never learned the outcome: this is it (P3).
-		p.Record.Origin, p.Record.Invited, p.Record.Applied = Created, false, w.Version
+		// We asked for it and never learned the outcome: this is it (P3). Which version
+		// of the declaration it was made from is not known.
+		p.Record.Origin, p.Record.Invited = Created, false
 		converge(w, f, p)
 		return
 	}
@@ -194,6 +198,7 @@ func converge(w Wish, f Facts, p *Plan) {
 	if p.Record.Applied != w.Version {
 		p.Record.Ignored = 0
 	}
+	p.Record.Ignored &= p.Differ | p.Unseen // what is seen to be as wished was put right since
 	update := p.Differ & f.Capabilities.Writes &^ p.Record.Ignored
 	if p.Record.Applied != w.Version {
 		update |= p.Unseen & f.Capabilities.Writes
@@ -245,7 +250,7 @@ func order(p *Plan) {
 
 // leftover says what remains different although there is nothing left to write.
 func leftover(w Wish, f Facts, p *Plan) {
-	ignored := p.Differ & p.Record.Ignored
+	ignored := p.Record.Ignored
 	stuck := p.Differ &^ f.Capabilities.Writes
 	switch {
 	case ignored != 0:
