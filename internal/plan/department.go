@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"strings"
 
 	"rollcall.dev/rollcall/internal/directory"
@@ -92,6 +93,8 @@ func departmentAbsent(w DepartmentWish, f DepartmentFacts, p *DepartmentPlan) {
 		p.Hold = hold(Vanished, "the department %s existed and is gone from the platform, by no act of Rollcall. It is not created again unasked: if that is wanted, remove the account from spec.accounts and add it back", p.Record.ID)
 	case p.Record.Origin.Owned():
 		p.Actions = []DepartmentAction{{Kind: Confirm, Department: directory.Department{ID: p.Record.ID}}}
+	case w.Department.ID != "" && !f.Absent:
+		p.Actions = []DepartmentAction{{Kind: Confirm, Department: directory.Department{ID: w.Department.ID}}}
 	case w.Department.ID != "":
 		p.Hold = hold(InvalidValue, "the platform has no department with the pinned id %s: correct departmentID, or leave it out to have one created", w.Department.ID)
 	case f.Sibling != nil:
@@ -116,7 +119,7 @@ func adoptDepartment(w DepartmentWish, f DepartmentFacts, p *DepartmentPlan) {
 	differ := DifferDepartment(&w.Department, d)
 	const identity = directory.DepartmentName | directory.DepartmentParent
 	switch {
-	case p.Record.Origin == Creating && differ&identity == 0:
+	case p.Record.Origin == Creating && differ&identity == 0 && !keyed(&w.Department, d):
 		p.Record.ID, p.Record.Origin = d.ID, Created
 		convergeDepartment(w, f, p)
 	case w.Adoption == Never:
@@ -133,14 +136,21 @@ func adoptDepartment(w DepartmentWish, f DepartmentFacts, p *DepartmentPlan) {
 	}
 }
 
+// keyed: the department carries another key than the one that we create it with.
+func keyed(want, have *directory.Department) bool {
+	return (want.Set & have.Set).Has(directory.DepartmentKey) && want.Key != have.Key
+}
+
 func convergeDepartment(w DepartmentWish, f DepartmentFacts, p *DepartmentPlan) {
 	p.Differ = DifferDepartment(&w.Department, f.Department)
 	p.Record.ID = f.Department.ID
+	unseen := w.Department.Set &^ f.Department.Set &^ directory.DepartmentKey
 	update := p.Differ & f.Capabilities.DepartmentWrites
 	if p.Record.Applied != w.Version {
 		p.Record.Ignored = 0
-		update |= w.Department.Set &^ f.Department.Set & f.Capabilities.DepartmentWrites &^ directory.DepartmentKey
+		update |= unseen & f.Capabilities.DepartmentWrites
 	}
+	p.Record.Ignored &= p.Differ | unseen // what is seen to be as wished was put right since
 	update &^= p.Record.Ignored
 	if update != 0 {
 		d := w.Department
@@ -149,7 +159,7 @@ func convergeDepartment(w DepartmentWish, f DepartmentFacts, p *DepartmentPlan) 
 		return
 	}
 	p.Record.Applied = w.Version
-	if ignored := p.Differ & p.Record.Ignored; ignored != 0 {
+	if ignored := p.Record.Ignored; ignored != 0 {
 		p.Hold = hold(WriteIgnored, "%s accepted the change of %s and did not make it; it is tried again when the declaration changes", f.Capabilities.Platform, strings.Join(ignored.Names(), ", "))
 	}
 }
@@ -174,17 +184,5 @@ func DifferDepartment(want, have *directory.Department) directory.DepartmentFiel
 }
 
 func sameSet(a, b []string) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	in := make(map[string]bool, len(a))
-	for _, s := range a {
-		in[s] = true
-	}
-	for _, s := range b {
-		if !in[s] {
-			return false
-		}
-	}
-	return true
+	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
 }
