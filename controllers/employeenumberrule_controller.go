@@ -102,7 +102,7 @@ func (r *EmployeeNumberRuleReconciler) report(ctx context.Context, rule *v1alpha
 	}
 	if deleting {
 		summary = kube.Summary{Stand: kube.Reconciling, Reason: v1alpha1.ReasonInUse, Message: fmt.Sprintf(
-			"%d Employees name this rule, and its counters keep their numbers from being assigned again; it goes when they are deleted, name another rule, or have their status.number as spec.number", users)}
+			"Employees name this rule (%d), and its counters keep their numbers from being assigned again; it goes when they are deleted, name another rule, or have their status.number as spec.number", users)}
 	}
 	kube.Summarize(&rule.Status.Conditions, rule.Generation, summary)
 	rule.Status.ObservedGeneration = &rule.Generation

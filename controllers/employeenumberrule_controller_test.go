@@ -159,17 +159,11 @@ func TestP10RuleIsKeptOnlyWhileNamed(t *testing.T) {
 			o.must(err)
 			o.must(o.Delete(t.Context(), rule))
 			ready, _ := o.look(rule)
-			if ready.Reason != v1alpha1.ReasonInUse || !strings.Contains(ready.Message, "1 Employees name this rule") {
+			if ready.Reason != v1alpha1.ReasonInUse || !strings.Contains(ready.Message, "Employees name this rule (1)") {
 				t.Fatalf("the rule in use is %s: %s", ready.Reason, ready.Message)
 			}
 			o.expect(n, rule.Name, "RD20260002") // held, it still counts
-			var others v1alpha1.EmployeeList
-			o.must(o.List(t.Context(), &others, client.InNamespace(o.namespace)))
-			for i := range others.Items {
-				if others.Items[i].UID != e.UID {
-					o.must(o.Delete(t.Context(), &others.Items[i]))
-				}
-			}
+			o.everybodyLeaves(e.Name)
 			leave(o, e)
 			if ready, _ := o.look(rule); ready.Reason != "gone" {
 				t.Errorf("the rule that nobody names is %s", ready.Reason)

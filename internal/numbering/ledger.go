@@ -26,7 +26,7 @@ func (l *Ledger) Add(s Sequence) {
 	if l.sequences == nil {
 		l.sequences, l.layouts = map[Shape][]Sequence{}, map[layout]struct{}{}
 	}
-	key := s.Shape.fold()
+	key := s.Shape.Fold()
 	l.sequences[key] = append(l.sequences[key], s)
 	l.layouts[layout{len(key.before), key.digits, len(key.after)}] = struct{}{}
 }

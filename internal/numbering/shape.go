@@ -39,7 +39,7 @@ func (s Shape) Number(value int64) string {
 
 // Value is the value of the sequence in a number of this shape.
 func (s Shape) Value(number string) (int64, bool) {
-	number, folded := Fold(number), s.fold()
+	number, folded := Fold(number), s.Fold()
 	if len(number) != len(s.before)+s.digits+len(s.after) ||
 		!strings.HasPrefix(number, folded.before) || !strings.HasSuffix(number, folded.after) {
 		return 0, false
@@ -50,7 +50,8 @@ func (s Shape) Value(number string) (int64, bool) {
 // max is the greatest value that the digits hold.
 func (s Shape) max() int64 { return greatest(s.digits) }
 
-func (s Shape) fold() Shape {
+// Fold maps shapes whose numbers differ in upper and lower case only to one shape.
+func (s Shape) Fold() Shape {
 	return Shape{before: Fold(s.before), after: Fold(s.after), digits: s.digits}
 }
 
