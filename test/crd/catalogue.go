@@ -13,7 +13,9 @@
 //
 // for what only a controller can judge: the API server takes it, and then the condition holds: Stalled and Reconciling with
 // status True, any other type with status False, and the texts in its message. Without "on" it is the last document that
-// is meant. There may be several such lines.
+// is meant. There may be several such lines, and one that lists what must not be told to anybody:
+//
+//	# never: "text"
 //
 // Condition cases stand in the world of [World] and do not disturb each other: all of them can be applied to one namespace
 // at once, the world first.
@@ -46,6 +48,8 @@ type Case struct {
 	Refused *Refusal
 	// Conditions are what a controller says of what the API server takes.
 	Conditions []Condition
+	// Never are personal data and secrets, which no status, event or log tells.
+	Never []string
 }
 
 // Refusal is what a refusal's message says.
@@ -127,6 +131,8 @@ func parse(name string, text []byte) (Case, error) {
 			err = c.expect(value)
 		case "server-side":
 			err = c.serverSide(value)
+		case "never":
+			c.Never, _, err = texts(value)
 		default:
 			about = append(about, comment)
 		}
