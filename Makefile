@@ -57,7 +57,7 @@ undeploy: $(TOOLS)/kustomize ## Remove the manager; the CRDs and the people stay
 
 .PHONY: build
 build: ## Build the manager, the simulator and the demo into bin/.
-	@echo "building bin/rollcall, bin/simulator, bin/rollcall-demo"
+	@echo "building bin/rollcall, bin/simulator, bin/rollcall-demo (2 minutes once)"
 	@$(GO_BUILD) -o bin/rollcall .
 	@$(GO_BUILD) -o bin/simulator ./test/simulator
 	@$(GO_BUILD) -o bin/rollcall-demo ./hack/demo
@@ -92,7 +92,7 @@ vet: ## Run go vet.
 .PHONY: lint
 lint: $(TOOLS)/golangci-lint ## Run golangci-lint, with kube-api-linter for api/.
 	@echo "linting"
-	@$(TOOLS)/golangci-lint run
+	@$(TOOLS)/golangci-lint run --allow-serial-runners
 
 .PHONY: vuln
 vuln: $(TOOLS)/govulncheck ## Look for known vulnerabilities that the code reaches.

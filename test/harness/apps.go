@@ -36,9 +36,9 @@ func StartSimulator(ctx context.Context, o SimulatorOptions) (*Simulator, error)
 	if err := fillAddresses(ctx, &o.DingTalk, &o.WeCom, &o.Control); err != nil {
 		return nil, err
 	}
-	for name, address := range map[string]string{"DingTalk": o.DingTalk, "WeCom": o.WeCom, "control": o.Control} {
-		if err := portFree(ctx, address); err != nil {
-			return nil, fmt.Errorf("starting the simulator: its %s address is taken, stop the program that uses it: %w", name, err)
+	for _, a := range []struct{ name, address string }{{"DingTalk", o.DingTalk}, {"WeCom", o.WeCom}, {"control", o.Control}} {
+		if err := portFree(ctx, a.address); err != nil {
+			return nil, fmt.Errorf("starting the simulator: its %s address is taken, stop the program that uses it: %w", a.name, err)
 		}
 	}
 	args := append([]string{"--dingtalk-listen=" + o.DingTalk, "--wecom-listen=" + o.WeCom, "--control-listen=" + o.Control}, o.Args...)
