@@ -64,6 +64,27 @@
 //   - The HTTP status of the answer to a banned address is 200. The refusal of a
 //     wrong method on the new API is 405.
 //
+// # What SDKs say
+//
+// Tests in test/sdk prove this simulator with github.com/zhaoyunxing92/dingtalk/v2
+// v2.1.1. Where the two disagree, the vendor's pages were asked:
+//
+//   - invalid_dept_id_list of getsendresult: numbers, as the page says
+//     (gets-the-result-of-sending-messages-asynchronously-to-the-enterprise) and the
+//     vendor's own SDK for Java. This SDK has texts, and cannot read such an answer.
+//   - Who may see a hidden department: dept_permits and user_permits, 50 at
+//     most (address-book-creation-department-established-department). This SDK sends
+//     dept_ds and user_ds when it creates, which are ignored, and allows 200.
+//   - The login name in user/get: login_id (queries-the-details-of-a-dedicated-account).
+//     This SDK reads loginId, which is the name in user/update only.
+//   - An enterprise account needs no mobile number (create-an-sso-account). This
+//     SDK insists on one; it is ignored.
+//   - It calls role/scope/update broken; the page
+//     (update-role-member-management-department-scope) has nothing of that.
+//   - It takes the token of the old API to the new one, here empLeaveRecords,
+//     and has department/list of the first directory API, which is closed to new
+//     apps (obtain-the-department-list) and not here: errcode 22.
+//
 // # Not there
 //
 // Events (stream and callback), Smart-HR, industry and union organisations,

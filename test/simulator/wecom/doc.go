@@ -38,7 +38,8 @@
 //     departments change without order and leader flags, those of the
 //     departments that stay are kept and the others are 0.
 //   - +86 and spaces are dropped from a mobile number before it is stored.
-//   - Wrong scalar types are ignored with the warning, as bad JSON is.
+//   - Wrong scalar types are ignored with the warning, as bad JSON is, but for
+//     those under "What SDKs say".
 //   - gettoken gives the same token until it expires, with the seconds that are
 //     left; tokenRotation makes every call give a new one, the old one stays valid.
 //   - Ten bad secrets within an hour ban the address for an hour; 90313 gives the
@@ -48,6 +49,23 @@
 //   - The attributes of an update replace those of the same name, and leave others.
 //
 // debug=1 and its own limit (90487) are not simulated, nor redirects from http.
+//
+// # What SDKs say
+//
+// Tests in test/sdk prove this simulator with github.com/silenceper/wechat/v2
+// v2.1.6. Where the two disagree:
+//
+//   - agentid of message/send is a number in 90236, and text in this SDK and in
+//     scripts in wide use (sample/notify.py of github.com/whyour/qinglong): both are taken.
+//   - gender is text in 90195, and a number in this SDK. The platform itself was
+//     seen to call it a uint32 in 2022 (github.com/ArtisanCloud/PowerWeChat, pull
+//     request 202): both are taken. user/get gives text (90196).
+//   - An extension attribute comes from this SDK with the part of the other type
+//     beside its own, empty. 90196 shows one part: the other is dropped.
+//   - This SDK sends main_department 0 when none is set. That is refused like any
+//     department that the member is not in (40058). No source tells what the platform does.
+//   - It cannot leave the id of department/simplelist out, which 95350 allows;
+//     id 0 is 60123.
 //
 // # Layout
 //

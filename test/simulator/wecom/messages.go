@@ -144,8 +144,23 @@ func joinIDs(bad []string, ids []int) string {
 	return strings.Join(bad, "|")
 }
 
+// agent reads agentid. The platform takes it as text too, and much that is in use
+// writes it so.
+func (x *exchange) agent() (int, state) {
+	if x.form.kind("agentid") != '"' {
+		return read[int](x.form, "agentid")
+	}
+	text, _ := x.form.text("agentid")
+	id, err := strconv.Atoi(text)
+	if err != nil {
+		x.form.warned = true
+		return 0, wrong
+	}
+	return id, given
+}
+
 func sendMessage(x *exchange) (fields, *failure) {
-	agent, s := read[int](x.form, "agentid")
+	agent, s := x.agent()
 	switch {
 	case s != given:
 		return nil, fail(41011)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/mail"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -132,15 +133,34 @@ func (x *exchange) fillTexts(u *User) *failure {
 		}
 		*field.to = value
 	}
-	if gender, ok := x.form.text("gender"); ok {
-		if gender != "" && gender != "0" && gender != "1" && gender != "2" {
-			return fail(40058)
-		}
-		u.Gender = gender
+	if f := x.fillGender(u); f != nil {
+		return f
 	}
 	if x.form.kind("external_profile") == '{' {
 		u.ExternalProfile = x.form.values["external_profile"]
 	}
+	return nil
+}
+
+// fillGender takes text, as 90195 writes it, and a number, which is what the
+// platform has called it.
+func (x *exchange) fillGender(u *User) *failure {
+	var gender string
+	var s state
+	if x.form.kind("gender") == '"' {
+		gender, s = read[string](x.form, "gender")
+	} else {
+		var n int
+		n, s = read[int](x.form, "gender")
+		gender = strconv.Itoa(n)
+	}
+	if s != given {
+		return nil
+	}
+	if gender != "" && gender != "0" && gender != "1" && gender != "2" {
+		return fail(40058)
+	}
+	u.Gender = gender
 	return nil
 }
 
@@ -244,6 +264,17 @@ func (x *exchange) fillFlags(u *User) *failure {
 	return nil
 }
 
+// alone drops the part of the other type, which means nothing, and reports
+// whether the attribute has that of its own.
+func (a Attribute) alone() (Attribute, bool) {
+	if a.Type == 0 {
+		a.Web = nil
+	} else {
+		a.Text = nil
+	}
+	return a, a.Type == 0 && a.Text != nil || a.Type == 1 && a.Web != nil
+}
+
 // fillAttributes sets the attributes that are given and registered; unknown
 // names are ignored without a word (90195).
 func (x *exchange) fillAttributes(u *User) *failure {
@@ -257,7 +288,7 @@ func (x *exchange) fillAttributes(u *User) *failure {
 			a.Type == 1 && a.Web != nil && utf8.RuneCountInString(a.Web.Title) > 12 {
 			return fail(40058)
 		}
-		usable := a.Type == 0 && a.Text != nil || a.Type == 1 && a.Web != nil
+		a, usable := a.alone()
 		if !usable || !slices.Contains(x.tenant.spec.Options.Attributes, a.Name) {
 			continue
 		}
