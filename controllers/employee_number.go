@@ -16,6 +16,10 @@ func (r *EmployeeReconciler) number(ctx context.Context, s *employeeScope) error
 	e.Status.PrimaryDepartment = primary(e)
 	number := declaredNumber(e)
 	if number == "" {
+		if p := r.unread(e); p != nil {
+			s.wait(p)
+			return nil
+		}
 		assigned, err := r.Numbers.Assign(ctx, e, func(n string) bool { return r.taken(ctx, e, n) })
 		if p, ok := errors.AsType[*Problem](err); ok {
 			s.wait(p)
@@ -60,6 +64,17 @@ func holds(a, b *v1alpha1.Employee) bool {
 		return a.Status.Number != ""
 	}
 	return older(a, b)
+}
+
+// unread says which directory must be read before a number is chosen: it may
+// have somebody who bears it, and whom a new person would take for an own account.
+func (r *EmployeeReconciler) unread(e *v1alpha1.Employee) *Problem {
+	for _, name := range employeeAccounts(e) {
+		if t := r.Tenants.Get(e.Namespace + "/" + name); t == nil || !t.Mirror.State().Listed {
+			return problem(v1alpha1.ReasonWaitingForNumber, fmt.Sprintf("a number is chosen as soon as the directory of EnterpriseAccount %q was read: somebody there may bear it", name))
+		}
+	}
+	return nil
 }
 
 // taken reports whether a number that a rule would make is in use, in the
