@@ -313,7 +313,7 @@ func errcode(t *testing.T, address string) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer reply.Body.Close() //nolint:errcheck // it was read
+	defer reply.Body.Close()
 	var answer struct {
 		Code int `json:"errcode"`
 	}
