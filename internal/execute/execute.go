@@ -15,6 +15,8 @@ import (
 type Seen interface {
 	Put(directory.Account)
 	Forget(id string)
+	// Doubt: the account was written to, and could not be read since.
+	Doubt(id string)
 	PutDepartment(directory.Department)
 	ForgetDepartment(id string)
 }
@@ -98,6 +100,8 @@ func create(ctx context.Context, d directory.Directory, seen Seen, a plan.Action
 		o.Done = append(o.Done, plan.Create)
 		if got, readErr := d.Account(ctx, a.ID); readErr == nil {
 			seen.Put(got)
+		} else {
+			seen.Doubt(a.ID)
 		}
 		return err
 	case holder(err) != "" && strings.EqualFold(holder(err), a.ID): // WeCom names the mobile before the id
@@ -120,7 +124,17 @@ func create(ctx context.Context, d directory.Directory, seen Seen, a plan.Action
 	case directory.ClassOf(readErr) == directory.NotFound:
 		return err
 	}
+	seen.Doubt(a.ID)
 	return readErr
+}
+
+// readBack reads what was just written.
+func readBack(ctx context.Context, d directory.Directory, seen Seen, id string) (directory.Account, error) {
+	a, err := read(ctx, d, seen, id)
+	if err != nil && directory.ClassOf(err) != directory.NotFound {
+		seen.Doubt(id)
+	}
+	return a, err
 }
 
 func update(ctx context.Context, d directory.Directory, seen Seen, a plan.Action, o *Outcome) error {
@@ -130,7 +144,7 @@ func update(ctx context.Context, d directory.Directory, seen Seen, a plan.Action
 	} else if class := directory.ClassOf(err); class != directory.OutcomeUnknown && class != directory.NotFound {
 		return err
 	}
-	got, readErr := read(ctx, d, seen, a.ID)
+	got, readErr := readBack(ctx, d, seen, a.ID)
 	if err != nil || readErr != nil {
 		return first(err, readErr)
 	}
@@ -166,7 +180,7 @@ func setState(ctx context.Context, d directory.Directory, seen Seen, a plan.Acti
 	if err == nil {
 		o.Done = append(o.Done, a.Kind)
 	}
-	got, readErr := read(ctx, d, seen, a.ID)
+	got, readErr := readBack(ctx, d, seen, a.ID)
 	if err != nil || readErr != nil {
 		return first(err, readErr)
 	}

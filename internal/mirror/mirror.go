@@ -6,6 +6,7 @@ package mirror
 import (
 	"context"
 	"iter"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -25,8 +26,9 @@ type Mirror struct {
 	accounts    map[string]entry[directory.Account]
 	numbers     map[string][]string // folded number -> keys of accounts that carry it
 	departments map[string]entry[directory.Department]
-	absent      map[string]bool // keys that a direct read proved absent
-	clock       uint64          // counts writes, to tell a read-back from an older listing
+	absent      map[string]uint64 // when a direct read proved the key absent, by clock
+	doubts      map[string]uint64 // when a write to the account was not answered, by clock
+	clock       uint64            // counts what is told, to tell it from an older listing
 	state       State
 }
 
@@ -67,7 +69,8 @@ func New(c directory.Capabilities, now func() time.Time) *Mirror {
 		accounts:    map[string]entry[directory.Account]{},
 		numbers:     map[string][]string{},
 		departments: map[string]entry[directory.Department]{},
-		absent:      map[string]bool{},
+		absent:      map[string]uint64{},
+		doubts:      map[string]uint64{},
 	}
 }
 
@@ -103,7 +106,7 @@ func (m *Mirror) Account(id string) *directory.Account {
 func (m *Mirror) Absent(id string) bool {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	return m.absent[m.Key(id)]
+	return m.absent[m.Key(id)] > 0
 }
 
 // Numbered returns the accounts that carry the employee number, in any case.
@@ -164,6 +167,7 @@ func (m *Mirror) set(e entry[directory.Account]) {
 	m.remove(k)
 	m.accounts[k] = e
 	delete(m.absent, k)
+	delete(m.doubts, k)
 	if p := &e.value.Profile; p.Set.Has(directory.FieldNumber) && p.Number != "" {
 		n := strings.ToLower(p.Number)
 		m.numbers[n] = append(m.numbers[n], k)
@@ -189,8 +193,26 @@ func (m *Mirror) Forget(id string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.clock++
-	m.remove(m.Key(id))
-	m.absent[m.Key(id)] = true
+	k := m.Key(id)
+	m.remove(k)
+	delete(m.doubts, k)
+	m.absent[k] = m.clock
+}
+
+// Doubt records that the account was written to and could not be read since.
+func (m *Mirror) Doubt(id string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.clock++
+	m.doubts[m.Key(id)] = m.clock
+}
+
+// Doubtful reports that what is known of the account, if anything, is older than
+// a write to it.
+func (m *Mirror) Doubtful(id string) bool {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.doubts[m.Key(id)] > 0
 }
 
 // PutDepartment records a department that was just read.
@@ -208,14 +230,14 @@ func (m *Mirror) ForgetDepartment(id string) {
 	defer m.mu.Unlock()
 	m.clock++
 	delete(m.departments, id)
-	m.absent[departmentKey(id)] = true
+	m.absent[departmentKey(id)] = m.clock
 }
 
 // DepartmentAbsent reports that a direct read proved the department absent.
 func (m *Mirror) DepartmentAbsent(id string) bool {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	return m.absent[departmentKey(id)]
+	return m.absent[departmentKey(id)] > 0
 }
 
 // departmentKey keeps department ids apart from user ids: no user id has a slash.
@@ -254,14 +276,15 @@ func (m *Mirror) Failed(err error) {
 }
 
 // mergeAccounts takes in a listing that began at clock. What was read back since
-// then is newer than the listing and stays; what an incomplete listing lacks stays too (P5).
+// then, or not found, is newer than the listing and stays; what an incomplete
+// listing lacks stays too (P5).
 func (m *Mirror) mergeAccounts(listed []directory.Account, clock uint64, complete bool) (changed []string) {
 	seen := make(map[string]bool, len(listed))
 	for _, a := range listed {
 		k := m.Key(a.ID)
 		seen[k] = true
 		old, known := m.accounts[k]
-		if known && old.written > clock {
+		if max(old.written, m.absent[k], m.doubts[k]) > clock {
 			continue
 		}
 		if !known || !reflect.DeepEqual(old.value, a) {
@@ -273,11 +296,12 @@ func (m *Mirror) mergeAccounts(listed []directory.Account, clock uint64, complet
 		return changed
 	}
 	for k, e := range m.accounts {
-		if !seen[k] && e.written <= clock {
+		if !seen[k] && max(e.written, m.doubts[k]) <= clock {
 			changed = append(changed, e.value.ID)
 			m.remove(k)
 		}
 	}
+	maps.DeleteFunc(m.doubts, func(k string, at uint64) bool { return !seen[k] && at <= clock })
 	return changed
 }
 
@@ -286,7 +310,7 @@ func (m *Mirror) mergeDepartments(listed []directory.Department, clock uint64, c
 	for _, d := range listed {
 		seen[d.ID] = true
 		old, known := m.departments[d.ID]
-		if known && old.written > clock {
+		if max(old.written, m.absent[departmentKey(d.ID)]) > clock {
 			continue
 		}
 		d = overlay(old.value, d)

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -48,6 +49,8 @@ type Facts struct {
 	Account *directory.Account
 	// Absent: a direct read said not-found, after the listing.
 	Absent bool
+	// Doubtful: a write to it was not answered, and it was not read since.
+	Doubtful bool
 	// Namesakes are accounts under other ids that carry the person's number and are
 	// nobody's.
 	Namesakes []directory.Account
@@ -91,6 +94,8 @@ func For(w Wish, r Record, f Facts) Plan {
 		p.Hold = hold(DataConflict, "%s holds the account %q on this tenant; two people cannot share one: correct the number or userID of one of them", f.Claimant, w.ID)
 	case !f.Listed:
 		p.Hold = hold(WaitingForAccount, "waiting until the directory of the tenant was read for the first time")
+	case f.Doubtful:
+		p.Actions = []Action{{Kind: Confirm, ID: cmp.Or(r.ID, w.ID)}}
 	case f.Account == nil:
 		absent(w, f, &p)
 	case !p.Record.Origin.Owned():

@@ -115,6 +115,10 @@ func TestAbsentAccounts(t *testing.T) {
 			want: "Create E0001", after: creating(),
 		},
 		{
+			name: "P3: a creation that was neither answered nor looked up is looked up", record: creating(),
+			facts: func(f *plan.Facts) { f.Doubtful = true }, want: "Confirm E0001", after: creating(),
+		},
+		{
 			name:   "P3: an invitation is not repeated",
 			record: plan.Record{ID: "E0001", Origin: plan.Creating, Invited: true},
 			want:   "InvitationPending", after: plan.Record{ID: "E0001", Origin: plan.Creating, Invited: true},
@@ -353,6 +357,10 @@ func TestP2Freezing(t *testing.T) {
 		{
 			name: "after it has written", record: byUs, facts: seen(frozen, titled("经理")),
 			want: "Update E0001 {title}, Unfreeze E0001", after: byUs,
+		},
+		{
+			name: "does not conclude from what is older than an unanswered freeze", record: byUs,
+			facts: func(f *plan.Facts) { seen()(f); f.Doubtful = true }, want: "Confirm E0001", after: byUs,
 		},
 		{name: "and forgets that it took it", record: byUs, facts: seen(), want: "", after: ours()},
 		{

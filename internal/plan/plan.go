@@ -63,7 +63,7 @@ type Kind string
 
 // The kinds of actions.
 const (
-	// Confirm reads directly whether what a listing lacked is really gone.
+	// Confirm reads directly what is doubtful, or whether what a listing lacked is really gone.
 	Confirm  Kind = "Confirm"
 	Create   Kind = "Create"
 	Update   Kind = "Update"
