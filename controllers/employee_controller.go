@@ -17,7 +17,6 @@ import (
 	"rollcall.dev/rollcall/api/v1alpha1"
 	"rollcall.dev/rollcall/internal/directory"
 	"rollcall.dev/rollcall/internal/execute"
-	"rollcall.dev/rollcall/internal/httpx"
 	"rollcall.dev/rollcall/internal/kube"
 	"rollcall.dev/rollcall/internal/plan"
 	"rollcall.dev/rollcall/internal/tenant"
@@ -182,17 +181,17 @@ const reviewAgain = time.Minute
 
 func (r *EmployeeReconciler) offer(ctx context.Context, s *employeeScope, a *employeeAccount) time.Duration {
 	t, p, version, reason := a.tenant, a.plan, a.version, s.employee.Spec.StateReason
-	priority, call := employeePriority, httpx.Edit
+	priority := employeePriority
 	switch {
 	case p.Actions[0].Kind == plan.Freeze:
-		priority, call = freezePriority, httpx.Freeze
+		priority = freezePriority
 	case r.awaited(ctx, s):
 		priority = managerPriority
 	}
 	status := t.Lane.Offer(s.lane, execute.Task{
 		Digest: p.Digest(), Priority: priority,
 		Run: func(ctx context.Context) execute.Outcome {
-			o := execute.Account(httpx.WithPriority(ctx, call), t.Directory, t.Mirror, p, reason)
+			o := execute.Account(ctx, t.Directory, t.Mirror, p, reason)
 			o.Version = version
 			return o
 		},

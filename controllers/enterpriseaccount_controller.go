@@ -2,9 +2,6 @@ package controllers
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -23,7 +20,6 @@ import (
 
 	"rollcall.dev/rollcall/api/v1alpha1"
 	"rollcall.dev/rollcall/internal/directory"
-	"rollcall.dev/rollcall/internal/httpx"
 	"rollcall.dev/rollcall/internal/kube"
 	"rollcall.dev/rollcall/internal/tenant"
 )
@@ -96,8 +92,8 @@ func (r *EnterpriseAccountReconciler) Reconcile(ctx context.Context, req ctrl.Re
 
 // start returns the running tenant, or the problem that keeps it from running.
 func (r *EnterpriseAccountReconciler) start(ctx context.Context, account *v1alpha1.EnterpriseAccount) (*tenant.Tenant, *Problem, error) {
-	descriptor, settings := r.translate(account)
-	account.Status.Platform = descriptor.Platform
+	spec := r.translate(account)
+	account.Status.Platform = spec.Descriptor.Platform
 	rival, err := r.rival(ctx, account)
 	switch {
 	case err != nil:
@@ -107,68 +103,60 @@ func (r *EnterpriseAccountReconciler) start(ctx context.Context, account *v1alph
 	case account.Spec.Mode == v1alpha1.ModeSuspended:
 		return nil, problem(v1alpha1.ReasonSuspended, "mode is Suspended: the platform is not called"), nil
 	}
-	secret := &corev1.Secret{}
-	name := client.ObjectKey{Namespace: account.Namespace, Name: account.Spec.CredentialsSecretRef.Name}
-	if err := r.Live.Get(ctx, name, secret); apierrors.IsNotFound(err) {
-		return nil, problem(v1alpha1.ReasonCredentialsMissing, fmt.Sprintf("the Secret %q does not exist; create it with the keys %s", name.Name, keys(descriptor))), nil
-	} else if err != nil {
-		return nil, nil, fmt.Errorf("reading the credentials: %w", err)
+	var missing *Problem
+	if spec.Settings.Secrets, missing, err = r.credentials(ctx, account, spec.Descriptor); err != nil || missing != nil {
+		return nil, missing, err
 	}
-	if missing := missingKeys(descriptor, secret); len(missing) > 0 {
-		return nil, problem(v1alpha1.ReasonCredentialsMissing, fmt.Sprintf("the Secret %q lacks %s", name.Name, strings.Join(missing, ", "))), nil
-	}
-	if secret.DeletionTimestamp.IsZero() {
-		if err := kube.AddFinalizer(ctx, r.Client, secret, v1alpha1.CredentialsFinalizer); err != nil {
-			return nil, nil, err
-		}
-	}
-	settings.Secrets = secret.Data
-	t, err := r.Tenants.Ensure(r.Lifetime, tenantName(account), fingerprint(account, settings), func() (*tenant.Tenant, error) {
-		return r.build(account, descriptor, settings)
+	key := client.ObjectKeyFromObject(account)
+	t, err := r.Tenants.Ensure(r.Lifetime, key.String(), spec.Fingerprint(), func() (*tenant.Tenant, error) {
+		return tenant.Open(key.String(), spec, r.Metrics.Observer(key), r.Now, r.Hub)
 	})
 	if err != nil {
-		return nil, problem(v1alpha1.ReasonInvalidValue, err.Error()), nil
+		return nil, problem(v1alpha1.ReasonInvalidValue, err.Error()), nil //nolint:nilerr // said in the condition
 	}
-	t.Budget.SetLimits(limits(account, descriptor))
-	t.SetInterval(resyncInterval(account))
+	t.Pace(spec)
 	return t, nil, nil
+}
+
+// credentials reads the Secret, and keeps it from vanishing while it is needed (P10).
+func (r *EnterpriseAccountReconciler) credentials(ctx context.Context, account *v1alpha1.EnterpriseAccount, d directory.Descriptor) (map[string][]byte, *Problem, error) {
+	secret := &corev1.Secret{}
+	name := account.Spec.CredentialsSecretRef.Name
+	err := r.Live.Get(ctx, client.ObjectKey{Namespace: account.Namespace, Name: name}, secret)
+	if apierrors.IsNotFound(err) {
+		return nil, problem(v1alpha1.ReasonCredentialsMissing, fmt.Sprintf("the Secret %q does not exist; create it with the keys %s", name, keys(d))), nil
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading the credentials: %w", err)
+	}
+	if missing := missingKeys(d, secret); len(missing) > 0 {
+		return nil, problem(v1alpha1.ReasonCredentialsMissing, fmt.Sprintf("the Secret %q lacks %s", name, strings.Join(missing, ", "))), nil
+	}
+	if secret.DeletionTimestamp.IsZero() {
+		err = kube.AddFinalizer(ctx, r.Client, secret, v1alpha1.CredentialsFinalizer)
+	}
+	return secret.Data, nil, err
 }
 
 func tenantName(account *v1alpha1.EnterpriseAccount) string {
 	return client.ObjectKeyFromObject(account).String()
 }
 
-func (r *EnterpriseAccountReconciler) build(account *v1alpha1.EnterpriseAccount, descriptor directory.Descriptor, settings directory.Settings) (*tenant.Tenant, error) {
-	budget := httpx.NewBudget(limits(account, descriptor), nil, r.Metrics.Observer(client.ObjectKeyFromObject(account)))
-	http, err := httpx.Client(httpx.Options{Budget: budget, CABundle: []byte(account.Spec.CABundle)})
-	if err != nil {
-		return nil, fmt.Errorf("caBundle: %w", err)
+// translate turns the spec into a tenant's words; the credentials are not in it yet.
+func (r *EnterpriseAccountReconciler) translate(account *v1alpha1.EnterpriseAccount) tenant.Spec {
+	spec := tenant.Spec{
+		CABundle: account.Spec.CABundle, PerSecond: float64(account.Spec.RateLimit.RequestsPerSecond),
+		Interval: resyncInterval(account), Epoch: string(account.UID) + string(account.Spec.Mode),
 	}
-	settings.HTTP, settings.Throttled, settings.Now = http, budget.Throttled, r.Now
-	settings.Answered = func(operation string, class directory.Class) { budget.Answered(operation, string(class)) }
-	d, err := descriptor.New(settings)
-	if err != nil {
-		return nil, err
-	}
-	return tenant.New(tenantName(account), d, budget, resyncInterval(account), r.Now, r.Hub), nil
-}
-
-// translate turns the spec into a provider's words.
-func (r *EnterpriseAccountReconciler) translate(account *v1alpha1.EnterpriseAccount) (directory.Descriptor, directory.Settings) {
 	if s := account.Spec.WeCom; s.CorpID != "" {
-		return r.Platforms["WeCom"], directory.Settings{Tenant: s.CorpID, Endpoint: string(s.Endpoint), NumberAttribute: s.NumberAttribute}
+		spec.Descriptor = r.Platforms["WeCom"]
+		spec.Settings = directory.Settings{Tenant: s.CorpID, Endpoint: string(s.Endpoint), NumberAttribute: s.NumberAttribute}
+		return spec
 	}
 	s := account.Spec.DingTalk
-	return r.Platforms["DingTalk"], directory.Settings{Tenant: s.CorpID, Endpoint: string(s.Endpoint), LegacyEndpoint: string(s.LegacyEndpoint)}
-}
-
-func limits(account *v1alpha1.EnterpriseAccount, d directory.Descriptor) httpx.Limits {
-	l := httpx.Limits{PerOperation: httpx.Rate{PerSecond: d.OperationsPerSecond}}
-	if n := account.Spec.RateLimit.RequestsPerSecond; n > 0 {
-		// Whoever sets the total knows better than the public documents, too.
-		l = httpx.Limits{Total: httpx.Rate{PerSecond: float64(n)}}
-	}
-	return l
+	spec.Descriptor = r.Platforms["DingTalk"]
+	spec.Settings = directory.Settings{Tenant: s.CorpID, Endpoint: string(s.Endpoint), LegacyEndpoint: string(s.LegacyEndpoint)}
+	return spec
 }
 
 func resyncInterval(account *v1alpha1.EnterpriseAccount) time.Duration {
@@ -176,18 +164,6 @@ func resyncInterval(account *v1alpha1.EnterpriseAccount) time.Duration {
 		return time.Duration(s) * time.Second
 	}
 	return 10 * time.Minute
-}
-
-// fingerprint changes when the tenant has to be reached in another way, or may be
-// changed no more: what was planned before then must not be carried out. It
-// covers secrets and stays in memory.
-func fingerprint(account *v1alpha1.EnterpriseAccount, s directory.Settings) string {
-	b, err := json.Marshal([]any{account.UID, s.Tenant, s.Endpoint, s.LegacyEndpoint, s.NumberAttribute, s.Secrets, account.Spec.CABundle, account.Spec.Mode})
-	if err != nil { // strings and bytes always marshal
-		panic(err)
-	}
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:])
 }
 
 func keys(d directory.Descriptor) string {

@@ -88,14 +88,14 @@ func limitsInWords(c *directory.Capabilities) []string {
 	if c.FreezeLimit != "" {
 		words = append(words, c.FreezeLimit+".")
 	}
-	any := c.Reads | c.Writes | c.Creates
-	if none := directory.AllFields &^ any; none != 0 {
+	known := c.Reads | c.Writes | c.Creates
+	if none := directory.AllFields &^ known; none != 0 {
 		words = append(words, fmt.Sprintf("%s has no place for: %s.", c.Platform, none))
 	}
 	if unseen := c.Writes &^ c.Reads; unseen != 0 {
 		words = append(words, fmt.Sprintf("These credentials cannot read: %s. They are written when the declaration changes; changes made by others are not seen.", unseen))
 	}
-	if fixed := (c.Creates | c.Reads) & any &^ c.Writes; fixed != 0 {
+	if fixed := (c.Creates | c.Reads) &^ c.Writes; fixed != 0 {
 		words = append(words, fmt.Sprintf("%s has no API to change, once the account exists: %s.", c.Platform, fixed))
 	}
 	return words

@@ -13,14 +13,13 @@ import (
 
 	"rollcall.dev/rollcall/api/v1alpha1"
 	"rollcall.dev/rollcall/internal/directory"
-	"rollcall.dev/rollcall/internal/httpx"
 	"rollcall.dev/rollcall/internal/plan"
 	"rollcall.dev/rollcall/internal/tenant"
 )
 
 // Metrics is what the controllers count.
 type Metrics interface {
-	Observer(account types.NamespacedName) httpx.Observer
+	Observer(account types.NamespacedName) tenant.Observer
 	People(account types.NamespacedName, t *tenant.Tenant, people *v1alpha1.PeopleCount)
 	Changed(account types.NamespacedName, action plan.Kind)
 	Drifted(account types.NamespacedName)
