@@ -101,14 +101,18 @@ func enterpriseAccount(ctx context.Context, c client.Reader, namespace, name str
 	return account, nil, nil
 }
 
-// notListed says why nothing is known of a tenant. What was said of this very
-// declaration before still holds.
+// notListed says why nothing is known of a tenant. What was seen of this very
+// declaration before still holds; that something is being done about it does not.
 func notListed(account *v1alpha1.EnterpriseAccount, before *Problem, observed bool) *Problem {
 	switch {
-	case observed:
+	case observed && (before == nil || before.Stalled):
 		return before
+	case !account.DeletionTimestamp.IsZero():
+		return problem(v1alpha1.ReasonWaitingForAccount, fmt.Sprintf("the EnterpriseAccount %q is being deleted: its platform is not called any more", account.Name))
 	case account.Spec.Mode == v1alpha1.ModeSuspended:
 		return problem(v1alpha1.ReasonSuspended, fmt.Sprintf("the EnterpriseAccount %q is Suspended: its platform is not called", account.Name))
+	case observed && before.Reason != v1alpha1.ReasonSuspended:
+		return before
 	}
 	return problem(v1alpha1.ReasonWaitingForAccount, fmt.Sprintf("the directory of EnterpriseAccount %q was not read yet; its conditions say how it stands", account.Name))
 }
@@ -132,7 +136,7 @@ func (r *DepartmentReconciler) wish(ctx context.Context, s *departmentScope, spe
 	parent := capabilities.RootDepartment
 	if above := d.Spec.ParentRef.Name; above != "" {
 		if parent, a.problem = s.parentID(spec.Name); a.problem != nil {
-			return nil, nil
+			return nil, nil //nolint:nilerr // a problem is a finding, not an error
 		}
 	}
 	w := directory.Department{

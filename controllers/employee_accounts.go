@@ -34,7 +34,7 @@ func (r *EmployeeReconciler) account(ctx context.Context, s *employeeScope, spec
 	}
 	a.tenant = r.Tenants.Get(a.key.String())
 	if a.problem = s.problem; a.problem != nil {
-		return a, nil
+		return a, nil //nolint:nilerr // a problem is a finding, not an error
 	}
 	account, missing, err := enterpriseAccount(ctx, r, e.Namespace, spec.Name)
 	if err != nil || missing != nil {
@@ -49,7 +49,7 @@ func (r *EmployeeReconciler) account(ctx context.Context, s *employeeScope, spec
 	a.observe = account.Spec.Mode == v1alpha1.ModeObserve
 	record := r.record(s, a, account, spec)
 	if a.problem = r.wish(s, a, account, spec, record); a.problem != nil {
-		return a, nil
+		return a, nil //nolint:nilerr // a problem is a finding, not an error
 	}
 	return a, r.decide(ctx, s, a, record)
 }

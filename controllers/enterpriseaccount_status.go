@@ -36,6 +36,8 @@ func (r *EnterpriseAccountReconciler) report(ctx context.Context, account *v1alp
 		if stop.Reason == v1alpha1.ReasonSuspended {
 			summary.Stand = kube.Ready // the declared state is reached: nothing happens
 		}
+		meta.RemoveStatusCondition(&s.Conditions, v1alpha1.ConditionDirectoryRead) // nobody reads it
+		meta.RemoveStatusCondition(&s.Conditions, v1alpha1.ConditionCredentialsValid)
 		kube.Summarize(&s.Conditions, account.Generation, summary)
 		if stop.Reason == v1alpha1.ReasonCredentialsMissing {
 			kube.Set(&s.Conditions, account.Generation, v1alpha1.ConditionCredentialsValid, metav1.ConditionFalse, stop.Reason, kube.Coded(stop.Reason, stop.Message))
@@ -115,7 +117,7 @@ func (r *EnterpriseAccountReconciler) count(account *v1alpha1.EnterpriseAccount,
 			claimed[t.Mirror.Key(s.UserID)] = true
 			managed++
 		}
-		if len(s.Differences) > 0 {
+		if len(s.Differences) > 0 || s.Reason == v1alpha1.ReasonObserved { // whoever would be created differs in everything
 			differing++
 		}
 		switch s.State {
@@ -138,8 +140,10 @@ func (r *EnterpriseAccountReconciler) count(account *v1alpha1.EnterpriseAccount,
 		}
 	}
 	slices.Sort(unmanaged)
-	others := int32(len(unmanaged))                      //nolint:gosec // people fit
-	units := int32(max(0, t.Mirror.State().Departments)) //nolint:gosec // departments fit
+	others, units := int32(len(unmanaged)), int32(state.Departments)
+	if root := t.Directory.Capabilities().RootDepartment; t.Mirror.Department(root) != nil {
+		units-- // the company itself
+	}
 	s := &account.Status
 	s.UnmanagedUserIDs = unmanaged[:min(len(unmanaged), 50)]
 	s.Departments = &units

@@ -98,8 +98,9 @@ type DepartmentAccount struct {
 }
 
 // DepartmentStatus is what Rollcall last saw of the department.
+// +kubebuilder:validation:MinProperties=1
 type DepartmentStatus struct {
-	// conditions: Ready, Reconciling and Stalled as kstatus reads them.
+	// conditions are Ready, Reconciling and Stalled as kstatus reads them.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -118,6 +119,7 @@ type DepartmentStatus struct {
 	// +optional
 	// +listType=map
 	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=16
 	Accounts []DepartmentAccountStatus `json:"accounts,omitempty"`
 }
@@ -150,6 +152,7 @@ type DepartmentAccountStatus struct {
 	// differences names the declared fields that are not as declared.
 	// +optional
 	// +listType=set
+	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=16
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=64
@@ -157,6 +160,7 @@ type DepartmentAccountStatus struct {
 	// ignoredFields were written and silently ignored by the platform.
 	// +optional
 	// +listType=set
+	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=16
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=64

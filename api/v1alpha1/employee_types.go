@@ -140,6 +140,7 @@ const (
 // Contact is how the platforms reach a person.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.secretRef) != (has(self.mobile) || has(self.email))",message="set mobile and/or email inline, or secretRef to a Secret with the keys mobile and/or email; not both, not neither"
+// +kubebuilder:validation:MinProperties=1
 type Contact struct {
 	// mobile as +<country>-<digits>, e.g. +86-13800001234.
 	// +optional
@@ -224,8 +225,9 @@ const (
 )
 
 // EmployeeStatus is what Rollcall last saw of the person.
+// +kubebuilder:validation:MinProperties=1
 type EmployeeStatus struct {
-	// conditions: Ready (every account is as declared, and was seen to be), Reconciling and Stalled
+	// conditions are Ready (every account is as declared, and was seen to be), Reconciling and Stalled
 	// as kstatus reads them; Unique (nobody else claims the number or a user id).
 	// +optional
 	// +listType=map
@@ -260,6 +262,7 @@ type EmployeeStatus struct {
 	// +optional
 	// +listType=map
 	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=16
 	Accounts []EmployeeAccountStatus `json:"accounts,omitempty"`
 }
@@ -318,6 +321,7 @@ type EmployeeAccountStatus struct {
 	// differences names the declared fields that are not as declared; never their values.
 	// +optional
 	// +listType=set
+	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=32
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=64
@@ -325,6 +329,7 @@ type EmployeeAccountStatus struct {
 	// ignoredFields were written and silently ignored by the platform. They are not written again until the declaration changes.
 	// +optional
 	// +listType=set
+	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=32
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=64

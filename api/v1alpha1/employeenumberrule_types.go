@@ -78,8 +78,9 @@ type SequenceRange struct {
 }
 
 // EmployeeNumberRuleStatus says what was assigned.
+// +kubebuilder:validation:MinProperties=1
 type EmployeeNumberRuleStatus struct {
-	// conditions: Ready (numbers can be assigned), Reconciling and Stalled as kstatus reads them.
+	// conditions are Ready (numbers can be assigned), Reconciling and Stalled as kstatus reads them.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -93,6 +94,7 @@ type EmployeeNumberRuleStatus struct {
 	// +optional
 	// +listType=map
 	// +listMapKey=prefix
+	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=10000
 	Sequences []Sequence `json:"sequences,omitempty"`
 	// assigned is how many numbers this rule has given out.

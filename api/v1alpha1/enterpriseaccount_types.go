@@ -153,8 +153,9 @@ type RateLimit struct {
 }
 
 // EnterpriseAccountStatus is what Rollcall last saw of the tenant.
+// +kubebuilder:validation:MinProperties=1
 type EnterpriseAccountStatus struct {
-	// conditions: Ready, Reconciling and Stalled as kstatus reads them; CredentialsValid;
+	// conditions are Ready, Reconciling and Stalled as kstatus reads them; CredentialsValid;
 	// DirectoryRead (the whole directory was read and can be trusted).
 	// +optional
 	// +listType=map
@@ -184,6 +185,7 @@ type EnterpriseAccountStatus struct {
 	// Rollcall never touches them.
 	// +optional
 	// +listType=set
+	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=50
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=64
@@ -193,11 +195,13 @@ type EnterpriseAccountStatus struct {
 	// +optional
 	// +listType=map
 	// +listMapKey=userID
+	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=200
 	Retained []RetainedAccount `json:"retained,omitempty"`
 	// gaps says why somebody's absence from the last listing proves nothing. Empty when it was complete.
 	// +optional
 	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=16
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=512
@@ -205,6 +209,7 @@ type EnterpriseAccountStatus struct {
 	// limits says in words what this tenant cannot do, e.g. freezing ordinary accounts.
 	// +optional
 	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=16
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=512
@@ -212,6 +217,7 @@ type EnterpriseAccountStatus struct {
 }
 
 // PeopleCount counts accounts by what Rollcall has to do with them.
+// +kubebuilder:validation:MinProperties=1
 type PeopleCount struct {
 	// declared people who list this account.
 	// +optional

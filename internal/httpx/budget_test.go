@@ -604,7 +604,6 @@ func TestBudgetUnderChaos(t *testing.T) {
 
 // recorder is an Observer that remembers.
 type recorder struct {
-	noObserver
 	mu     sync.Mutex
 	calls  []Call
 	events []string

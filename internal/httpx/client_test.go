@@ -44,7 +44,7 @@ func newClient(t *testing.T, change func(*Options)) (*http.Client, *Budget, *rec
 	return c, b, obs
 }
 
-func request(t *testing.T, ctx context.Context, method, url string, body io.Reader) *http.Request {
+func request(ctx context.Context, t *testing.T, method, url string, body io.Reader) *http.Request {
 	t.Helper()
 	req, err := http.NewRequestWithContext(ctx, method, url, body)
 	if err != nil {
@@ -138,7 +138,7 @@ func TestAWriteIsNeverRepeatedByTheTransport(t *testing.T) {
 			server := newFickle(t)
 			client, _, _ := newClient(t, nil)
 			ctx := t.Context()
-			if _, _, err := fetch(client, request(t, ctx, http.MethodGet, "http://"+server.Addr().String()+"/warm", nil)); err != nil {
+			if _, _, err := fetch(client, request(ctx, t, http.MethodGet, "http://"+server.Addr().String()+"/warm", nil)); err != nil {
 				t.Fatal(err)
 			}
 			if c.write {
@@ -148,7 +148,7 @@ func TestAWriteIsNeverRepeatedByTheTransport(t *testing.T) {
 			if c.body != "" {
 				body = strings.NewReader(c.body)
 			}
-			_, _, err := fetch(client, request(t, ctx, c.method, "http://"+server.Addr().String()+"/user/delete?userid=1", body))
+			_, _, err := fetch(client, request(ctx, t, c.method, "http://"+server.Addr().String()+"/user/delete?userid=1", body))
 			if c.arrive == 1 && (err == nil || !Sent(err)) {
 				t.Errorf("got %v, want an error that says sent", err)
 			}
@@ -165,7 +165,7 @@ func TestAWriteIsNeverRepeatedByTheTransport(t *testing.T) {
 func TestAGuardedWriteLooksOrdinaryOnTheWire(t *testing.T) {
 	server := newFickle(t)
 	client, _, _ := newClient(t, nil)
-	_, _, err := fetch(client, request(t, WithWrite(t.Context()), http.MethodGet, "http://"+server.Addr().String()+"/user/delete?userid=1", nil))
+	_, _, err := fetch(client, request(WithWrite(t.Context()), t, http.MethodGet, "http://"+server.Addr().String()+"/user/delete?userid=1", nil))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -211,7 +211,7 @@ func TestAWriteThatNeverLeftIsSentOnANewConnection(t *testing.T) {
 			return c, err
 		}
 		for _, path := range []string{"/first", "/second"} {
-			req := request(t, WithWrite(t.Context()), http.MethodGet, server.URL+path, strings.NewReader(body))
+			req := request(WithWrite(t.Context()), t, http.MethodGet, server.URL+path, strings.NewReader(body))
 			if body == "" {
 				req.Body, req.GetBody = nil, nil
 			}
@@ -314,7 +314,7 @@ func TestWhatIsKnownAboutAFailedCall(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			client, b, obs := newClient(t, c.change)
 			ctx := WithPriority(WithOperation(t.Context(), "user/create"), Freeze)
-			_, _, err := fetch(client, request(t, ctx, http.MethodPost, c.url+"/?access_token=s3cret", strings.NewReader("{}")))
+			_, _, err := fetch(client, request(ctx, t, http.MethodPost, c.url+"/?access_token=s3cret", strings.NewReader("{}")))
 			var e *Error
 			if !errors.As(err, &e) || e.Operation != "user/create" {
 				t.Fatalf("got %#v, want an *Error of user/create", err)
@@ -381,7 +381,7 @@ func TestTimeouts(t *testing.T) {
 				client, b, obs := newClient(t, func(o *Options) { o.HeaderTimeout, o.CallTimeout = 3*time.Second, 7*time.Second })
 				pipes(t, client, c.serve)
 				start := time.Now()
-				_, _, err := fetch(client, request(t, t.Context(), http.MethodGet, "http://platform.example/", nil))
+				_, _, err := fetch(client, request(t.Context(), t, http.MethodGet, "http://platform.example/", nil))
 				if err == nil || !Sent(err) || time.Since(start) != c.takes {
 					t.Errorf("after %s: %v (sent: %t), want after %s, sent", time.Since(start), err, Sent(err), c.takes)
 				}
@@ -403,7 +403,7 @@ func TestTheCallTimeoutDoesNotCountWaiting(t *testing.T) {
 		pipes(t, client, func(c net.Conn) { _, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") })
 		b.Throttled("", 5*time.Second)
 		start := time.Now()
-		if _, _, err := fetch(client, request(t, t.Context(), http.MethodGet, "http://platform.example/", nil)); err != nil || time.Since(start) != 5*time.Second {
+		if _, _, err := fetch(client, request(t.Context(), t, http.MethodGet, "http://platform.example/", nil)); err != nil || time.Since(start) != 5*time.Second {
 			t.Errorf("after %s: %v, want success after 5s", time.Since(start), err)
 		}
 	})
@@ -416,7 +416,7 @@ func TestALeakedBodyGivesItsPlaceBackInTime(t *testing.T) {
 			half(c)
 			hang(c)
 		})
-		resp, err := Do(client, request(t, t.Context(), http.MethodGet, "http://platform.example/", nil))
+		resp, err := Do(client, request(t.Context(), t, http.MethodGet, "http://platform.example/", nil))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -444,7 +444,7 @@ func TestTheCallersContextEndsACall(t *testing.T) {
 		<-arrived
 		cancel()
 	}()
-	_, _, err := fetch(client, request(t, ctx, http.MethodPost, address, strings.NewReader("{}")))
+	_, _, err := fetch(client, request(ctx, t, http.MethodPost, address, strings.NewReader("{}")))
 	close(done)
 	if !errors.Is(err, context.Canceled) || !Sent(err) {
 		t.Errorf("got %v (sent: %t), want context.Canceled, sent", err, Sent(err))
@@ -461,7 +461,7 @@ func TestMaxBody(t *testing.T) {
 	defer server.Close()
 	client, b, _ := newClient(t, func(o *Options) { o.MaxBody = 10 })
 	for n, want := range map[int]error{0: nil, 9: nil, 10: nil, 11: ErrBodyTooLarge, 5000: ErrBodyTooLarge} {
-		_, text, err := fetch(client, request(t, t.Context(), http.MethodGet, server.URL+"?n="+strings.Repeat("n", n), nil))
+		_, text, err := fetch(client, request(t.Context(), t, http.MethodGet, server.URL+"?n="+strings.Repeat("n", n), nil))
 		if !errors.Is(err, want) || len(text) != min(n, 10) {
 			t.Errorf("%d bytes: read %d, error %v, want %v", n, len(text), err, want)
 		}
@@ -503,7 +503,7 @@ func TestRedirects(t *testing.T) {
 		if c.write {
 			ctx = WithWrite(ctx)
 		}
-		resp, _, err := fetch(client, request(t, ctx, c.method, server.URL+"/a?access_token=s3cret&to="+url.QueryEscape(c.to), nil))
+		resp, _, err := fetch(client, request(ctx, t, c.method, server.URL+"/a?access_token=s3cret&to="+url.QueryEscape(c.to), nil))
 		if err != nil {
 			t.Errorf("%s: %v", c.name, err)
 			continue
@@ -515,7 +515,7 @@ func TestRedirects(t *testing.T) {
 	if n := b.Stats().UnderWay; n != 0 {
 		t.Errorf("%d calls still under way", n)
 	}
-	_, _, err := fetch(client, request(t, t.Context(), http.MethodGet, server.URL+"/a?to="+url.QueryEscape("http://x/%zz?access_token=s3cret"), nil))
+	_, _, err := fetch(client, request(t.Context(), t, http.MethodGet, server.URL+"/a?to="+url.QueryEscape("http://x/%zz?access_token=s3cret"), nil))
 	if err == nil || !Sent(err) || strings.Contains(err.Error(), "s3cret") {
 		t.Errorf("a broken Location: %v (sent: %t)", err, Sent(err))
 	}
@@ -548,7 +548,7 @@ func TestTrust(t *testing.T) {
 	bundle := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
 
 	client, _, _ := newClient(t, func(o *Options) { o.CABundle = bundle })
-	req := request(t, WithWrite(t.Context()), http.MethodGet, server.URL, nil)
+	req := request(WithWrite(t.Context()), t, http.MethodGet, server.URL, nil)
 	if _, text, err := fetch(client, req); err != nil || text != "HTTP/1.1 rollcall" {
 		t.Errorf("with the bundle: %q, %v", text, err)
 	}
@@ -558,12 +558,12 @@ func TestTrust(t *testing.T) {
 
 	client, _, _ = newClient(t, func(o *Options) { o.CABundle = strangersCA(t) })
 	var unknown *tls.CertificateVerificationError
-	if _, _, err := fetch(client, request(t, t.Context(), http.MethodGet, server.URL, nil)); !errors.As(err, &unknown) || Sent(err) {
+	if _, _, err := fetch(client, request(t.Context(), t, http.MethodGet, server.URL, nil)); !errors.As(err, &unknown) || Sent(err) {
 		t.Errorf("with another's bundle: %v (sent: %t), want a verification error, not sent", err, Sent(err))
 	}
 
 	client, _, _ = newClient(t, nil)
-	if _, _, err := fetch(client, request(t, t.Context(), http.MethodGet, server.URL, nil)); !errors.As(err, &unknown) || Sent(err) {
+	if _, _, err := fetch(client, request(t.Context(), t, http.MethodGet, server.URL, nil)); !errors.As(err, &unknown) || Sent(err) {
 		t.Errorf("without it: %v (sent: %t), want a verification error, not sent", err, Sent(err))
 	}
 
@@ -619,7 +619,7 @@ func TestThroughAProxyItIsStillKnownWhatWasSent(t *testing.T) {
 		"https://platform.test/drop": {true, true},
 		"https://elsewhere.test/":    {true, false},
 	} {
-		_, _, err := fetch(client, request(t, WithWrite(t.Context()), http.MethodGet, address, nil))
+		_, _, err := fetch(client, request(WithWrite(t.Context()), t, http.MethodGet, address, nil))
 		if (err != nil) != want.fails || Sent(err) != want.sent {
 			t.Errorf("%s: %v (sent: %t), want %+v", address, err, Sent(err), want)
 		}

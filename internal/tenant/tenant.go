@@ -97,7 +97,7 @@ func (t *Tenant) delay(failures int, asked time.Duration) time.Duration {
 	if failures > 0 {
 		return max(asked, min(interval, retryRefresh<<min(failures-1, 16)))
 	}
-	return interval - interval/10 + rand.N(interval/5+1)
+	return interval - interval/10 + rand.N(interval/5+1) //nolint:gosec // jitter is no secret
 }
 
 func (t *Tenant) wait(ctx context.Context, d time.Duration) {

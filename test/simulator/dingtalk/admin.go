@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -146,12 +147,7 @@ func (p *platform) Objects(tenantName, collection string) ([]any, error) {
 			list = append(list, t.roleObject(r))
 		}
 	case collInvitations:
-		ids := make([]string, 0, len(t.invited))
-		for id := range t.invited {
-			ids = append(ids, id)
-		}
-		slices.Sort(ids)
-		for _, id := range ids {
+		for _, id := range slices.Sorted(maps.Keys(t.invited)) {
 			list = append(list, t.invitationObject(t.invited[id]))
 		}
 	case collLeavers:
