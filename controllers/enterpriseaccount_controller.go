@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
@@ -82,6 +83,11 @@ func (r *EnterpriseAccountReconciler) Reconcile(ctx context.Context, req ctrl.Re
 	if stop != nil {
 		r.Tenants.Stop(req.String())
 	}
+	if !observed(account.Status.ObservedGeneration, account.Generation) { // it may name another Secret now
+		if err := r.releaseSecrets(ctx, account.Namespace); err != nil {
+			return done(0, err)
+		}
+	}
 	if err := r.report(ctx, account, t, stop); err != nil {
 		return ctrl.Result{}, err
 	}
@@ -112,7 +118,7 @@ func (r *EnterpriseAccountReconciler) start(ctx context.Context, account *v1alph
 		return tenant.Open(key.String(), spec, r.Metrics.Observer(key), r.Now, r.Hub)
 	})
 	if err != nil {
-		return nil, problem(v1alpha1.ReasonInvalidValue, err.Error()), nil //nolint:nilerr // said in the condition
+		return nil, problem(v1alpha1.ReasonInvalidValue, err.Error()), nil
 	}
 	t.Pace(spec)
 	return t, nil, nil
@@ -228,7 +234,7 @@ func (r *EnterpriseAccountReconciler) delete(ctx context.Context, before, accoun
 		_, err := kube.PatchStatus(ctx, r.Client, before, account)
 		return done(0, err)
 	}
-	if err := r.releaseSecret(ctx, account); err != nil {
+	if err := r.releaseSecrets(ctx, account.Namespace); err != nil {
 		return done(0, err)
 	}
 	r.Recorder.Eventf(account, nil, corev1.EventTypeNormal, v1alpha1.ReasonRetained, "Delete", "left everything on the platform as it is")
@@ -248,20 +254,30 @@ func (r *EnterpriseAccountReconciler) dependants(ctx context.Context, account *v
 	return len(employees.Items), len(units.Items), nil
 }
 
-// releaseSecret lets the credentials go unless another account uses them.
-func (r *EnterpriseAccountReconciler) releaseSecret(ctx context.Context, account *v1alpha1.EnterpriseAccount) error {
-	name := account.Spec.CredentialsSecretRef.Name
-	var users v1alpha1.EnterpriseAccountList
-	if err := r.List(ctx, &users, client.InNamespace(account.Namespace), client.MatchingFields{indexSecret: name}); err != nil {
-		return fmt.Errorf("listing EnterpriseAccounts: %w", err)
+// releaseSecrets lets credentials go that no account names any more. Accounts that
+// are being deleted do not count: they call nobody, and two of them must not wait for each other.
+func (r *EnterpriseAccountReconciler) releaseSecrets(ctx context.Context, namespace string) error {
+	secrets := &metav1.PartialObjectMetadataList{}
+	secrets.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("SecretList"))
+	if err := r.List(ctx, secrets, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
+		return fmt.Errorf("listing Secrets: %w", err)
 	}
-	if slices.ContainsFunc(users.Items, func(a v1alpha1.EnterpriseAccount) bool { return a.UID != account.UID }) {
-		return nil
+	for i := range secrets.Items {
+		if !controllerutil.ContainsFinalizer(&secrets.Items[i], v1alpha1.CredentialsFinalizer) {
+			continue
+		}
+		secret := secrets.Items[i].DeepCopy() // the list is the cache's own
+		var users v1alpha1.EnterpriseAccountList
+		if err := r.List(ctx, &users, client.InNamespace(namespace), client.MatchingFields{indexSecret: secret.Name}); err != nil {
+			return fmt.Errorf("listing EnterpriseAccounts: %w", err)
+		}
+		if slices.ContainsFunc(users.Items, func(a v1alpha1.EnterpriseAccount) bool { return a.DeletionTimestamp.IsZero() }) {
+			continue
+		}
+		secret.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
+		if err := kube.RemoveFinalizer(ctx, r.Client, secret, v1alpha1.CredentialsFinalizer); err != nil {
+			return err
+		}
 	}
-	secret := &metav1.PartialObjectMetadata{}
-	secret.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
-	if err := r.Get(ctx, client.ObjectKey{Namespace: account.Namespace, Name: name}, secret); err != nil {
-		return client.IgnoreNotFound(err)
-	}
-	return kube.RemoveFinalizer(ctx, r.Client, secret, v1alpha1.CredentialsFinalizer)
+	return nil
 }
