@@ -1,0 +1,100 @@
+package controllers_test
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"k8s.io/klog/v2"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"rollcall.dev/rollcall/api/v1alpha1"
+	"rollcall.dev/rollcall/controllers"
+	"rollcall.dev/rollcall/internal/metrics"
+	"rollcall.dev/rollcall/internal/provider"
+)
+
+// One real API server and one manager serve all specs. Each spec has a namespace, and tenants on simulators of its own.
+var (
+	ctx      context.Context
+	api      client.Client
+	logged   = &logbook{}
+	measured = prometheus.NewRegistry()
+)
+
+func TestControllers(t *testing.T) {
+	RegisterFailHandler(Fail)
+	RunSpecs(t, "Controllers")
+}
+
+var _ = BeforeSuite(func() {
+	SetDefaultEventuallyTimeout(30 * time.Second)
+	SetDefaultEventuallyPollingInterval(20 * time.Millisecond)
+	SetDefaultConsistentlyDuration(time.Second)
+	SetDefaultConsistentlyPollingInterval(20 * time.Millisecond)
+	var cancel context.CancelFunc
+	ctx, cancel = context.WithCancel(context.Background())
+	DeferCleanup(cancel)
+
+	logger := logr.FromSlogHandler(slog.NewJSONHandler(logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	ctrl.SetLogger(logger)
+	klog.SetLogger(logger)
+	config := startServer()
+	kinds := runtime.NewScheme()
+	Expect(scheme.AddToScheme(kinds)).To(Succeed())
+	Expect(v1alpha1.AddToScheme(kinds)).To(Succeed())
+	var err error
+	api, err = client.New(config, client.Options{Scheme: kinds})
+	Expect(err).NotTo(HaveOccurred())
+	startManager(config, kinds)
+})
+
+func startServer() *rest.Config {
+	assets := os.Getenv("KUBEBUILDER_ASSETS")
+	if assets == "" {
+		assets = filepath.Join("..", "bin", "controlplane")
+	}
+	env := &envtest.Environment{
+		BinaryAssetsDirectory: assets,
+		CRDDirectoryPaths:     []string{filepath.Join("..", "config", "crd", "bases")},
+		ErrorIfCRDPathMissing: true,
+	}
+	config, err := env.Start()
+	Expect(err).NotTo(HaveOccurred(), "`make controlplane` builds the API server")
+	DeferCleanup(env.Stop)
+	config.QPS = -1
+	return config
+}
+
+func startManager(config *rest.Config, kinds *runtime.Scheme) {
+	mgr, err := ctrl.NewManager(config, ctrl.Options{
+		Scheme:  kinds,
+		Metrics: metricsserver.Options{BindAddress: "0"},
+		Cache:   cache.Options{DefaultTransform: cache.TransformStripManagedFields()},
+	})
+	Expect(err).NotTo(HaveOccurred())
+	running, stop := context.WithCancel(ctx)
+	Expect(controllers.Setup(running, mgr, controllers.Dependencies{
+		Platforms: provider.All(), Now: time.Now, Metrics: metrics.New(measured, time.Now),
+	})).To(Succeed())
+	ended := make(chan error, 1)
+	go func() { ended <- mgr.Start(running) }()
+	DeferCleanup(func() {
+		stop()
+		Eventually(ended).Should(Receive(Succeed()), "the manager stops when it is told to")
+	})
+}
