@@ -1,0 +1,164 @@
+package directorytest_test
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"testing"
+
+	"rollcall.dev/rollcall/internal/directory"
+	"rollcall.dev/rollcall/internal/directory/directorytest"
+)
+
+// open is a platform where ids are ours, and leading is written on people.
+func open() directory.Capabilities {
+	fields := directory.AllFields &^ directory.FieldHireDate
+	return directory.Capabilities{
+		Platform: "Open", Reads: fields &^ directory.FieldMobile, Writes: fields,
+		DepartmentWrites:    directory.DepartmentName | directory.DepartmentParent | directory.DepartmentOrder,
+		Freezes:             []directory.AccountType{directory.Ordinary},
+		ChoosesDepartmentID: true, FoldsIDs: true, RootDepartment: "1",
+	}
+}
+
+// closed is one that chooses ids, and where leading is written on departments.
+func closed() directory.Capabilities {
+	writes := directory.AllFields &^ (directory.FieldMobile | directory.FieldLeads | directory.FieldPrimaryDepartment)
+	return directory.Capabilities{
+		Platform: "Closed", Reads: writes | directory.FieldMobile | directory.FieldLeads, Writes: writes, Creates: directory.FieldMobile,
+		DepartmentWrites: directory.DepartmentName | directory.DepartmentParent | directory.DepartmentOrder |
+			directory.DepartmentManagers | directory.DepartmentKey,
+		Freezes:     []directory.AccountType{directory.Enterprise},
+		FreezeLimit: "Closed freezes enterprise accounts only", RootDepartment: "1",
+	}
+}
+
+// misled reaches the fake with a wrong secret.
+type misled struct{ *directorytest.Fake }
+
+var wrongSecret = directorytest.Refused(directory.Unauthenticated).Err
+
+func (m misled) Check(context.Context) error { return wrongSecret }
+
+func (m misled) CreateAccount(context.Context, string, directory.AccountType, directory.Profile) (directory.State, error) {
+	return "", wrongSecret
+}
+
+var (
+	reads  = []string{"Check", "List", "Account", "Department", "FindByMobile"}
+	writes = []string{"CreateAccount", "UpdateAccount", "CreateDepartment", "UpdateDepartment", "Freeze", "Unfreeze"}
+)
+
+func twin(c directory.Capabilities) directorytest.Twin {
+	f := directorytest.NewFake(c)
+	var throttled atomic.Int64
+	down := false
+	every := func(fault directorytest.Fault, methods ...string) {
+		for _, m := range methods {
+			if !down {
+				f.Every(m, fault)
+			}
+		}
+	}
+	both := append(append([]string{}, reads...), writes...)
+	maladies := map[directorytest.Malady]func(){
+		directorytest.ExpiredTokens: func() {}, // there are no tokens
+		directorytest.Throttling: func() {
+			fault := directorytest.Refused(directory.RateLimited)
+			fault.Before = func(context.Context) { throttled.Add(1) }
+			every(fault, both...)
+		},
+		directorytest.LostCreate: func() { every(directorytest.Lost(), "CreateAccount") },
+		directorytest.LostUpdate: func() { every(directorytest.Lost(), "UpdateAccount") },
+		directorytest.BadGateway: func() {
+			every(directorytest.Refused(directory.Unavailable), reads...)
+			every(directorytest.Refused(directory.OutcomeUnknown), writes...)
+		},
+		directorytest.PartialListing: func() {
+			every(directorytest.Fault{Listing: func(l *directory.Listing) {
+				l.Accounts, l.Gaps = l.Accounts[:len(l.Accounts)/2], []string{"half of the people were left out"}
+			}}, "List")
+		},
+		directorytest.EmptyListing: func() {
+			every(directorytest.Fault{Listing: func(l *directory.Listing) { l.Accounts = nil }}, "List")
+		},
+		directorytest.IgnoredTitle: func() {
+			every(directorytest.Fault{Ignores: directory.FieldTitle}, "CreateAccount", "UpdateAccount")
+		},
+		directorytest.Denied: func() { every(directorytest.Refused(directory.PermissionDenied), both...) },
+		directorytest.Down: func() {
+			every(directorytest.Refused(directory.Unavailable), both...)
+			down = true
+		},
+	}
+	maladies[directorytest.Garbage] = maladies[directorytest.BadGateway]
+	return directorytest.Twin{
+		Directory: f, Misled: misled{f},
+		AccountID: func(number string) (string, error) {
+			if number == "" || len(number) > 64 {
+				return "", directorytest.Refused(directory.Invalid).Err
+			}
+			return number, nil
+		},
+		Attributes: [2]string{"工位", "班次"},
+		Calls:      func() int { return len(f.Calls()) },
+		Throttled:  func() int { return int(throttled.Load()) },
+		Seed:       func(_ *testing.T, people, departments int) { populate(f, people, departments) },
+		Remove:     func(_ *testing.T, id string) { f.Remove(id) },
+		Inflict:    func(_ *testing.T, m directorytest.Malady) { maladies[m]() },
+		Heal:       func(*testing.T) { every(directorytest.Fault{}, both...) },
+	}
+}
+
+func populate(f *directorytest.Fake, people, departments int) {
+	for i := range departments {
+		f.PlaceDepartment(directory.Department{ID: fmt.Sprint(500 + i), Name: fmt.Sprintf("部门%d", i), Parent: "1"})
+	}
+	for i := range people {
+		f.Place(directory.Account{ID: fmt.Sprintf("P%04d", i), Type: directory.Ordinary, State: directory.Active, Profile: directory.Profile{
+			Name: fmt.Sprintf("员工%d", i), Memberships: []directory.Membership{{Department: fmt.Sprint(500 + i%departments)}},
+		}})
+	}
+}
+
+func TestFakeObeysTheContract(t *testing.T) {
+	for _, c := range []directory.Capabilities{open(), closed()} {
+		t.Run(c.Platform, func(t *testing.T) {
+			directorytest.Run(t, func(*testing.T) directorytest.Twin { return twin(c) })
+		})
+	}
+}
+
+func TestFakeFaults(t *testing.T) {
+	f := directorytest.NewFake(closed())
+	p := directory.Profile{Set: directory.FieldName | directory.FieldTitle, Name: "柳如烟", Title: "工程师"}
+	ctx := t.Context()
+
+	f.Next("CreateAccount", directorytest.Fault{Invites: true}, directorytest.Lost())
+	if s, err := f.CreateAccount(ctx, "E1", directory.Enterprise, p); err != nil || s != directory.Invited || f.Really("E1") != nil {
+		t.Errorf("an invitation: %q, %v", s, err)
+	}
+	if s, err := f.CreateAccount(ctx, "E1", directory.Enterprise, p); directory.ClassOf(err) != directory.OutcomeUnknown || s != "" || f.Really("E1") == nil {
+		t.Errorf("a lost answer: %q, %v", s, err)
+	}
+	f.Next("UpdateAccount", directorytest.Fault{Ignores: directory.FieldTitle})
+	p.Title, p.Name = "总监", "赵敏"
+	if err := f.UpdateAccount(ctx, "E1", p); err != nil || f.Really("E1").Profile.Title != "工程师" || f.Really("E1").Profile.Name != "赵敏" {
+		t.Errorf("an ignored title: %v, %+v", err, f.Really("E1"))
+	}
+	if err := f.Freeze(ctx, "E1", ""); err != nil || f.Really("E1").State != directory.Frozen {
+		t.Errorf("freezing: %v", err)
+	}
+	if err := f.Unfreeze(ctx, "founder", ""); directory.ClassOf(err) != directory.NotSupported {
+		t.Errorf("unfreezing what cannot be frozen: %v", err)
+	}
+	if n := f.Count("CreateAccount"); n != 2 {
+		t.Errorf("counted %d creations", n)
+	}
+	cancelled, cancel := context.WithCancel(ctx)
+	f.Next("UpdateAccount", directorytest.Fault{Before: func(context.Context) { cancel() }})
+	p.Name = "柳如烟"
+	if err := f.UpdateAccount(cancelled, "E1", p); !directory.IsCancelled(err) || f.Really("E1").Profile.Name != "赵敏" {
+		t.Errorf("cancelled on the way: %v", err)
+	}
+}
