@@ -134,16 +134,6 @@ func TestSameMobile(t *testing.T) {
 	}
 }
 
-func FuzzSameMobile(f *testing.F) {
-	f.Add("+86-13800550001", "13800550001")
-	f.Add("", "1")
-	f.Fuzz(func(t *testing.T, a, b string) {
-		if !directory.SameMobile(a, a) || directory.SameMobile(a, b) != directory.SameMobile(b, a) {
-			t.Errorf("%q, %q: not an equivalence", a, b)
-		}
-	})
-}
-
 func TestFields(t *testing.T) {
 	var names []string
 	var union directory.Fields
