@@ -55,6 +55,12 @@ type Freezer interface {
 	Unfreeze(ctx context.Context, id, reason string) error
 }
 
+// FrozenCreator is implemented by directories that can create an account that
+// was never usable. The rules of CreateAccount hold.
+type FrozenCreator interface {
+	CreateFrozen(ctx context.Context, id string, t AccountType, p Profile) (State, error)
+}
+
 // MobileFinder is implemented by directories that can look a person up by mobile number.
 type MobileFinder interface {
 	// FindByMobile returns the id of the account with this number, or NotFound.
@@ -75,6 +81,8 @@ type Capabilities struct {
 	Freezes []AccountType
 	// FreezeLimit says in words what cannot be frozen, and what that means; empty if all can.
 	FreezeLimit string
+	// CreatesFrozen: an account can be created without a moment in which it is usable.
+	CreatesFrozen bool
 	// ChoosesDepartmentID: department ids are ours to choose.
 	ChoosesDepartmentID bool
 	// FoldsIDs: user ids that differ only in case are the same.

@@ -86,7 +86,11 @@ func read(ctx context.Context, d directory.Directory, seen Seen, id string) (dir
 // create never repeats itself: when the answer is lost, or says that the id is
 // taken, it looks the id up and leaves the judgement to the next plan (P3).
 func create(ctx context.Context, d directory.Directory, seen Seen, a plan.Action, o *Outcome) error {
-	state, err := d.CreateAccount(ctx, a.ID, a.Type, a.Profile)
+	call := d.CreateAccount
+	if creator, can := d.(directory.FrozenCreator); can && a.State == directory.Frozen {
+		call = creator.CreateFrozen
+	}
+	state, err := call(ctx, a.ID, a.Type, a.Profile)
 	switch class := directory.ClassOf(err); {
 	case err == nil && state == directory.Invited:
 		o.Invited = true
@@ -95,7 +99,7 @@ func create(ctx context.Context, d directory.Directory, seen Seen, a plan.Action
 	case err == nil:
 		o.Created = true
 		o.Done = append(o.Done, plan.Create)
-	case state == directory.Active: // it exists, and something about it is wrong
+	case state != "": // it exists, and something about it is wrong
 		o.Created = true
 		o.Done = append(o.Done, plan.Create)
 		if got, readErr := d.Account(ctx, a.ID); readErr == nil {

@@ -62,8 +62,9 @@ type Facts struct {
 type Action struct {
 	Kind Kind
 	ID   string
-	// Type and Profile are for Create (what to write) and Update (exactly what differs).
+	// Type and State are for Create, Profile for Create and Update (exactly what differs).
 	Type    directory.AccountType
+	State   directory.State
 	Profile directory.Profile
 }
 
@@ -118,15 +119,15 @@ func absent(w Wish, f Facts, p *Plan) {
 	case w.State == directory.Frozen && r.Origin == Creating && !f.Absent:
 		// A creation may have happened and not been answered: there may be somebody to freeze (P2).
 		p.Actions = []Action{{Kind: Confirm, ID: w.ID}}
-	case w.State == directory.Frozen:
-		// Nobody who is declared frozen is given a new account, even for a moment.
+	case w.State == directory.Frozen && !f.Capabilities.CreatesFrozen:
+		// Nobody who is declared frozen is given a usable account, even for a moment.
 	case !f.Complete && !f.Absent:
 		p.Actions = []Action{{Kind: Confirm, ID: w.ID}}
 	default:
-		p.Record.ID, p.Record.Origin = w.ID, Creating
+		p.Record.ID, p.Record.Origin, p.Record.FrozenByUs = w.ID, Creating, w.State == directory.Frozen
 		profile := w.Profile.Clone()
 		profile.Set &= f.Capabilities.Writes | f.Capabilities.Creates
-		p.Actions = []Action{{Kind: Create, ID: w.ID, Type: w.Type, Profile: profile}}
+		p.Actions = []Action{{Kind: Create, ID: w.ID, Type: w.Type, State: w.State, Profile: profile}}
 	}
 }
 

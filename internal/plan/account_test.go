@@ -128,6 +128,11 @@ func TestAbsentAccounts(t *testing.T) {
 			wish: func(w *plan.Wish) { w.State = directory.Frozen }, want: "",
 		},
 		{
+			name: "P2: unless it can begin frozen",
+			wish: func(w *plan.Wish) { w.State = directory.Frozen }, facts: func(f *plan.Facts) { f.Capabilities.CreatesFrozen = true },
+			want: "Create E0001", after: plan.Record{ID: "E0001", Origin: plan.Creating, FrozenByUs: true},
+		},
+		{
 			name:   "P2: a creation without an answer is looked up before a freeze finds nobody",
 			record: creating(), wish: func(w *plan.Wish) { w.State = directory.Frozen },
 			want: "Confirm E0001", after: creating(),

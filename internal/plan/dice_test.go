@@ -55,6 +55,7 @@ func (d *dice) capabilities() directory.Capabilities {
 		// Platforms that do not exist yet.
 		c.Reads, c.Writes, c.Creates = d.fields(c.Reads), d.fields(c.Writes), d.fields(c.Creates)
 		c.Freezes = pick(d, nil, c.Freezes)
+		c.CreatesFrozen = d.one(2)
 	}
 	return c
 }

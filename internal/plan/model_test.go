@@ -153,7 +153,7 @@ func (w *world) create(a plan.Action, lost bool, o *outcome) {
 		w.blind++
 	}
 	w.unanswered = lost
-	fresh := &directory.Account{ID: a.ID, Type: a.Type, State: directory.Active, Profile: a.Profile.Clone()}
+	fresh := &directory.Account{ID: a.ID, Type: a.Type, State: a.State, Profile: a.Profile.Clone()}
 	fresh.Profile.Set = directory.AllFields
 	switch {
 	case w.real != nil:

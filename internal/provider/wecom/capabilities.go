@@ -9,9 +9,10 @@ import (
 )
 
 var (
-	_ directory.Directory    = (*Directory)(nil)
-	_ directory.Freezer      = (*Directory)(nil)
-	_ directory.MobileFinder = (*Directory)(nil)
+	_ directory.Directory     = (*Directory)(nil)
+	_ directory.Freezer       = (*Directory)(nil)
+	_ directory.FrozenCreator = (*Directory)(nil)
+	_ directory.MobileFinder  = (*Directory)(nil)
 )
 
 // sensitive fields are not told to self-built apps made after 2022-06-20
@@ -29,6 +30,7 @@ func capable(app bool, number string) directory.Capabilities {
 		Platform: platform, Reads: fields, Writes: fields,
 		DepartmentWrites:    directory.DepartmentName | directory.DepartmentParent | directory.DepartmentOrder,
 		Freezes:             []directory.AccountType{directory.Ordinary},
+		CreatesFrozen:       true,
 		ChoosesDepartmentID: true, FoldsIDs: true, RootDepartment: formatID(rootID),
 	}
 	if app {

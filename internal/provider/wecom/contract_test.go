@@ -1,6 +1,7 @@
 package wecom_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -327,4 +328,33 @@ func TestStaleReadIsDriftNotAnError(t *testing.T) {
 	if differ, _ := directory.Differ(&p, &a.Profile); differ != directory.FieldTitle {
 		t.Errorf("differs in %q, want title", differ)
 	}
+}
+
+func TestP2FrozenFromTheFirstMoment(t *testing.T) {
+	c := newCompany(t)
+	d, ok := c.open(t, c.spec.SyncSecret, c.spec.Apps[0].Secret).(directory.FrozenCreator)
+	if !ok {
+		t.Fatal("accounts cannot begin frozen")
+	}
+	p := directory.Profile{Set: directory.FieldName | directory.FieldMobile, Name: "张三", Mobile: "+86-13800001234"}
+	if state, err := d.CreateFrozen(t.Context(), "E1", directory.Ordinary, p); err != nil || state != directory.Frozen {
+		t.Fatalf("%q, %v", state, err)
+	}
+	members, err := c.platform.Objects(c.spec.Name, "users")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range members {
+		text, err := json.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(text), `"userid":"E1"`) {
+			if !strings.Contains(string(text), `"enable":0`) || !strings.Contains(string(text), `"invitations":0`) {
+				t.Errorf("usable, or invited: %s", text)
+			}
+			return
+		}
+	}
+	t.Error("nobody was created")
 }

@@ -78,6 +78,16 @@ func invisible(operation, what string) *directory.Error {
 // CreateAccount implements [directory.Directory]. The platform invites the person
 // by short message or mail; the account exists at once.
 func (d *Directory) CreateAccount(ctx context.Context, id string, t directory.AccountType, p directory.Profile) (directory.State, error) {
+	return d.create(ctx, id, t, p, directory.Active)
+}
+
+// CreateFrozen implements [directory.FrozenCreator]: the member begins disabled, and is not invited
+// (https://developer.work.weixin.qq.com/document/path/90195, enable and to_invite).
+func (d *Directory) CreateFrozen(ctx context.Context, id string, t directory.AccountType, p directory.Profile) (directory.State, error) {
+	return d.create(ctx, id, t, p, directory.Frozen)
+}
+
+func (d *Directory) create(ctx context.Context, id string, t directory.AccountType, p directory.Profile, state directory.State) (directory.State, error) {
 	const operation = "user/create"
 	if t == directory.Enterprise {
 		return "", &directory.Error{Class: directory.NotSupported, Operation: operation,
@@ -90,13 +100,16 @@ func (d *Directory) CreateAccount(ctx context.Context, id string, t directory.Ac
 	if err != nil {
 		return "", err
 	}
-	// This is the platform's default; it is how a person learns of the account.
-	fields["to_invite"] = true
+	// Inviting is the platform's default; it is how a person learns of the account.
+	fields["to_invite"] = state == directory.Active
+	if state == directory.Frozen {
+		fields["enable"] = 0
+	}
 	made, err := d.client.createUser(ctx, d.sync, fields)
 	if err != nil {
 		return "", err
 	}
-	return directory.Active, madeUp(operation, made)
+	return state, madeUp(operation, made)
 }
 
 // needsReading are the fields that can only be written together with what is
