@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"rollcall.dev/rollcall/api/v1alpha1"
 	"rollcall.dev/rollcall/internal/directory"
@@ -45,6 +46,9 @@ func (r *EnterpriseAccountReconciler) report(ctx context.Context, account *v1alp
 		return nil
 	}
 	state := t.Mirror.State()
+	if state.Err != nil {
+		log.FromContext(ctx).Info("the directory could not be read", "reason", problemOf(state.Err).Message)
+	}
 	r.reportDirectory(account, t, state)
 	r.count(account, t, state, employees.Items)
 	return nil
