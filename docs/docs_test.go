@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"sigs.k8s.io/yaml"
 
 	"rollcall.dev/rollcall/api/v1alpha1"
@@ -134,6 +135,7 @@ func TestYAMLDecodes(t *testing.T) {
 	if err := v1alpha1.AddToScheme(scheme); err != nil {
 		t.Fatal(err)
 	}
+	decoder := serializer.NewCodecFactory(scheme, serializer.EnableStrict).UniversalDeserializer()
 	decoded := 0
 	for _, page := range pages(t) {
 		for _, block := range blocks(read(t, page), "yaml") {
@@ -146,11 +148,7 @@ func TestYAMLDecodes(t *testing.T) {
 				if !strings.HasPrefix(object.APIVersion, v1alpha1.GroupVersion.Group+"/") {
 					continue
 				}
-				kind, err := scheme.New(object.GroupVersionKind())
-				if err == nil {
-					err = yaml.UnmarshalStrict([]byte(document), kind)
-				}
-				if err != nil {
+				if _, _, err := decoder.Decode([]byte(document), nil, nil); err != nil {
 					t.Errorf("%s: %v in\n%s", page, err, document)
 				}
 				decoded++
