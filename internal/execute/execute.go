@@ -15,8 +15,10 @@ import (
 type Seen interface {
 	Put(directory.Account)
 	Forget(id string)
-	// Doubt: the account was written to, and could not be read since.
+	// Doubt: the account is being written to; what is known of it may be older than
+	// that until it is read. Trust: there is nothing new to read.
 	Doubt(id string)
+	Trust(id string)
 	PutDepartment(directory.Department)
 	ForgetDepartment(id string)
 }
@@ -90,11 +92,13 @@ func create(ctx context.Context, d directory.Directory, seen Seen, a plan.Action
 	if creator, can := d.(directory.FrozenCreator); can && a.State == directory.Frozen {
 		call = creator.CreateFrozen
 	}
+	seen.Doubt(a.ID)
 	state, err := call(ctx, a.ID, a.Type, a.Profile)
 	switch class := directory.ClassOf(err); {
 	case err == nil && state == directory.Invited:
 		o.Invited = true
 		o.Done = append(o.Done, plan.Create)
+		seen.Trust(a.ID)
 		return nil
 	case err == nil:
 		o.Created = true
@@ -124,31 +128,25 @@ func create(ctx context.Context, d directory.Directory, seen Seen, a plan.Action
 	case directory.ClassOf(readErr) == directory.NotFound && o.Created:
 		// Absence this soon is the platform lagging behind itself: nothing is concluded.
 		o.Created = false
+		seen.Trust(a.ID)
 		return &directory.Error{Class: directory.Unavailable, Operation: "create", Message: "the account was created and is not visible yet", Err: readErr}
 	case directory.ClassOf(readErr) == directory.NotFound:
+		seen.Trust(a.ID)
 		return err
 	}
-	seen.Doubt(a.ID)
 	return readErr
 }
 
-// readBack reads what was just written.
-func readBack(ctx context.Context, d directory.Directory, seen Seen, id string) (directory.Account, error) {
-	a, err := read(ctx, d, seen, id)
-	if err != nil && directory.ClassOf(err) != directory.NotFound {
-		seen.Doubt(id)
-	}
-	return a, err
-}
-
 func update(ctx context.Context, d directory.Directory, seen Seen, a plan.Action, o *Outcome) error {
+	seen.Doubt(a.ID)
 	err := d.UpdateAccount(ctx, a.ID, a.Profile)
 	if err == nil {
 		o.Done = append(o.Done, plan.Update)
 	} else if class := directory.ClassOf(err); class != directory.OutcomeUnknown && class != directory.NotFound {
+		seen.Trust(a.ID)
 		return err
 	}
-	got, readErr := readBack(ctx, d, seen, a.ID)
+	got, readErr := read(ctx, d, seen, a.ID)
 	if err != nil || readErr != nil {
 		return first(err, readErr)
 	}
@@ -180,11 +178,12 @@ func setState(ctx context.Context, d directory.Directory, seen Seen, a plan.Acti
 	if want == directory.Active {
 		call = f.Unfreeze
 	}
+	seen.Doubt(a.ID)
 	err := call(ctx, a.ID, reason)
 	if err == nil {
 		o.Done = append(o.Done, a.Kind)
 	}
-	got, readErr := readBack(ctx, d, seen, a.ID)
+	got, readErr := read(ctx, d, seen, a.ID)
 	if err != nil || readErr != nil {
 		return first(err, readErr)
 	}

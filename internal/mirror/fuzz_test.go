@@ -23,7 +23,7 @@ type fact struct {
 	account *directory.Account // nil: not there
 	at      int                // of a direct reading; 0 from a listing
 	absent  int                // when a direct reading did not find it; 0 never
-	doubt   int
+	doubt   int                // when a write began that was not read since; 0 never
 }
 
 func (n *naive) tell(id string, change func(*fact)) {
@@ -42,6 +42,10 @@ func (n *naive) forget(id string) {
 	n.tell(id, func(f *fact) { *f = fact{absent: n.clock} })
 }
 
+func (n *naive) trust(id string) {
+	n.tell(id, func(f *fact) { f.doubt = 0 })
+}
+
 func (n *naive) doubt(id string) {
 	n.tell(id, func(f *fact) { f.doubt = n.clock })
 }
@@ -53,12 +57,12 @@ func (n *naive) merge(listed []directory.Account, began int, complete bool) {
 		k := strings.ToLower(a.ID)
 		seen[k] = true
 		if f := n.told[k]; f.at <= began && f.absent <= began && f.doubt <= began {
-			n.told[k] = fact{account: &a}
+			n.told[k] = fact{account: &a, doubt: f.doubt}
 		}
 	}
 	for k, f := range n.told {
 		if complete && !seen[k] && f.at <= began && f.doubt <= began {
-			n.told[k] = fact{absent: f.absent}
+			n.told[k] = fact{absent: f.absent, doubt: f.doubt}
 		}
 	}
 }
@@ -142,7 +146,7 @@ func FuzzP5Histories(f *testing.F) {
 		n := &naive{told: map[string]fact{}}
 		step := func() {
 			id := ids[next(len(ids))]
-			switch next(3) {
+			switch next(4) {
 			case 0:
 				a := someone(id)
 				m.Put(a)
@@ -150,6 +154,9 @@ func FuzzP5Histories(f *testing.F) {
 			case 1:
 				m.Forget(id)
 				n.forget(id)
+			case 2:
+				m.Trust(id)
+				n.trust(id)
 			default:
 				m.Doubt(id)
 				n.doubt(id)

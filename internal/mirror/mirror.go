@@ -6,7 +6,6 @@ package mirror
 import (
 	"context"
 	"iter"
-	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -27,7 +26,7 @@ type Mirror struct {
 	numbers     map[string][]string // folded number -> keys of accounts that carry it
 	departments map[string]entry[directory.Department]
 	absent      map[string]uint64 // when a direct read proved the key absent, by clock
-	doubts      map[string]uint64 // when a write to the account was not answered, by clock
+	doubts      map[string]uint64 // when the account was written to and not read since, by clock
 	clock       uint64            // counts what is told, to tell it from an older listing
 	state       State
 }
@@ -160,6 +159,7 @@ func (m *Mirror) Put(a directory.Account) {
 	defer m.mu.Unlock()
 	m.clock++
 	m.set(entry[directory.Account]{a, m.clock})
+	delete(m.doubts, m.Key(a.ID))
 }
 
 func (m *Mirror) set(e entry[directory.Account]) {
@@ -167,7 +167,6 @@ func (m *Mirror) set(e entry[directory.Account]) {
 	m.remove(k)
 	m.accounts[k] = e
 	delete(m.absent, k)
-	delete(m.doubts, k)
 	if p := &e.value.Profile; p.Set.Has(directory.FieldNumber) && p.Number != "" {
 		n := strings.ToLower(p.Number)
 		m.numbers[n] = append(m.numbers[n], k)
@@ -199,12 +198,21 @@ func (m *Mirror) Forget(id string) {
 	m.absent[k] = m.clock
 }
 
-// Doubt records that the account was written to and could not be read since.
+// Doubt records that the account is being written to: what is known of it may be
+// older than that. A direct read ends the doubt, or [Mirror.Trust]; a listing does
+// not, since the write may still be under way.
 func (m *Mirror) Doubt(id string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.clock++
 	m.doubts[m.Key(id)] = m.clock
+}
+
+// Trust records that the write was refused, or left nothing to read.
+func (m *Mirror) Trust(id string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.doubts, m.Key(id))
 }
 
 // Doubtful reports that what is known of the account, if anything, is older than
@@ -301,7 +309,6 @@ func (m *Mirror) mergeAccounts(listed []directory.Account, clock uint64, complet
 			m.remove(k)
 		}
 	}
-	maps.DeleteFunc(m.doubts, func(k string, at uint64) bool { return !seen[k] && at <= clock })
 	return changed
 }
 

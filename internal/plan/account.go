@@ -49,7 +49,7 @@ type Facts struct {
 	Account *directory.Account
 	// Absent: a direct read said not-found, after the listing.
 	Absent bool
-	// Doubtful: a write to it was not answered, and it was not read since.
+	// Doubtful: it is being written to, or was and could not be read since.
 	Doubtful bool
 	// Namesakes are accounts under other ids that carry the person's number and are
 	// nobody's.
@@ -124,7 +124,9 @@ func absent(w Wish, f Facts, p *Plan) {
 	case !f.Complete && !f.Absent:
 		p.Actions = []Action{{Kind: Confirm, ID: w.ID}}
 	default:
-		p.Record.ID, p.Record.Origin, p.Record.FrozenByUs = w.ID, Creating, w.State == directory.Frozen
+		p.Record.ID, p.Record.Origin = w.ID, Creating
+		// An earlier attempt that began frozen may be the one that comes to be.
+		p.Record.FrozenByUs = p.Record.FrozenByUs || w.State == directory.Frozen
 		profile := w.Profile.Clone()
 		profile.Set &= f.Capabilities.Writes | f.Capabilities.Creates
 		p.Actions = []Action{{Kind: Create, ID: w.ID, Type: w.Type, State: w.State, Profile: profile}}

@@ -133,6 +133,11 @@ func TestAbsentAccounts(t *testing.T) {
 			want: "Create E0001", after: plan.Record{ID: "E0001", Origin: plan.Creating, FrozenByUs: true},
 		},
 		{
+			name:   "P2: and a beginning that was frozen by us is remembered until it is seen otherwise",
+			record: plan.Record{ID: "E0001", Origin: plan.Creating, FrozenByUs: true},
+			want:   "Create E0001", after: plan.Record{ID: "E0001", Origin: plan.Creating, FrozenByUs: true},
+		},
+		{
 			name:   "P2: a creation without an answer is looked up before a freeze finds nobody",
 			record: creating(), wish: func(w *plan.Wish) { w.State = directory.Frozen },
 			want: "Confirm E0001", after: creating(),

@@ -292,7 +292,9 @@ func FuzzP3LostAnswers(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		d := &dice{b}
 		wish := d.person()
+		wish.State = pick(d, directory.Active, directory.Frozen)
 		w := &world{caps: pick(d, open, closed)(), complete: d.one(2), invites: d.one(5), trouble: d}
+		w.caps.CreatesFrozen = d.one(2)
 		for range 6 {
 			w.round(wish)
 			if d.one(4) {
