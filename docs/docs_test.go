@@ -87,7 +87,7 @@ func TestPlatformCodesAreDocumented(t *testing.T) {
 		for reason := range v1alpha1.ReasonCodes {
 			slices.Sort(want[reason])
 			var got []string
-			line := regexp.MustCompile(`(?m)^- \*\*` + platform + ` says:\*\* (.*)$`).FindStringSubmatch(sections[reason])
+			line := regexp.MustCompile(`(?ms)^- \*\*` + platform + ` says:\*\* (.*?)(?:\n- |\n\n|\z)`).FindStringSubmatch(sections[reason])
 			if line != nil {
 				got = quoted(line[1])
 				slices.Sort(got)
