@@ -69,6 +69,7 @@ type waiter struct {
 	operation string
 	priority  Priority
 	arrival   uint64
+	since     time.Time     // of the arrival
 	deadline  time.Time     // the context's, on the budget's clock; zero = none
 	probe     bool          // it tries whether an open breaker may close
 	turn      chan struct{} // closed when it may go, or has been refused
@@ -221,7 +222,7 @@ func (b *Budget) arrive(ctx context.Context) (*waiter, error) {
 		return nil, err
 	}
 	b.arrivals++
-	w.arrival = b.arrivals
+	w.arrival, w.since = b.arrivals, now
 	w.place = b.queue(w.operation).waiting[w.priority].PushBack(w)
 	b.dispatch()
 	return w, nil
@@ -265,8 +266,8 @@ func (b *Budget) dispatch() {
 		q := b.operations[w.operation]
 		q.waiting[w.priority].Remove(w.place)
 		w.place = nil
-		q.bucket.take(now)
-		b.total.take(now)
+		q.bucket.take(now, w.since)
+		b.total.take(now, w.since)
 		b.underWay++
 		close(w.turn)
 	}
