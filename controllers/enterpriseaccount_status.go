@@ -56,6 +56,9 @@ func (r *EnterpriseAccountReconciler) report(ctx context.Context, account *v1alp
 
 // reportDirectory sets the conditions from how the last reading went.
 func (r *EnterpriseAccountReconciler) reportDirectory(account *v1alpha1.EnterpriseAccount, t *tenant.Tenant, state mirror.State) {
+	if !state.Listed && state.Err == nil && wasReady(account) {
+		return // what was seen before a restart still holds, until something else is
+	}
 	s := &account.Status
 	capabilities := t.Directory.Capabilities()
 	s.Limits = limitsInWords(&capabilities)
@@ -86,6 +89,12 @@ func (r *EnterpriseAccountReconciler) reportDirectory(account *v1alpha1.Enterpri
 		}
 	}
 	kube.Summarize(&s.Conditions, account.Generation, summary)
+}
+
+// wasReady reports whether this very declaration was reached before.
+func wasReady(account *v1alpha1.EnterpriseAccount) bool {
+	c := meta.FindStatusCondition(account.Status.Conditions, v1alpha1.ConditionReady)
+	return c != nil && c.Status == metav1.ConditionTrue && c.ObservedGeneration == account.Generation
 }
 
 // limitsInWords says what is declared in vain on this platform.
