@@ -44,13 +44,17 @@ type EmployeeReconciler struct {
 // SetupWithManager registers the controller.
 func (r *EmployeeReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	changed := builder.WithPredicates(predicate.GenerationChangedPredicate{})
+	follow := func(m handler.MapFunc) handler.EventHandler {
+		return ranked(sweepPriority, handler.EnqueueRequestsFromMapFunc(m))
+	}
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.Employee{}, changed).
-		Watches(&v1alpha1.Employee{}, handler.EnqueueRequestsFromMapFunc(r.concerned), builder.WithPredicates(placed)).
-		Watches(&v1alpha1.Department{}, handler.EnqueueRequestsFromMapFunc(listedBy[v1alpha1.EmployeeList](r, indexDepartment)), builder.WithPredicates(placed)).
-		Watches(&v1alpha1.EnterpriseAccount{}, handler.EnqueueRequestsFromMapFunc(listedBy[v1alpha1.EmployeeList](r, indexAccount)), changed).
+		Watches(&v1alpha1.Employee{}, ranked(freezingPriority, &handler.EnqueueRequestForObject{}), builder.WithPredicates(freezing)).
+		Watches(&v1alpha1.Employee{}, follow(r.concerned), builder.WithPredicates(placed)).
+		Watches(&v1alpha1.Department{}, follow(listedBy[v1alpha1.EmployeeList](r, indexDepartment)), builder.WithPredicates(placed)).
+		Watches(&v1alpha1.EnterpriseAccount{}, follow(listedBy[v1alpha1.EmployeeList](r, indexAccount)), changed).
 		Watches(&v1alpha1.EnterpriseAccount{}, handler.EnqueueRequestsFromMapFunc(r.retainedOn), builder.WithPredicates(retentions)).
-		Watches(&v1alpha1.EmployeeNumberRule{}, handler.EnqueueRequestsFromMapFunc(listedBy[v1alpha1.EmployeeList](r, indexRule)), changed).
+		Watches(&v1alpha1.EmployeeNumberRule{}, follow(listedBy[v1alpha1.EmployeeList](r, indexRule)), changed).
 		WatchesMetadata(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(listedBy[v1alpha1.EmployeeList](r, indexSecret))).
 		WatchesRawSource(r.Hub.employees.source()).
 		WithOptions(controller.Options{MaxConcurrentReconciles: 16}).

@@ -7,9 +7,13 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"rollcall.dev/rollcall/api/v1alpha1"
@@ -42,6 +46,54 @@ func requests[T any, L listOf[T]](ctx context.Context, c client.Reader, namespac
 		return nil
 	})
 	return found
+}
+
+// freezingPriority is above what users change: access is taken away first (P2).
+const freezingPriority = 100
+
+// ranked queues what h finds with this priority. Without it, everybody of a new
+// department would stand in the queue before the next thing that a user changes.
+func ranked(priority int, h handler.EventHandler) handler.EventHandler {
+	type requestQueue = workqueue.TypedRateLimitingInterface[reconcile.Request]
+	rank := func(q requestQueue) requestQueue {
+		if pq, ok := q.(priorityqueue.PriorityQueue[reconcile.Request]); ok {
+			return rankedQueue{pq, priority}
+		}
+		return q
+	}
+	return handler.Funcs{
+		CreateFunc:  func(ctx context.Context, e event.CreateEvent, q requestQueue) { h.Create(ctx, e, rank(q)) },
+		UpdateFunc:  func(ctx context.Context, e event.UpdateEvent, q requestQueue) { h.Update(ctx, e, rank(q)) },
+		DeleteFunc:  func(ctx context.Context, e event.DeleteEvent, q requestQueue) { h.Delete(ctx, e, rank(q)) },
+		GenericFunc: func(ctx context.Context, e event.GenericEvent, q requestQueue) { h.Generic(ctx, e, rank(q)) },
+	}
+}
+
+// rankedQueue gives everything that is added its own priority.
+type rankedQueue struct {
+	priorityqueue.PriorityQueue[reconcile.Request]
+	priority int
+}
+
+func (q rankedQueue) Add(r reconcile.Request) { q.AddWithOpts(priorityqueue.AddOpts{}, r) }
+
+func (q rankedQueue) AddWithOpts(o priorityqueue.AddOpts, r ...reconcile.Request) {
+	o.Priority = &q.priority
+	q.PriorityQueue.AddWithOpts(o, r...)
+}
+
+// freezing passes people who are newly declared frozen, also while nobody looked.
+var freezing = predicate.Funcs{
+	CreateFunc: func(e event.CreateEvent) bool {
+		now, ok := e.Object.(*v1alpha1.Employee)
+		return ok && now.Spec.State == v1alpha1.EmployeeFrozen && !observed(now.Status.ObservedGeneration, now.Generation)
+	},
+	UpdateFunc: func(e event.UpdateEvent) bool {
+		before, ok1 := e.ObjectOld.(*v1alpha1.Employee)
+		now, ok2 := e.ObjectNew.(*v1alpha1.Employee)
+		return ok1 && ok2 && now.Spec.State == v1alpha1.EmployeeFrozen && before.Spec.State != v1alpha1.EmployeeFrozen
+	},
+	DeleteFunc: func(event.DeleteEvent) bool { return false },
 }
 
 // done ends a reconcile. A conflict means that it decided on a stale cache: the
