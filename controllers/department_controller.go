@@ -37,7 +37,8 @@ type DepartmentReconciler struct {
 // SetupWithManager registers the controller.
 func (r *DepartmentReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).
-		For(&v1alpha1.Department{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		For(&v1alpha1.Department{}). // with what we wrote ourselves: see EmployeeReconciler
+		Watches(&v1alpha1.Department{}, handler.EnqueueRequestsFromMapFunc(r.descendants), builder.WithPredicates(moved)).
 		Watches(&v1alpha1.Department{}, handler.EnqueueRequestsFromMapFunc(r.relatives), builder.WithPredicates(placed)).
 		Watches(&v1alpha1.Employee{}, handler.EnqueueRequestsFromMapFunc(r.ofEmployee), builder.WithPredicates(placed)).
 		Watches(&v1alpha1.EnterpriseAccount{}, handler.EnqueueRequestsFromMapFunc(listedBy[v1alpha1.DepartmentList](r, indexAccount)), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
@@ -71,13 +72,46 @@ func places(o client.Object) string {
 	return s
 }
 
-// relatives are the departments below, and above: a parent that is being deleted waits for its children.
-func (r *DepartmentReconciler) relatives(ctx context.Context, o client.Object) []reconcile.Request {
-	found := requests[v1alpha1.DepartmentList](ctx, r, o.GetNamespace(), indexDepartment, o.GetName())
-	if d, ok := o.(*v1alpha1.Department); ok && d.Spec.ParentRef.Name != "" {
-		found = append(found, reconcile.Request{NamespacedName: client.ObjectKey{Namespace: d.Namespace, Name: d.Spec.ParentRef.Name}})
+// moved passes what opens or closes a circle.
+var moved = predicate.Funcs{
+	UpdateFunc: func(e event.UpdateEvent) bool {
+		before, ok1 := e.ObjectOld.(*v1alpha1.Department)
+		after, ok2 := e.ObjectNew.(*v1alpha1.Department)
+		return ok1 && ok2 && before.Spec.ParentRef != after.Spec.ParentRef
+	},
+}
+
+// descendants are the departments below, and below those: a circle concerns everybody in it.
+func (r *DepartmentReconciler) descendants(ctx context.Context, o client.Object) []reconcile.Request {
+	seen := map[string]bool{}
+	var found []reconcile.Request
+	for level := []string{o.GetName()}; len(level) > 0; {
+		var next []string
+		for _, name := range level {
+			for _, req := range requests[v1alpha1.DepartmentList](ctx, r, o.GetNamespace(), indexDepartment, name) {
+				if !seen[req.Name] {
+					seen[req.Name] = true
+					found, next = append(found, req), append(next, req.Name)
+				}
+			}
+		}
+		level = next
 	}
 	return found
+}
+
+// relatives are the departments below; above, because a parent that is being deleted waits for its
+// children; and of the same name, because only one of them can have it under one parent.
+func (r *DepartmentReconciler) relatives(ctx context.Context, o client.Object) []reconcile.Request {
+	found := requests[v1alpha1.DepartmentList](ctx, r, o.GetNamespace(), indexDepartment, o.GetName())
+	d, ok := o.(*v1alpha1.Department)
+	if !ok {
+		return found
+	}
+	if d.Spec.ParentRef.Name != "" {
+		found = append(found, reconcile.Request{NamespacedName: client.ObjectKey{Namespace: d.Namespace, Name: d.Spec.ParentRef.Name}})
+	}
+	return append(found, requests[v1alpha1.DepartmentList](ctx, r, d.Namespace, indexName, d.Spec.DisplayName)...)
 }
 
 // ofEmployee are the departments that the person manages, and those that are
@@ -162,6 +196,9 @@ func (s *departmentScope) act() time.Duration {
 		}
 		if len(a.plan.Actions) == 0 || a.observe {
 			a.tenant.Lane.Withdraw(s.lane)
+			if a.problem != nil && (a.problem.Reason == v1alpha1.ReasonAdoptionReview || a.problem.Reason == v1alpha1.ReasonDataConflict) {
+				again = sooner(again, reviewAgain) // a department found by its name has no claim that a listing could wake
+			}
 			continue
 		}
 		t, p, version := a.tenant, a.plan, a.wish.Version

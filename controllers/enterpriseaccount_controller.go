@@ -49,7 +49,7 @@ type EnterpriseAccountReconciler struct {
 // SetupWithManager registers the controller.
 func (r *EnterpriseAccountReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).
-		For(&v1alpha1.EnterpriseAccount{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		For(&v1alpha1.EnterpriseAccount{}). // with what we wrote ourselves: see EmployeeReconciler
 		WatchesMetadata(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(listedBy[v1alpha1.EnterpriseAccountList](r, indexSecret))).
 		Watches(&v1alpha1.Employee{}, handler.EnqueueRequestsFromMapFunc(r.leaving)).
 		Watches(&v1alpha1.Department{}, handler.EnqueueRequestsFromMapFunc(r.leaving)).
@@ -64,7 +64,7 @@ func (r *EnterpriseAccountReconciler) Reconcile(ctx context.Context, req ctrl.Re
 	account := &v1alpha1.EnterpriseAccount{}
 	if err := r.Get(ctx, req.NamespacedName, account); err != nil {
 		if apierrors.IsNotFound(err) {
-			r.Tenants.Stop(req.String())
+			r.stop(req.NamespacedName)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
@@ -76,76 +76,92 @@ func (r *EnterpriseAccountReconciler) Reconcile(ctx context.Context, req ctrl.Re
 		return done(0, err)
 	}
 	before = account.DeepCopy()
-	t, stop, err := r.start(ctx, account)
+	at, err := r.start(ctx, account)
 	if err != nil {
 		return done(0, err)
 	}
-	if stop != nil {
-		r.Tenants.Stop(req.String())
+	if at.stop != nil {
+		r.stop(req.NamespacedName)
 	}
 	if !observed(account.Status.ObservedGeneration, account.Generation) { // it may name another Secret now
 		if err := r.releaseSecrets(ctx, account.Namespace); err != nil {
 			return done(0, err)
 		}
 	}
-	if err := r.report(ctx, account, t, stop); err != nil {
+	if err := r.report(ctx, account, at); err != nil {
 		return ctrl.Result{}, err
 	}
-	r.announce(before, account)
-	_, err = kube.PatchStatus(ctx, r.Client, before, account)
+	if _, err = kube.PatchStatus(ctx, r.Client, before, account); err == nil {
+		r.announce(before, account)
+	}
 	return done(0, err)
 }
 
-// start returns the running tenant, or the problem that keeps it from running.
-func (r *EnterpriseAccountReconciler) start(ctx context.Context, account *v1alpha1.EnterpriseAccount) (*tenant.Tenant, *Problem, error) {
+// stop ends the tenant, and what is told of it.
+func (r *EnterpriseAccountReconciler) stop(account client.ObjectKey) {
+	r.Tenants.Stop(account.String())
+	r.Metrics.Forget(account)
+}
+
+// standing is how an account stands: its tenant runs, or something keeps it from running.
+type standing struct {
+	tenant *tenant.Tenant
+	stop   *Problem
+	// leaving: the credentials go as soon as nobody needs them.
+	leaving *Problem
+}
+
+// start makes the tenant run, or says what keeps it from running.
+func (r *EnterpriseAccountReconciler) start(ctx context.Context, account *v1alpha1.EnterpriseAccount) (at standing, err error) {
 	spec := r.translate(account)
 	account.Status.Platform = spec.Descriptor.Platform
 	rival, err := r.rival(ctx, account)
 	switch {
 	case err != nil:
-		return nil, nil, err
+		return at, err
 	case rival != "":
-		return nil, problem(v1alpha1.ReasonDataConflict, "the older EnterpriseAccount "+rival+" manages the same tenant (corpID); two would undo each other's work: delete one of them"), nil
+		at.stop = problem(v1alpha1.ReasonDataConflict, "the older EnterpriseAccount "+rival+" manages the same tenant (corpID); two would undo each other's work: delete one of them")
+		return at, nil
 	case account.Spec.Mode == v1alpha1.ModeSuspended:
-		return nil, problem(v1alpha1.ReasonSuspended, "mode is Suspended: the platform is not called"), nil
+		at.stop = problem(v1alpha1.ReasonSuspended, "mode is Suspended: the platform is not called")
+		return at, nil
 	}
-	var missing *Problem
-	if spec.Settings.Secrets, missing, err = r.credentials(ctx, account, spec.Descriptor); err != nil || missing != nil {
-		return nil, missing, err
+	if spec.Settings.Secrets, err = r.credentials(ctx, account, spec.Descriptor, &at); err != nil || at.stop != nil {
+		return at, err
 	}
 	key := client.ObjectKeyFromObject(account)
-	t, err := r.Tenants.Ensure(r.Lifetime, key.String(), spec.Fingerprint(), func() (*tenant.Tenant, error) {
+	at.tenant, err = r.Tenants.Ensure(r.Lifetime, key.String(), spec.Fingerprint(), func() (*tenant.Tenant, error) {
 		return tenant.Open(key.String(), spec, r.Metrics.Observer(key), r.Now, r.Hub)
 	})
 	if err != nil {
-		return nil, problem(v1alpha1.ReasonInvalidValue, err.Error()), nil
+		at.stop = problem(v1alpha1.ReasonInvalidValue, err.Error())
+		return at, nil
 	}
-	t.Pace(spec)
-	return t, nil, nil
+	at.tenant.Pace(spec)
+	return at, nil
 }
 
 // credentials reads the Secret, and keeps it from vanishing while it is needed (P10).
-func (r *EnterpriseAccountReconciler) credentials(ctx context.Context, account *v1alpha1.EnterpriseAccount, d directory.Descriptor) (map[string][]byte, *Problem, error) {
+func (r *EnterpriseAccountReconciler) credentials(ctx context.Context, account *v1alpha1.EnterpriseAccount, d directory.Descriptor, at *standing) (map[string][]byte, error) {
 	secret := &corev1.Secret{}
 	name := account.Spec.CredentialsSecretRef.Name
 	err := r.Live.Get(ctx, client.ObjectKey{Namespace: account.Namespace, Name: name}, secret)
 	if apierrors.IsNotFound(err) {
-		return nil, problem(v1alpha1.ReasonCredentialsMissing, fmt.Sprintf("the Secret %q does not exist; create it with the keys %s", name, keys(d))), nil
+		at.stop = problem(v1alpha1.ReasonCredentialsMissing, fmt.Sprintf("the Secret %q does not exist; create it with the keys %s", name, keys(d)))
+		return nil, nil
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("reading the credentials: %w", err)
+		return nil, fmt.Errorf("reading the credentials: %w", err)
 	}
 	if missing := missingKeys(d, secret); len(missing) > 0 {
-		return nil, problem(v1alpha1.ReasonCredentialsMissing, fmt.Sprintf("the Secret %q lacks %s", name, strings.Join(missing, ", "))), nil
+		at.stop = problem(v1alpha1.ReasonCredentialsMissing, fmt.Sprintf("the Secret %q lacks %s", name, strings.Join(missing, ", ")))
+		return nil, nil
 	}
 	if secret.DeletionTimestamp.IsZero() {
-		err = kube.AddFinalizer(ctx, r.Client, secret, v1alpha1.CredentialsFinalizer)
+		return secret.Data, kube.AddFinalizer(ctx, r.Client, secret, v1alpha1.CredentialsFinalizer)
 	}
-	return secret.Data, nil, err
-}
-
-func tenantName(account *v1alpha1.EnterpriseAccount) string {
-	return client.ObjectKeyFromObject(account).String()
+	at.leaving = problem(v1alpha1.ReasonCredentialsLeaving, fmt.Sprintf("the Secret %q is being deleted, and is kept only because this account needs it: name another in credentialsSecretRef", name))
+	return secret.Data, nil
 }
 
 // translate turns the spec into a tenant's words; the credentials are not in it yet.
@@ -220,7 +236,7 @@ func older(a, b metav1.Object) bool {
 // delete holds the account while somebody is on it: credentials do not vanish
 // before those who need them (P10). Nothing is deleted on the platform.
 func (r *EnterpriseAccountReconciler) delete(ctx context.Context, before, account *v1alpha1.EnterpriseAccount) (ctrl.Result, error) {
-	r.Tenants.Stop(tenantName(account))
+	r.stop(client.ObjectKeyFromObject(account))
 	people, departments, err := r.dependants(ctx, account)
 	if err != nil {
 		return ctrl.Result{}, err

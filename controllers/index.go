@@ -20,6 +20,8 @@ const (
 	indexAccount = "account"
 	// indexDepartment: Departments of an Employee; the parent of a Department.
 	indexDepartment = "department"
+	// indexName: the displayName of a Department.
+	indexName = "displayName"
 	// indexManager: the managerRef of an Employee; the managers of a Department.
 	indexManager = "manager"
 	// indexSecret: Secrets that an object reads.
@@ -45,6 +47,7 @@ func SetupIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 		{&v1alpha1.Department{}, indexAccount, departmentIndex(departmentAccounts)},
 		{&v1alpha1.Department{}, indexClaim, departmentIndex(departmentClaims)},
 		{&v1alpha1.Department{}, indexDepartment, departmentIndex(func(d *v1alpha1.Department) []string { return named(d.Spec.ParentRef.Name) })},
+		{&v1alpha1.Department{}, indexName, departmentIndex(func(d *v1alpha1.Department) []string { return named(d.Spec.DisplayName) })},
 		{&v1alpha1.Department{}, indexManager, departmentIndex(departmentManagers)},
 		{&v1alpha1.EnterpriseAccount{}, indexSecret, accountSecrets},
 	} {
