@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync/atomic"
 
@@ -80,7 +81,9 @@ func (c *company) tenant(platform string, handler http.Handler, corpID, spec str
 // end looks whether every object tells the truth and nobody's data was told, then deletes everything, which must work.
 func (c *company) end() {
 	c.sim.Faults.Clear()
-	if !CurrentSpecReport().Failed() {
+	if CurrentSpecReport().Failed() {
+		c.testify()
+	} else {
 		c.honest()
 		c.discreet()
 		Expect(c.sim.Log.Entries(core.Query{})).NotTo(ContainElement(HaveField("Operation", MatchRegexp("(?i)delete|remove"))), "nothing is ever deleted on a platform")
@@ -92,6 +95,23 @@ func (c *company) end() {
 	var secrets corev1.SecretList
 	Expect(api.List(ctx, &secrets, client.InNamespace(c.namespace))).To(Succeed())
 	Expect(secrets.Items).NotTo(ContainElement(HaveField("Finalizers", Not(BeEmpty()))), "no Secret is held when nobody uses it")
+}
+
+// testify shows what is needed to understand a failure.
+func (c *company) testify() {
+	var b strings.Builder
+	for _, o := range c.objects() {
+		fmt.Fprintf(&b, "%T %s, generation %d\n%s\n", o, o.GetName(), o.GetGeneration(), statusOf(o))
+	}
+	for _, e := range c.sim.Log.Entries(core.Query{}) {
+		fmt.Fprintf(&b, "%s %s %s %s as %s: %s %s\n", e.Time.Format("05.000"), e.Platform, e.Operation, e.Subject, e.Credential, e.Code, e.Fault)
+	}
+	for line := range strings.Lines(logged.text()) {
+		if strings.Contains(line, c.namespace) {
+			b.WriteString(line)
+		}
+	}
+	AddReportEntry("the company at the end", b.String(), ReportEntryVisibilityFailureOrVerbose)
 }
 
 // objects are all objects of ours in the company.
@@ -476,4 +496,12 @@ func onWeCom(c *company, id string) func() (*wecomUser, error) {
 
 func onDingTalk(c *company, id string) func() (*dingUser, error) {
 	return seen[dingUser](c.dingtalk, "users", id)
+}
+
+// number reads an id that is one.
+func number(id string) int {
+	GinkgoHelper()
+	n, err := strconv.Atoi(id)
+	Expect(err).NotTo(HaveOccurred())
+	return n
 }
