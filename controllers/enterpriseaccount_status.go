@@ -20,7 +20,8 @@ import (
 )
 
 // report fills in the status: from the tenant, or from what keeps it from running.
-func (r *EnterpriseAccountReconciler) report(ctx context.Context, account *v1alpha1.EnterpriseAccount, t *tenant.Tenant, stop *Problem) error {
+func (r *EnterpriseAccountReconciler) report(ctx context.Context, account *v1alpha1.EnterpriseAccount, at standing) error {
+	t, stop := at.tenant, at.stop
 	s := &account.Status
 	s.ObservedGeneration = &account.Generation
 	s.Mode = account.Spec.Mode
@@ -50,6 +51,9 @@ func (r *EnterpriseAccountReconciler) report(ctx context.Context, account *v1alp
 		log.FromContext(ctx).Info("the directory could not be read", "reason", problemOf(state.Err).Message)
 	}
 	r.reportDirectory(account, t, state)
+	if p := at.leaving; p != nil {
+		kube.Set(&s.Conditions, account.Generation, v1alpha1.ConditionCredentialsValid, metav1.ConditionFalse, p.Reason, kube.Coded(p.Reason, p.Message))
+	}
 	r.count(account, t, state, employees.Items)
 	return nil
 }
@@ -110,7 +114,11 @@ func limitsInWords(c *directory.Capabilities) []string {
 	if unseen := c.Writes &^ c.Reads; unseen != 0 {
 		words = append(words, fmt.Sprintf("These credentials cannot read: %s. They are written when the declaration changes; changes made by others are not seen.", unseen))
 	}
-	if fixed := (c.Creates | c.Reads) &^ c.Writes; fixed != 0 {
+	fixed := (c.Creates | c.Reads) &^ c.Writes
+	if c.DepartmentWrites.Has(directory.DepartmentManagers) {
+		fixed &^= directory.FieldLeads // departments are told who leads them
+	}
+	if fixed != 0 {
 		words = append(words, fmt.Sprintf("%s has no API to change, once the account exists: %s.", c.Platform, fixed))
 	}
 	return words

@@ -21,6 +21,8 @@ import (
 type Metrics interface {
 	Observer(account types.NamespacedName) tenant.Observer
 	People(account types.NamespacedName, t *tenant.Tenant, people *v1alpha1.PeopleCount)
+	// Forget: nothing more is known of the account.
+	Forget(account types.NamespacedName)
 	Changed(account types.NamespacedName, action plan.Kind)
 	Drifted(account types.NamespacedName)
 }

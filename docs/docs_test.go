@@ -113,7 +113,7 @@ func TestMetricsAreDocumented(t *testing.T) {
 func TestFieldsAreDocumented(t *testing.T) {
 	for page, kind := range map[string]any{
 		"enterpriseaccount.md": v1alpha1.EnterpriseAccount{}, "department.md": v1alpha1.Department{},
-		"employee.md": v1alpha1.Employee{},
+		"employee.md": v1alpha1.Employee{}, "employeenumberrule.md": v1alpha1.EmployeeNumberRule{},
 	} {
 		known := map[string]bool{"conditions": true, "observedGeneration": true} // every kind has them
 		for _, q := range quoted(read(t, "docs/"+page)) {

@@ -150,10 +150,11 @@ func (l *Lane) Offer(key string, t Task) Status {
 	if s.digest == t.Digest {
 		status.Err = s.err
 	}
-	if s.running {
+	if s.running || s.outcome != nil {
 		return status // its end brings the caller back, to plan from what it did
 	}
 	if wait := s.retryAt.Sub(l.now()); s.digest == t.Digest && wait > 0 {
+		s.next = nil // what waits was planned before this
 		return Status{Err: s.err, RetryIn: wait}
 	}
 	s.next = &t
@@ -203,16 +204,25 @@ func (l *Lane) Settle(key string) bool {
 	return !s.running
 }
 
-// Withdraw drops the task that waits for key, if any, and everything remembered of it.
+// Withdraw drops the task that waits for key, if any. The outcome of one that runs
+// or ended stays until it is acknowledged.
 func (l *Lane) Withdraw(key string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if s := l.keys[key]; s != nil {
 		s.next = nil
-		if !s.running {
+		if !s.running && s.outcome == nil {
 			delete(l.keys, key)
 		}
 	}
+}
+
+// Forget drops the task that waits for key and everything remembered of it, the
+// outcome of one that runs included: who has the key next is somebody else.
+func (l *Lane) Forget(key string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.keys, key)
 }
 
 func (l *Lane) slot(key string) *slot {

@@ -88,6 +88,17 @@ func (m *Metrics) People(name types.NamespacedName, t *tenant.Tenant, p *v1alpha
 	}
 }
 
+// Forget drops what would go stale: the age of a mirror that nobody refreshes,
+// and how many people an account has that is not looked at.
+func (m *Metrics) Forget(name types.NamespacedName) {
+	m.mu.Lock()
+	delete(m.tenants, name)
+	m.mu.Unlock()
+	of := prometheus.Labels{"namespace": name.Namespace, "account": name.Name}
+	m.people.DeletePartialMatch(of)
+	m.open.DeletePartialMatch(of)
+}
+
 // Changed counts a change that was made to an account.
 func (m *Metrics) Changed(name types.NamespacedName, action plan.Kind) {
 	m.writes.WithLabelValues(name.Namespace, name.Name, string(action)).Inc()

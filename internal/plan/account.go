@@ -113,7 +113,7 @@ func absent(w Wish, f Facts, p *Plan) {
 	case r.Origin.Owned():
 		vanished(f, p)
 	case r.Invited:
-		p.Hold = hold(InvitationPending, "an invitation was sent; the account appears when the person accepts it in the app. To invite again, remove the account from spec.accounts and add it back")
+		p.Hold = hold(InvitationPending, "an invitation was sent; the account appears when the person accepts it in the app. To invite again, remove the account from spec.accounts and add it back, or, if it is the only one, delete the Employee and declare it again")
 	case r.Origin != Creating && !w.Pinned && len(f.Namesakes) > 0:
 		adoptNamesake(w, f, p)
 	case w.State == directory.Frozen && r.Origin == Creating && !f.Absent:
@@ -137,7 +137,7 @@ func absent(w Wish, f Facts, p *Plan) {
 func vanished(f Facts, p *Plan) {
 	switch {
 	case f.Absent:
-		p.Hold = hold(Vanished, "the account %q existed and is gone from the platform, by no act of Rollcall. It is not created again unasked: if that is wanted, remove the account from spec.accounts and add it back", p.Record.ID)
+		p.Hold = hold(Vanished, "the account %q existed and is gone from the platform, by no act of Rollcall. It is not created again unasked: if that is wanted, remove the account from spec.accounts and add it back, or, if it is the only one, delete the Employee and declare it again", p.Record.ID)
 	case !f.Complete:
 		p.Hold = hold(DirectoryIncomplete, "the last listing does not show the account %q, and the listing is incomplete: nothing is concluded from that", p.Record.ID)
 	default:

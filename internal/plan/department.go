@@ -90,7 +90,7 @@ func foreign(want, have *directory.Department) bool {
 func departmentAbsent(w DepartmentWish, f DepartmentFacts, p *DepartmentPlan) {
 	switch {
 	case p.Record.Origin.Owned() && f.Absent:
-		p.Hold = hold(Vanished, "the department %s existed and is gone from the platform, by no act of Rollcall. It is not created again unasked: if that is wanted, remove the account from spec.accounts and add it back", p.Record.ID)
+		p.Hold = hold(Vanished, "the department %s existed and is gone from the platform, by no act of Rollcall. It is not created again unasked: if that is wanted, remove the account from spec.accounts and add it back, or, if it is the only one, delete the Department and declare it again", p.Record.ID)
 	case p.Record.Origin.Owned():
 		p.Actions = []DepartmentAction{{Kind: Confirm, Department: directory.Department{ID: p.Record.ID}}}
 	case w.Department.ID != "" && !f.Absent:
