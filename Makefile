@@ -16,7 +16,7 @@ FUZZTIME ?= 5s
 
 TOOLS := bin/tools
 GO_BUILD := go build -trimpath -ldflags="-s -w"
-GENERATED := api/v1alpha1/zz_generated.deepcopy.go config/crd/bases/*.yaml config/rbac/role.yaml docs/api.md
+GENERATED := api/v1alpha1/zz_generated.deepcopy.go config/crd/bases/*.yaml config/rbac/role.yaml docs/api.md $$(git ls-files config/samples/acme)
 
 ##@ Use it
 
@@ -63,9 +63,10 @@ build: ## Build the manager, the simulator and the demo into bin/.
 	@$(GO_BUILD) -o bin/rollcall-demo ./hack/demo
 
 .PHONY: generate
-generate: $(TOOLS)/controller-gen ## Generate deep copies from the types.
-	@echo "generating deep copies"
+generate: $(TOOLS)/controller-gen ## Generate deep copies from the types, and the sample company.
+	@echo "generating deep copies and the sample company"
 	@$(TOOLS)/controller-gen object paths=./api/...
+	@go run ./hack/acme
 
 .PHONY: manifests
 manifests: $(TOOLS)/controller-gen ## Generate CRDs from the types, and the Role from markers in controllers/.
