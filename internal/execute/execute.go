@@ -108,12 +108,11 @@ func create(ctx context.Context, d directory.Directory, seen Seen, a plan.Action
 		o.Done = append(o.Done, plan.Create)
 		if got, readErr := d.Account(ctx, a.ID); readErr == nil {
 			seen.Put(got)
-		} else {
-			seen.Doubt(a.ID)
 		}
 		return err
 	case holder(err) != "" && strings.EqualFold(holder(err), a.ID): // WeCom names the mobile before the id
 	case class != directory.AlreadyExists && class != directory.OutcomeUnknown:
+		seen.Trust(a.ID)
 		return err
 	}
 	got, readErr := d.Account(ctx, a.ID)

@@ -118,6 +118,9 @@ func TestCreate(t *testing.T) {
 func TestP3CreationsAreLookedUp(t *testing.T) {
 	unavailable := directorytest.Refused(directory.Unavailable)
 	notFound := directorytest.Refused(directory.NotFound)
+	held := func(by string) directorytest.Fault {
+		return directorytest.Fault{Err: &directory.Error{Class: directory.Conflict, Operation: "user/create", Message: "the mobile is taken", Holder: by}}
+	}
 	for name, c := range map[string]struct {
 		create  directorytest.Fault
 		taken   bool
@@ -137,6 +140,8 @@ func TestP3CreationsAreLookedUp(t *testing.T) {
 		"made, and not visible yet":          {look: notFound, class: directory.Unavailable, certain: true, looked: 1},
 		"made, and the look-up fails":        {look: unavailable, class: directory.Unavailable, created: true, looked: 1},
 		"refused":                            {create: directorytest.Refused(directory.Conflict), class: directory.Conflict, certain: true},
+		"the number is taken by the id":      {create: held("e1"), taken: true, title: "工程师", certain: true, looked: 1},
+		"the number is taken by another":     {create: held("E2"), class: directory.Conflict, certain: true},
 		"not sent":                           {create: unavailable, class: directory.Unavailable, certain: true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -281,25 +286,21 @@ func TestP9IgnoredUpdatesAreFound(t *testing.T) {
 		holder  string
 		want    directory.Fields
 	}{
-		"none":                                    {},
-		"one that is read back":                   {ignores: directory.FieldTitle, want: directory.FieldTitle},
-		"a number that cannot be read":            {ignores: directory.FieldMobile, want: directory.FieldMobile},
-		"a number that somebody else has":         {ignores: directory.FieldMobile | directory.FieldTitle, holder: "E2", want: directory.FieldMobile | directory.FieldTitle},
-		"a number that cannot be looked for":      {ignores: directory.FieldMobile, find: directorytest.Refused(directory.RateLimited)},
-		"a number that cannot be read, and stuck": {},
+		"none":                               {},
+		"one that is read back":              {ignores: directory.FieldTitle, want: directory.FieldTitle},
+		"a number that cannot be read":       {ignores: directory.FieldMobile, want: directory.FieldMobile},
+		"a number that somebody else has":    {ignores: directory.FieldMobile | directory.FieldTitle, holder: "E2", want: directory.FieldMobile | directory.FieldTitle},
+		"a number that cannot be looked for": {ignores: directory.FieldMobile, find: directorytest.Refused(directory.RateLimited)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := begin(t, open()).with("工程师")
 			a := *s.Really("E1")
 			a.Profile.Mobile = "+86-13800550009"
 			s.Place(a)
-			if c.holder != "" {
-				s.Next("UpdateAccount", directorytest.Fault{Ignores: c.ignores, Before: func(context.Context) {}})
-			}
-			s.Every("UpdateAccount", directorytest.Fault{Ignores: c.ignores})
+			s.Next("UpdateAccount", directorytest.Fault{Ignores: c.ignores})
 			s.Next("FindByMobile", c.find)
 			if c.holder != "" {
-				s.Every("Account", directorytest.Fault{Before: func(context.Context) {
+				s.Next("Account", directorytest.Fault{Before: func(context.Context) {
 					s.Place(directory.Account{ID: c.holder, Type: directory.Ordinary, State: directory.Active, Profile: person("经理")})
 				}})
 			}
@@ -310,7 +311,7 @@ func TestP9IgnoredUpdatesAreFound(t *testing.T) {
 	}
 }
 
-// mute finds nobody by mobile number.
+// mute has no optional abilities: it finds nobody by mobile number, and freezes nobody.
 type mute struct{ directory.Directory }
 
 func TestWithoutAFinderNothingIsGuessed(t *testing.T) {

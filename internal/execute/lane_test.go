@@ -289,6 +289,24 @@ func TestWithdraw(t *testing.T) {
 	})
 }
 
+func TestSettle(t *testing.T) {
+	inLane(t, 1, func(l *lab) {
+		if !l.Settle("ann") {
+			l.Error("something runs of what was never offered")
+		}
+		release := l.hold("busy")
+		l.Offer("ann", l.task("edit", nil))
+		if l.Settle("busy") || !l.Settle("ann") {
+			l.Error("one runs, the other waits no longer")
+		}
+		release()
+		l.wants()
+		if !l.Settle("busy") {
+			l.Error("it still runs")
+		}
+	})
+}
+
 // What a task did is told although nothing more is wanted meanwhile: an
 // invitation that is forgotten would be sent again.
 func TestP3WithdrawingKeepsOutcomes(t *testing.T) {
