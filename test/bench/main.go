@@ -1,0 +1,71 @@
+// Command bench measures what Rollcall promises about scale: `make bench` runs it.
+//
+// It prints one figure a line (name value goal ok|MISS) and writes them all to a JSON file. Figures are ratios and counts, taken
+// in one run, so that they compare between machines. See figures.go for what each of them means.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+
+	"rollcall.dev/rollcall/test/e2e/world"
+)
+
+// size of the company, and of the road to its platforms.
+type size struct {
+	People      int `json:"people"`
+	Departments int `json:"departments"`
+	// Rate is how many calls a second each platform allows overall.
+	Rate int `json:"callsPerSecond"`
+}
+
+func main() {
+	var s size
+	flag.IntVar(&s.People, "people", 2000, "people on each platform")
+	flag.IntVar(&s.Departments, "departments", 30, "departments on each platform")
+	flag.IntVar(&s.Rate, "rate", 200, "calls a second that each platform allows overall")
+	platforms := flag.String("platforms", world.DingTalk+","+world.WeCom, "platforms to measure, one after the other")
+	out := flag.String("out", "", "JSON file to write the figures to")
+	strict := flag.Bool("strict", false, "end with status 1 when a goal is missed")
+	program := flag.String("manager", "", "program to measure, in place of bin/rollcall")
+	verbose := flag.Bool("v", false, "say on standard error what is being done, and how often which call was made")
+	flag.Parse()
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	r := &report{Size: s}
+	err := run(ctx, r, strings.Split(*platforms, ","), *program, *verbose)
+	if err == nil && *out != "" {
+		err = r.write(*out)
+	}
+	if err == nil && *strict && slices.ContainsFunc(r.Figures, func(f figure) bool { return !f.OK }) {
+		err = errors.New("a goal was missed")
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		stop()
+		os.Exit(1) //nolint:gocritic // everything is stopped by now
+	}
+}
+
+func run(ctx context.Context, r *report, platforms []string, program string, verbose bool) error {
+	w, err := world.Start(ctx, world.Options{})
+	if err != nil {
+		return err
+	}
+	defer w.Stop()
+	for _, platform := range platforms {
+		b := &bench{world: w, report: r, size: r.Size, platform: platform, program: program, verbose: verbose}
+		if err := b.run(ctx); err != nil {
+			return fmt.Errorf("measuring %s: %w", platform, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,108 @@
+package world
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/util/retry"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"rollcall.dev/rollcall/api/v1alpha1"
+)
+
+func retryOnConflict(ctx context.Context, do func() error) error {
+	return retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		return do()
+	})
+}
+
+// Stand says how an object of Rollcall stands: Ready as of its generation or not, and why not.
+func Stand(o client.Object) (ready bool, why string) {
+	var observed *int64
+	var conditions []metav1.Condition
+	switch o := o.(type) {
+	case *v1alpha1.EnterpriseAccount:
+		observed, conditions = o.Status.ObservedGeneration, o.Status.Conditions
+	case *v1alpha1.Department:
+		observed, conditions = o.Status.ObservedGeneration, o.Status.Conditions
+	case *v1alpha1.Employee:
+		observed, conditions = o.Status.ObservedGeneration, o.Status.Conditions
+	case *v1alpha1.EmployeeNumberRule:
+		observed, conditions = o.Status.ObservedGeneration, o.Status.Conditions
+	}
+	c := meta.FindStatusCondition(conditions, v1alpha1.ConditionReady)
+	switch {
+	case c == nil || observed == nil || *observed != o.GetGeneration():
+		return false, "not looked at yet"
+	case c.Status != metav1.ConditionTrue:
+		return false, c.Reason + ": " + c.Message
+	}
+	return true, ""
+}
+
+// Company is everything of Rollcall in a namespace.
+type Company struct {
+	Accounts    []v1alpha1.EnterpriseAccount
+	Departments []v1alpha1.Department
+	Employees   []v1alpha1.Employee
+	Rules       []v1alpha1.EmployeeNumberRule
+}
+
+// Company reads everything of Rollcall in a namespace.
+func (w *World) Company(ctx context.Context, namespace string) (*Company, error) {
+	var (
+		accounts    v1alpha1.EnterpriseAccountList
+		departments v1alpha1.DepartmentList
+		employees   v1alpha1.EmployeeList
+		rules       v1alpha1.EmployeeNumberRuleList
+	)
+	for _, list := range []client.ObjectList{&accounts, &departments, &employees, &rules} {
+		if err := w.Client.List(ctx, list, client.InNamespace(namespace)); err != nil {
+			return nil, fmt.Errorf("reading the company: %w", err)
+		}
+	}
+	return &Company{accounts.Items, departments.Items, employees.Items, rules.Items}, nil
+}
+
+// Objects are all of them.
+func (c *Company) Objects() []client.Object {
+	var all []client.Object
+	for i := range c.Accounts {
+		all = append(all, &c.Accounts[i])
+	}
+	for i := range c.Departments {
+		all = append(all, &c.Departments[i])
+	}
+	for i := range c.Employees {
+		all = append(all, &c.Employees[i])
+	}
+	for i := range c.Rules {
+		all = append(all, &c.Rules[i])
+	}
+	return all
+}
+
+// Unready is an error that names the first few who are not Ready; nil if all are, and somebody is there.
+func (c *Company) Unready() error {
+	const few = 5
+	var waiting []string
+	all := c.Objects()
+	for _, o := range all {
+		if ready, why := Stand(o); !ready {
+			waiting = append(waiting, fmt.Sprintf("%T %s: %s", o, o.GetName(), why))
+		}
+	}
+	switch {
+	case len(all) == 0:
+		return fmt.Errorf("there is nobody")
+	case len(waiting) > 0:
+		return fmt.Errorf("%d of %d are not Ready:\n\t%s", len(waiting), len(all), strings.Join(waiting[:min(few, len(waiting))], "\n\t"))
+	}
+	return nil
+}
