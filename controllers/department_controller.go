@@ -235,12 +235,15 @@ func sooner(a, b time.Duration) time.Duration {
 // leaves it on the platforms as it is.
 func (r *DepartmentReconciler) delete(ctx context.Context, d *v1alpha1.Department) (ctrl.Result, error) {
 	people := requests[v1alpha1.EmployeeList](ctx, r, d.Namespace, indexDepartment, d.Name)
-	below := requests[v1alpha1.DepartmentList](ctx, r, d.Namespace, indexDepartment, d.Name)
-	if len(people)+len(below) > 0 {
+	below, err := r.below(ctx, d)
+	if err != nil {
+		return done(0, err)
+	}
+	if len(people)+below > 0 {
 		before := d.DeepCopy()
 		kube.Summarize(&d.Status.Conditions, d.Generation, kube.Summary{
 			Stand: kube.Reconciling, Reason: v1alpha1.ReasonInUse,
-			Message: fmt.Sprintf("%d people are in this department and %d departments below it; it goes when they are deleted or moved", len(people), len(below)),
+			Message: fmt.Sprintf("%d people are in this department and %d departments below it; it goes when they are deleted or moved", len(people), below),
 		})
 		d.Status.ObservedGeneration = &d.Generation
 		_, err := kube.PatchStatus(ctx, r.Client, before, d)
@@ -253,4 +256,24 @@ func (r *DepartmentReconciler) delete(ctx context.Context, d *v1alpha1.Departmen
 	}
 	r.Recorder.Eventf(d, nil, corev1.EventTypeNormal, v1alpha1.ReasonRetained, "Delete", "left the department on the platforms as it is")
 	return done(0, kube.RemoveFinalizer(ctx, r.Client, d, v1alpha1.Finalizer))
+}
+
+// below counts the departments that d has to wait for. Those of a circle that are
+// all being deleted would wait for each other for ever.
+func (r *DepartmentReconciler) below(ctx context.Context, d *v1alpha1.Department) (int, error) {
+	var children v1alpha1.DepartmentList
+	if err := r.List(ctx, &children, client.InNamespace(d.Namespace), client.MatchingFields{indexDepartment: d.Name}); err != nil {
+		return 0, fmt.Errorf("listing the departments below: %w", err)
+	}
+	s := &departmentScope{department: d}
+	if err := r.ancestry(ctx, s); err != nil {
+		return 0, err
+	}
+	n := 0
+	for i := range children.Items {
+		if s.cycle == "" || children.Items[i].DeletionTimestamp.IsZero() {
+			n++
+		}
+	}
+	return n, nil
 }
