@@ -209,7 +209,11 @@ func (r *EmployeeReconciler) facts(ctx context.Context, s *employeeScope, a *emp
 			id = f.Namesakes[0].ID
 		}
 	}
-	f.Claimant, err = r.claimant(ctx, s.employee, a.status.Name, id)
+	var refused string
+	f.Claimant, refused, err = r.claimant(ctx, s.employee, a.status.Name, id)
+	if refused != "" {
+		s.contest(problem(v1alpha1.ReasonDataConflict, fmt.Sprintf("the Employee %q claims the account %q on %s too and is refused; this one keeps it", refused, id, a.status.Name)))
+	}
 	return f, err
 }
 
@@ -217,7 +221,7 @@ func (r *EmployeeReconciler) facts(ctx context.Context, s *employeeScope, a *emp
 func (r *EmployeeReconciler) namesakes(ctx context.Context, e *v1alpha1.Employee, a *employeeAccount) ([]directory.Account, error) {
 	var free []directory.Account
 	for _, other := range a.tenant.Mirror.Numbered(e.Status.Number) {
-		holder, err := r.claimant(ctx, e, a.status.Name, other.ID)
+		holder, _, err := r.claimant(ctx, e, a.status.Name, other.ID)
 		if err != nil {
 			return nil, err
 		}
@@ -229,23 +233,28 @@ func (r *EmployeeReconciler) namesakes(ctx context.Context, e *v1alpha1.Employee
 }
 
 // claimant names the Employee that holds the user id instead of e (P4): one that
-// has the account already goes before one that would take it, then the older.
-func (r *EmployeeReconciler) claimant(ctx context.Context, e *v1alpha1.Employee, account, id string) (string, error) {
+// has the account already goes before one that would take it, then the older. If
+// e holds it, refused is the name of another who claims it.
+func (r *EmployeeReconciler) claimant(ctx context.Context, e *v1alpha1.Employee, account, id string) (holder, refused string, err error) {
 	var rivals v1alpha1.EmployeeList
 	if err := r.List(ctx, &rivals, client.InNamespace(e.Namespace), client.MatchingFields{indexClaim: claimKey(account, id)}); err != nil {
-		return "", fmt.Errorf("listing who claims the account: %w", err)
+		return "", "", fmt.Errorf("listing who claims the account: %w", err)
 	}
 	best := e
 	for i := range rivals.Items {
 		other := &rivals.Items[i]
-		if other.UID != best.UID && precedes(other, best, account, id) {
+		if other.UID == e.UID {
+			continue
+		}
+		refused = other.Name
+		if precedes(other, best, account, id) {
 			best = other
 		}
 	}
 	if best.UID == e.UID {
-		return "", nil
+		return "", refused, nil
 	}
-	return "the Employee " + best.Name, nil
+	return "the Employee " + best.Name, "", nil
 }
 
 func precedes(a, b *v1alpha1.Employee, account, id string) bool {
