@@ -48,7 +48,9 @@ func (r *EmployeeReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		return ranked(sweepPriority, handler.EnqueueRequestsFromMapFunc(m))
 	}
 	return ctrl.NewControllerManagedBy(mgr).
-		For(&v1alpha1.Employee{}, changed).
+		// With what we wrote ourselves: whoever reads an older object from the cache, and comes to what that says, writes
+		// nothing, although something else may have been written since. Then this event brings it back.
+		For(&v1alpha1.Employee{}).
 		Watches(&v1alpha1.Employee{}, ranked(freezingPriority, &handler.EnqueueRequestForObject{}), builder.WithPredicates(freezing)).
 		Watches(&v1alpha1.Employee{}, follow(r.concerned), builder.WithPredicates(placed)).
 		Watches(&v1alpha1.Department{}, follow(listedBy[v1alpha1.EmployeeList](r, indexDepartment)), builder.WithPredicates(placed)).
