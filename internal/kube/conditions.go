@@ -71,9 +71,13 @@ func Truncate(s string, n int) string {
 	if len(s) <= n {
 		return s
 	}
-	cut := n - len("…")
+	end := "…"
+	if n < len(end) {
+		end = ""
+	}
+	cut := n - len(end)
 	for cut > 0 && s[cut]&0xC0 == 0x80 {
 		cut--
 	}
-	return s[:cut] + "…"
+	return s[:cut] + end
 }
