@@ -100,36 +100,39 @@ func create(ctx context.Context, d directory.Directory, seen Seen, a plan.Action
 		o.Done = append(o.Done, plan.Create)
 		seen.Trust(a.ID)
 		return nil
-	case err == nil:
+	case err == nil || state != "": // with an error it exists, and something about it is wrong
 		o.Created = true
 		o.Done = append(o.Done, plan.Create)
-	case state != "": // it exists, and something about it is wrong
-		o.Created = true
-		o.Done = append(o.Done, plan.Create)
-		if got, readErr := d.Account(ctx, a.ID); readErr == nil {
-			seen.Put(got)
-		}
-		return err
 	case holder(err) != "" && strings.EqualFold(holder(err), a.ID): // WeCom names the mobile before the id
 	case class != directory.AlreadyExists && class != directory.OutcomeUnknown:
 		seen.Trust(a.ID)
 		return err
 	}
+	return lookUp(ctx, d, seen, a, o, err)
+}
+
+// lookUp reads what a creation that was answered with err came to.
+func lookUp(ctx context.Context, d directory.Directory, seen Seen, a plan.Action, o *Outcome, err error) error {
 	got, readErr := d.Account(ctx, a.ID)
-	switch {
-	case readErr == nil:
+	if readErr == nil {
 		seen.Put(got)
-		if o.Created {
-			// A number that is taken fails a creation: only updates ignore it silently.
-			o.Ignored, _ = directory.Differ(&a.Profile, &got.Profile)
-		}
+	}
+	absent := directory.ClassOf(readErr) == directory.NotFound
+	switch {
+	case o.Created && err != nil:
+		return err
+	case readErr == nil && o.Created:
+		// A number that is taken fails a creation: only updates ignore it silently.
+		o.Ignored, _ = directory.Differ(&a.Profile, &got.Profile)
 		return nil
-	case directory.ClassOf(readErr) == directory.NotFound && o.Created:
+	case readErr == nil:
+		return nil
+	case absent && o.Created:
 		// Absence this soon is the platform lagging behind itself: nothing is concluded.
 		o.Created = false
 		seen.Trust(a.ID)
 		return &directory.Error{Class: directory.Unavailable, Operation: "create", Message: "the account was created and is not visible yet", Err: readErr}
-	case directory.ClassOf(readErr) == directory.NotFound:
+	case absent:
 		seen.Trust(a.ID)
 		return err
 	}

@@ -52,7 +52,7 @@ func person(title string) directory.Profile {
 // with puts a person there, known to the mirror, and clears the diary.
 func (s *scene) with(title string) *scene {
 	s.Place(directory.Account{ID: "E1", Type: directory.Ordinary, State: directory.Active, Profile: person(title)})
-	a, err := s.Fake.Account(s.Context(), "E1")
+	a, err := s.Account(s.Context(), "E1")
 	if err != nil {
 		s.Fatal(err)
 	}

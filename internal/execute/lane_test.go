@@ -228,14 +228,14 @@ func TestThePlatformsOwnPauseIsKept(t *testing.T) {
 // A success that has to be repeated at once did not help: it is spaced out too.
 func TestP13RepeatedSuccessIsSpacedOut(t *testing.T) {
 	inLane(t, 1, func(l *lab) {
-		for _, wait := range []time.Duration{1, 2, 4, 8} {
+		for _, wait := range []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second} {
 			l.Offer("ann", l.task("edit", nil))
 			l.wants("edit")
-			if s := l.Offer("ann", l.task("edit", nil)); s.Underway || s.RetryIn != wait*time.Second || s.Err != nil {
-				l.Errorf("repeated at once: %+v, want %ds", s, wait)
+			if s := l.Offer("ann", l.task("edit", nil)); s.Underway || s.RetryIn != wait || s.Err != nil {
+				l.Errorf("repeated at once: %+v, want %s", s, wait)
 			}
 			l.wants()
-			l.pass(wait * time.Second)
+			l.pass(wait)
 		}
 	})
 }

@@ -10,15 +10,14 @@ import (
 
 // tree is one department's place on a model platform, as world is a person's.
 type tree struct {
-	caps     directory.Capabilities
-	real     map[string]directory.Department
-	seen     map[string]directory.Department
-	absent   map[string]bool
-	complete bool
-	record   plan.DepartmentRecord
-	ignores  directory.DepartmentFields
-	trouble  *dice
-	made     int
+	caps    directory.Capabilities
+	real    map[string]directory.Department
+	seen    map[string]directory.Department
+	absent  map[string]bool
+	record  plan.DepartmentRecord
+	ignores directory.DepartmentFields
+	trouble *dice
+	made    int
 }
 
 func newTree(c directory.Capabilities, trouble *dice) *tree {
