@@ -16,7 +16,7 @@ FUZZTIME ?= 5s
 
 TOOLS := bin/tools
 GO_BUILD := go build -trimpath -ldflags="-s -w"
-GENERATED := api/v1alpha1/zz_generated.deepcopy.go config/crd/bases/*.yaml config/rbac/role.yaml docs/api.md $$(git ls-files config/samples/acme)
+GENERATED := api/v1alpha1/zz_generated.deepcopy.go config/crd/bases/*.yaml config/rbac/system/role.yaml docs/api.md $$(git ls-files config/samples/acme)
 
 ##@ Use it
 
@@ -51,6 +51,10 @@ deploy: $(TOOLS)/kustomize ## Deploy the manager: make deploy IMG=registry/rollc
 
 .PHONY: undeploy
 undeploy: $(TOOLS)/kustomize ## Remove the manager; the CRDs and the people stay.
+	@$(KUBECTL) -n rollcall-system delete deployment rollcall --ignore-not-found
+	@for company in $(NAMESPACES); do \
+		$(KUBECTL) -n $$company patch rolebinding rollcall-manager --type=merge -p '{"metadata":{"finalizers":null}}' || true; \
+	done
 	@hack/deploy.sh "$(IMG)" $(NAMESPACES) | $(KUBECTL) delete --ignore-not-found -f -
 
 ##@ Change it
@@ -69,10 +73,10 @@ generate: $(TOOLS)/controller-gen ## Generate deep copies from the types, and th
 	@go run ./hack/acme
 
 .PHONY: manifests
-manifests: $(TOOLS)/controller-gen ## Generate CRDs from the types, and the Role from markers in controllers/.
-	@echo "generating CRDs and the Role"
+manifests: $(TOOLS)/controller-gen ## Generate CRDs from the types, and the ClusterRole from markers in controllers/.
+	@echo "generating CRDs and the ClusterRole"
 	@$(TOOLS)/controller-gen crd paths=./api/... output:crd:dir=config/crd/bases
-	@$(TOOLS)/controller-gen rbac:roleName=rollcall-manager paths=./controllers/... output:rbac:dir=config/rbac
+	@$(TOOLS)/controller-gen rbac:roleName=rollcall-manager paths=./controllers/... output:rbac:dir=config/rbac/system
 
 .PHONY: docs
 docs: $(TOOLS)/crd-ref-docs ## Generate the API reference, docs/api.md.

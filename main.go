@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
@@ -39,6 +41,7 @@ type options struct {
 	leaderElect    bool
 	leaseNamespace string
 	qps            float64
+	roleBinding    string
 }
 
 func main() {
@@ -49,6 +52,7 @@ func main() {
 	flag.StringVar(&o.namespaces, "namespaces", "", "namespaces to manage, separated by commas: one is one company; empty is all, which needs cluster-wide rights")
 	flag.BoolVar(&o.leaderElect, "leader-elect", true, "let only one of several replicas work")
 	flag.StringVar(&o.leaseNamespace, "leader-election-namespace", "", "namespace of the Lease; empty is the pod's own")
+	flag.StringVar(&o.roleBinding, "role-binding", "rollcall-manager", "name of the RoleBinding that gives the manager its rights in each company: it is kept until a company that is deleted is empty; empty if the rights come otherwise")
 	flag.Float64Var(&o.qps, "kube-api-qps", 400, "most requests a second to the API server; its priority and fairness guards it too")
 	var level slog.Level
 	flag.TextVar(&level, "log-level", slog.LevelInfo, "least level to log: DEBUG, INFO, WARN or ERROR")
@@ -77,6 +81,8 @@ func run(ctx context.Context, o options) error {
 		Platforms: provider.All(),
 		Now:       time.Now,
 		Metrics:   observed,
+
+		RoleBinding: o.roleBinding,
 	})
 	if err != nil {
 		return err
@@ -104,7 +110,7 @@ func newManager(config *rest.Config, o options) (manager.Manager, error) {
 		LeaderElectionID:              "rollcall.dev",
 		LeaderElectionNamespace:       o.leaseNamespace,
 		LeaderElectionReleaseOnCancel: true,
-		Cache:                         cacheOptions(o.namespaces),
+		Cache:                         cacheOptions(o),
 		Client:                        client.Options{Cache: &client.CacheOptions{Unstructured: false}},
 	})
 	if err != nil {
@@ -119,9 +125,14 @@ func newManager(config *rest.Config, o options) (manager.Manager, error) {
 }
 
 // cacheOptions limits the cache to the namespaces, and drops what nobody reads.
-func cacheOptions(namespaces string) cache.Options {
-	c := cache.Options{DefaultTransform: cache.TransformStripManagedFields()}
-	for n := range strings.SplitSeq(namespaces, ",") {
+func cacheOptions(o options) cache.Options {
+	c := cache.Options{
+		DefaultTransform: cache.TransformStripManagedFields(),
+		ByObject: map[client.Object]cache.ByObject{
+			&rbacv1.RoleBinding{}: {Field: fields.OneTermEqualSelector("metadata.name", o.roleBinding)},
+		},
+	}
+	for n := range strings.SplitSeq(o.namespaces, ",") {
 		if n = strings.TrimSpace(n); n != "" {
 			if c.DefaultNamespaces == nil {
 				c.DefaultNamespaces = map[string]cache.Config{}

@@ -31,8 +31,8 @@ type DepartmentReconciler struct {
 	Hub      *Hub
 }
 
-// +kubebuilder:rbac:groups=rollcall.dev,namespace=company,resources=departments,verbs=get;list;watch;patch
-// +kubebuilder:rbac:groups=rollcall.dev,namespace=company,resources=departments/status,verbs=patch
+// +kubebuilder:rbac:groups=rollcall.dev,resources=departments,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=rollcall.dev,resources=departments/status,verbs=patch
 
 // SetupWithManager registers the controller.
 func (r *DepartmentReconciler) SetupWithManager(mgr ctrl.Manager) error {

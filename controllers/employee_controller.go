@@ -38,8 +38,8 @@ type EmployeeReconciler struct {
 	Metrics   Metrics
 }
 
-// +kubebuilder:rbac:groups=rollcall.dev,namespace=company,resources=employees,verbs=get;list;watch;patch
-// +kubebuilder:rbac:groups=rollcall.dev,namespace=company,resources=employees/status,verbs=patch
+// +kubebuilder:rbac:groups=rollcall.dev,resources=employees,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=rollcall.dev,resources=employees/status,verbs=patch
 
 // SetupWithManager registers the controller.
 func (r *EmployeeReconciler) SetupWithManager(mgr ctrl.Manager) error {

@@ -33,11 +33,11 @@ type EmployeeNumberRuleReconciler struct {
 	Recorder events.EventRecorder
 }
 
-// +kubebuilder:rbac:groups=rollcall.dev,namespace=company,resources=employeenumberrules,verbs=get;list;watch;patch
-// +kubebuilder:rbac:groups=rollcall.dev,namespace=company,resources=employeenumberrules/status,verbs=patch
-// +kubebuilder:rbac:groups=rollcall.dev,namespace=company,resources=employees,verbs=get;list;watch
-// +kubebuilder:rbac:groups=rollcall.dev,namespace=company,resources=departments,verbs=get;list;watch
-// +kubebuilder:rbac:groups=events.k8s.io,namespace=company,resources=events,verbs=create;patch
+// +kubebuilder:rbac:groups=rollcall.dev,resources=employeenumberrules,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=rollcall.dev,resources=employeenumberrules/status,verbs=patch
+// +kubebuilder:rbac:groups=rollcall.dev,resources=employees,verbs=get;list;watch
+// +kubebuilder:rbac:groups=rollcall.dev,resources=departments,verbs=get;list;watch
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
 // SetupWithManager registers the controller.
 func (r *EmployeeNumberRuleReconciler) SetupWithManager(mgr ctrl.Manager) error {

@@ -41,10 +41,10 @@ type EnterpriseAccountReconciler struct {
 	Lifetime context.Context //nolint:containedctx // tenants outlive the Reconcile that starts them
 }
 
-// +kubebuilder:rbac:groups=rollcall.dev,namespace=company,resources=enterpriseaccounts,verbs=get;list;watch;patch
-// +kubebuilder:rbac:groups=rollcall.dev,namespace=company,resources=enterpriseaccounts/status,verbs=patch
-// +kubebuilder:rbac:groups="",namespace=company,resources=secrets,verbs=get;list;watch;patch
-// +kubebuilder:rbac:groups=events.k8s.io,namespace=company,resources=events,verbs=create;patch
+// +kubebuilder:rbac:groups=rollcall.dev,resources=enterpriseaccounts,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=rollcall.dev,resources=enterpriseaccounts/status,verbs=patch
+// +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
 // SetupWithManager registers the controller.
 func (r *EnterpriseAccountReconciler) SetupWithManager(mgr ctrl.Manager) error {

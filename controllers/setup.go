@@ -32,6 +32,9 @@ type Dependencies struct {
 	Platforms []directory.Descriptor
 	Now       func() time.Time
 	Metrics   Metrics
+	// RoleBinding is the name of the one that gives the manager its rights in a
+	// company; empty if its rights come otherwise.
+	RoleBinding string
 }
 
 // Setup registers all controllers. Tenants run until ctx ends.
@@ -46,7 +49,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, d Dependencies) error {
 	tenants, hub := tenant.NewRegistry(), &Hub{Reader: mgr.GetClient()}
 	recorder := mgr.GetEventRecorder("rollcall")
 	numbers := &Numbers{Client: mgr.GetClient(), Reader: mgr.GetAPIReader()}
-	for _, c := range []interface{ SetupWithManager(ctrl.Manager) error }{
+	all := []interface{ SetupWithManager(ctrl.Manager) error }{
 		&EnterpriseAccountReconciler{
 			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Tenants: tenants, Hub: hub,
 			Platforms: platforms, Metrics: d.Metrics, Now: d.Now, Lifetime: ctx,
@@ -57,7 +60,11 @@ func Setup(ctx context.Context, mgr ctrl.Manager, d Dependencies) error {
 			Numbers: numbers, Platforms: platforms, Metrics: d.Metrics,
 		},
 		&EmployeeNumberRuleReconciler{Client: mgr.GetClient(), Recorder: recorder},
-	} {
+	}
+	if d.RoleBinding != "" {
+		all = append(all, &GrantReconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader()})
+	}
+	for _, c := range all {
 		if err := c.SetupWithManager(mgr); err != nil {
 			return fmt.Errorf("setting up %T: %w", c, err)
 		}
