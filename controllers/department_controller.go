@@ -40,7 +40,7 @@ func (r *DepartmentReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		For(&v1alpha1.Department{}). // with what we wrote ourselves: see EmployeeReconciler
 		Watches(&v1alpha1.Department{}, handler.EnqueueRequestsFromMapFunc(r.descendants), builder.WithPredicates(moved)).
 		Watches(&v1alpha1.Department{}, handler.EnqueueRequestsFromMapFunc(r.relatives), builder.WithPredicates(placed)).
-		Watches(&v1alpha1.Employee{}, handler.EnqueueRequestsFromMapFunc(r.ofEmployee), builder.WithPredicates(placed)).
+		Watches(&v1alpha1.Employee{}, handler.EnqueueRequestsFromMapFunc(r.ofEmployee), builder.WithPredicates(settled)).
 		Watches(&v1alpha1.EnterpriseAccount{}, handler.EnqueueRequestsFromMapFunc(listedBy[v1alpha1.DepartmentList](r, indexAccount)), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		WatchesRawSource(r.Hub.departments.source()).
 		WithOptions(controller.Options{MaxConcurrentReconciles: 4}).
@@ -98,6 +98,24 @@ func (r *DepartmentReconciler) descendants(ctx context.Context, o client.Object)
 		level = next
 	}
 	return found
+}
+
+// settled passes what managers are waited for: they have to be in the department on the platform, which shows only
+// in that everything was written.
+var settled = predicate.Funcs{
+	UpdateFunc: func(e event.UpdateEvent) bool {
+		before, ok1 := e.ObjectOld.(*v1alpha1.Employee)
+		after, ok2 := e.ObjectNew.(*v1alpha1.Employee)
+		return placed.Update(e) || ok1 && ok2 && settlement(before) != settlement(after)
+	},
+}
+
+func settlement(e *v1alpha1.Employee) string {
+	var s string
+	for _, a := range e.Status.Accounts {
+		s += a.Name + "=" + a.AppliedVersion + a.Reason + ";"
+	}
+	return s
 }
 
 // relatives are the departments below; above, because a parent that is being deleted waits for its
