@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -30,6 +31,7 @@ type company struct {
 	sim             *core.Core
 	wecom, dingtalk *twin
 	people          int
+	spec            string
 	// private is what nobody may find in a status, an event, a metric or a log.
 	private []string
 }
@@ -49,7 +51,7 @@ var companies atomic.Int64
 // founded makes the company of a spec, and has it examined and dissolved at the end.
 func founded() *company {
 	GinkgoHelper()
-	c := &company{number: companies.Add(1)}
+	c := &company{number: companies.Add(1), spec: CurrentSpecReport().FullText()}
 	c.sim = core.New(core.Options{})
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "company-"}}
 	Expect(api.Create(ctx, ns)).To(Succeed())
@@ -78,7 +80,16 @@ func (c *company) tenant(platform string, handler http.Handler, corpID, spec str
 	return t
 }
 
-// end looks whether every object tells the truth and nobody's data was told, then deletes everything, which must work.
+// ended are the companies whose objects were deleted; that they go is looked at when all specs have run.
+var ended []*company
+
+var _ = AfterSuite(func() {
+	for _, c := range ended {
+		c.gone()
+	}
+})
+
+// end looks whether every object tells the truth and nobody's data was told, then deletes everything.
 func (c *company) end() {
 	c.sim.Faults.Clear()
 	if CurrentSpecReport().Failed() {
@@ -91,10 +102,22 @@ func (c *company) end() {
 	for _, kind := range []client.Object{&v1alpha1.EnterpriseAccount{}, &v1alpha1.Employee{}, &v1alpha1.Department{}, &v1alpha1.EmployeeNumberRule{}} {
 		Expect(api.DeleteAllOf(ctx, kind, client.InNamespace(c.namespace))).To(Succeed())
 	}
-	Eventually(c.objects).Should(BeEmpty(), "every object can be deleted")
+	ended = append(ended, c)
+}
+
+// gone waits until everything of the company is deleted.
+func (c *company) gone() {
+	GinkgoHelper()
+	Eventually(func() []string {
+		var left []string
+		for _, o := range c.objects() {
+			left = append(left, fmt.Sprintf("%T %s\n%s", o, o.GetName(), statusOf(o)))
+		}
+		return left
+	}).Should(BeEmpty(), "every object of %q can be deleted", c.spec)
 	var secrets corev1.SecretList
 	Expect(api.List(ctx, &secrets, client.InNamespace(c.namespace))).To(Succeed())
-	Expect(secrets.Items).NotTo(ContainElement(HaveField("Finalizers", Not(BeEmpty()))), "no Secret is held when nobody uses it")
+	Expect(secrets.Items).NotTo(ContainElement(HaveField("Finalizers", Not(BeEmpty()))), "no Secret of %q is held when nobody uses it", c.spec)
 }
 
 // testify shows what is needed to understand a failure.
@@ -340,6 +363,12 @@ func remove(o client.Object) {
 	Expect(api.Delete(ctx, o)).To(Succeed())
 }
 
+// later lets what is created next be younger: ages are in whole seconds.
+func later(o client.Object) {
+	GinkgoHelper()
+	Eventually(func() int64 { return time.Now().Unix() }).Should(BeNumerically(">", o.GetCreationTimestamp().Unix()))
+}
+
 // exists reports whether an object is still there.
 func exists(o client.Object) func() (bool, error) {
 	return func() (bool, error) {
@@ -351,6 +380,21 @@ func exists(o client.Object) func() (bool, error) {
 // of reads an object again and again.
 func of[T client.Object](o T) func() (T, error) {
 	return func() (T, error) { return o, api.Get(ctx, client.ObjectKeyFromObject(o), o) }
+}
+
+// unit is the platform's id of a department, once it is there.
+func (c *company) unit(t *twin, name string) int {
+	GinkgoHelper()
+	d := &v1alpha1.Department{ObjectMeta: c.meta(name)}
+	Eventually(of(d)).Should(unitOn(t.Name(), HaveField("Origin", BeElementOf(v1alpha1.OriginCreated, v1alpha1.OriginAdopted))))
+	for _, a := range d.Status.Accounts {
+		if a.Name == t.Name() {
+			id, err := strconv.Atoi(a.DepartmentID)
+			Expect(err).NotTo(HaveOccurred())
+			return id
+		}
+	}
+	return 0
 }
 
 // resync has the account's directory listed anew, and returns when it was.
@@ -496,12 +540,4 @@ func onWeCom(c *company, id string) func() (*wecomUser, error) {
 
 func onDingTalk(c *company, id string) func() (*dingUser, error) {
 	return seen[dingUser](c.dingtalk, "users", id)
-}
-
-// number reads an id that is one.
-func number(id string) int {
-	GinkgoHelper()
-	n, err := strconv.Atoi(id)
-	Expect(err).NotTo(HaveOccurred())
-	return n
 }

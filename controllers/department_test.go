@@ -13,29 +13,18 @@ import (
 
 var _ = Describe("Department", func() {
 	var c *company
-	wecomOnly := on[*v1alpha1.Department]("wecom")
+	wecomUnits := on[*v1alpha1.Department]("wecom")
 
 	BeforeEach(func() {
 		c = founded()
 		c.open(c.wecom, c.dingtalk)
 	})
 
-	// idOn is the id of a Department that has one.
-	idOn := func(account string, d *v1alpha1.Department) string {
-		GinkgoHelper()
-		Eventually(of(d)).Should(unitOn(account, HaveField("DepartmentID", Not(BeEmpty()))))
-		for _, a := range d.Status.Accounts {
-			if a.Name == account {
-				return a.DepartmentID
-			}
-		}
-		return ""
-	}
 	wecomUnitOf := func(d *v1alpha1.Department) func() (*wecomUnit, error) {
-		return seen[wecomUnit](c.wecom, "departments", idOn("wecom", d))
+		return seen[wecomUnit](c.wecom, "departments", fmt.Sprint(c.unit(c.wecom, d.Name)))
 	}
 	dingUnitOf := func(d *v1alpha1.Department) func() (*dingUnit, error) {
-		return seen[dingUnit](c.dingtalk, "departments", idOn("dingtalk", d))
+		return seen[dingUnit](c.dingtalk, "departments", fmt.Sprint(c.unit(c.dingtalk, d.Name)))
 	}
 
 	It("makes a tree, the parent first, whatever order it is applied in", func() {
@@ -51,8 +40,8 @@ var _ = Describe("Department", func() {
 		Expect(wecomUnitOf(top)()).To(And(HaveField("Name", "研发中心"), HaveField("ParentID", 1)))
 		Expect(dingUnitOf(top)()).To(And(HaveField("Name", "研发中心"), HaveField("ParentID", BeEquivalentTo(1)), HaveField("Order", BeEquivalentTo(3))))
 		for _, pair := range [][2]*v1alpha1.Department{{top, middle}, {middle, leaf}} {
-			Expect(wecomUnitOf(pair[1])()).To(HaveField("ParentID", BeEquivalentTo(number(idOn("wecom", pair[0])))))
-			Expect(dingUnitOf(pair[1])()).To(HaveField("ParentID", BeEquivalentTo(number(idOn("dingtalk", pair[0])))))
+			Expect(wecomUnitOf(pair[1])()).To(HaveField("ParentID", BeEquivalentTo(c.unit(c.wecom, pair[0].Name))))
+			Expect(dingUnitOf(pair[1])()).To(HaveField("ParentID", BeEquivalentTo(c.unit(c.dingtalk, pair[0].Name))))
 		}
 		for _, t := range []*twin{c.wecom, c.dingtalk} {
 			Expect(t.calls(core.Query{Operation: "department/create"})).To(And(HaveLen(3), HaveEach(HaveField("Code", "0"))))
@@ -63,13 +52,13 @@ var _ = Describe("Department", func() {
 		rd, ops := create(c.department("rd", "研发中心")), create(c.department("ops", "运营中心"))
 		d := create(c.department("platform", "平台研发部", below("rd")))
 		Eventually(of(d)).Should(beReady())
-		w, dt := idOn("wecom", d), idOn("dingtalk", d)
+		w, dt := fmt.Sprint(c.unit(c.wecom, d.Name)), fmt.Sprint(c.unit(c.dingtalk, d.Name))
 		change(d, below("ops"), func(d *v1alpha1.Department) { d.Spec.DisplayName, d.Spec.Order = "平台运营部", 7 })
 		Eventually(of(d)).Should(beReady())
-		Expect([]string{idOn("wecom", d), idOn("dingtalk", d)}).To(Equal([]string{w, dt}))
-		Expect(wecomUnitOf(d)()).To(And(HaveField("Name", "平台运营部"), HaveField("ParentID", number(idOn("wecom", ops)))))
+		Expect([]string{fmt.Sprint(c.unit(c.wecom, d.Name)), fmt.Sprint(c.unit(c.dingtalk, d.Name))}).To(Equal([]string{w, dt}))
+		Expect(wecomUnitOf(d)()).To(And(HaveField("Name", "平台运营部"), HaveField("ParentID", c.unit(c.wecom, ops.Name))))
 		Expect(dingUnitOf(d)()).To(And(HaveField("Name", "平台运营部"), HaveField("Order", BeEquivalentTo(7)),
-			HaveField("ParentID", BeEquivalentTo(number(idOn("dingtalk", ops))))))
+			HaveField("ParentID", BeEquivalentTo(c.unit(c.dingtalk, ops.Name)))))
 		change(d, func(d *v1alpha1.Department) { d.Spec.ParentRef = v1alpha1.DepartmentReference{} })
 		Eventually(of(d)).Should(beReady())
 		Expect(wecomUnitOf(d)()).To(HaveField("ParentID", 1))
@@ -79,8 +68,8 @@ var _ = Describe("Department", func() {
 	It("heals what somebody changed on the platform", func() {
 		d := create(c.department("rd", "研发中心"))
 		Eventually(of(d)).Should(beReady())
-		c.wecom.byHand("departments", idOn("wecom", d), `{"name":"研究中心"}`)
-		c.dingtalk.byHand("departments", idOn("dingtalk", d), `{"name":"研究院"}`)
+		c.wecom.byHand("departments", fmt.Sprint(c.unit(c.wecom, d.Name)), `{"name":"研究中心"}`)
+		c.dingtalk.byHand("departments", fmt.Sprint(c.unit(c.dingtalk, d.Name)), `{"name":"研究院"}`)
 		c.resync(c.wecom)
 		c.resync(c.dingtalk)
 		Eventually(wecomUnitOf(d)).Should(HaveField("Name", "研发中心"))
@@ -92,7 +81,7 @@ var _ = Describe("Department", func() {
 		var circle []*v1alpha1.Department
 		name := func(i int) string { return fmt.Sprintf("unit-%d", i%n) }
 		for i := range n {
-			circle = append(circle, create(c.department(name(i), "部门"+inChinese(int64(i)), wecomOnly, below(name(i+1)))))
+			circle = append(circle, create(c.department(name(i), "部门"+inChinese(int64(i)), wecomUnits, below(name(i+1)))))
 		}
 		for i, d := range circle {
 			Eventually(of(d)).Should(stalled("DepartmentCycle", name(i)+" → "+name(i+1)), "and so it goes round")
@@ -107,11 +96,23 @@ var _ = Describe("Department", func() {
 		}
 	}, Entry("of two", 2), Entry("of three", 3))
 
+	It("P10: in a circle can be deleted, when all of the circle are", func() {
+		a := create(c.department("a", "部门甲", wecomUnits, below("b")))
+		b := create(c.department("b", "部门乙", wecomUnits, below("a")))
+		Eventually(of(a)).Should(stalled("DepartmentCycle"))
+		remove(a)
+		Eventually(of(a)).Should(says("Ready", "False", "InUse", "1 departments below"))
+		Expect(exists(b)()).To(BeTrue())
+		remove(b)
+		Eventually(exists(a)).Should(BeFalse())
+		Eventually(exists(b)).Should(BeFalse())
+	})
+
 	It("tells everybody in a long circle, and everybody when it is broken", func() {
 		const n = 6
 		var chain []*v1alpha1.Department
 		for i := range n {
-			d := c.department(fmt.Sprintf("unit-%d", i), "部门"+inChinese(int64(i)), wecomOnly)
+			d := c.department(fmt.Sprintf("unit-%d", i), "部门"+inChinese(int64(i)), wecomUnits)
 			if i > 0 {
 				below(fmt.Sprintf("unit-%d", i-1))(d)
 			}
@@ -131,7 +132,7 @@ var _ = Describe("Department", func() {
 	})
 
 	It("cannot be on an account that the department above is not on", func() {
-		rd := create(c.department("rd", "研发中心", wecomOnly))
+		rd := create(c.department("rd", "研发中心", wecomUnits))
 		d := create(c.department("platform", "平台研发部", below("rd")))
 		Eventually(of(d)).Should(And(stalled("ParentNotOnAccount", `"rd"`, `"dingtalk"`, "add the account"), HaveField("Status.AccountsReady", "1/2")))
 		Expect(d).To(unitOn("wecom", HaveField("Reason", BeEmpty())))
@@ -164,13 +165,13 @@ var _ = Describe("Department", func() {
 		BeforeEach(func() { c.wecom.byHand("departments", "42", `{"name":"研发中心"}`) })
 
 		It("P4: is adopted by its name under its parent when nothing differs", func() {
-			d := create(c.department("rd", "研发中心", wecomOnly))
+			d := create(c.department("rd", "研发中心", wecomUnits))
 			Eventually(of(d)).Should(And(beReady(), unitOn("wecom", And(HaveField("DepartmentID", "42"), HaveField("Origin", v1alpha1.OriginAdopted)))))
 			Expect(c.wecom.writes()).To(BeEmpty())
 		})
 
 		It("P4: is shown and left alone when something differs, until that is wanted", func() {
-			d := create(c.department("rd", "研发中心", wecomOnly, ordered))
+			d := create(c.department("rd", "研发中心", wecomUnits, ordered))
 			Eventually(of(d)).Should(And(stalled("AdoptionReview", "department 42", "differs in: order", "Overwrite"),
 				unitOn("wecom", And(HaveField("Differences", ConsistOf("order")), HaveField("Origin", BeEmpty())))))
 			Expect(c.wecom.writes()).To(BeEmpty())
@@ -180,20 +181,20 @@ var _ = Describe("Department", func() {
 		})
 
 		It("P4: is not adopted where nothing may be", func() {
-			d := create(c.department("rd", "研发中心", wecomOnly, adopting(v1alpha1.AdoptionNever)))
+			d := create(c.department("rd", "研发中心", wecomUnits, adopting(v1alpha1.AdoptionNever)))
 			Eventually(of(d)).Should(stalled("DataConflict", "department 42", "adoptionPolicy is Never"))
 			change(d, func(d *v1alpha1.Department) { d.Spec.DisplayName = "研究院" })
 			Eventually(of(d)).Should(And(beReady(), unitOn("wecom", HaveField("DepartmentID", Not(Equal("42"))))))
 		})
 
 		It("is found by its pinned id, whatever it is called", func() {
-			d := create(c.department("rd", "研究院", wecomOnly, pinned("42"), adopting(v1alpha1.AdoptionOverwrite)))
+			d := create(c.department("rd", "研究院", wecomUnits, pinned("42"), adopting(v1alpha1.AdoptionOverwrite)))
 			Eventually(of(d)).Should(And(beReady(), unitOn("wecom", HaveField("DepartmentID", "42"))))
 			Expect(wecomUnitOf(d)()).To(HaveField("Name", "研究院"))
 		})
 
 		It("is missed when the pinned id is nobody's", func() {
-			d := create(c.department("rd", "研发中心", wecomOnly, pinned("43")))
+			d := create(c.department("rd", "研发中心", wecomUnits, pinned("43")))
 			Eventually(of(d)).Should(stalled("InvalidValue", "pinned id 43", "departmentID"))
 			c.wecom.byHand("departments", "43", `{"name":"研发二部"}`)
 			change(d, func(d *v1alpha1.Department) { d.Spec.DisplayName = "研发二部" })
@@ -202,9 +203,9 @@ var _ = Describe("Department", func() {
 		})
 
 		It("P4: belongs to whoever had it first; the second is told, and has it when the first goes", func() {
-			first := create(c.department("rd", "研发中心", wecomOnly))
+			first := create(c.department("rd", "研发中心", wecomUnits))
 			Eventually(of(first)).Should(beReady())
-			second := create(c.department("rd-too", "研发中心", wecomOnly))
+			second := create(c.department("rd-too", "研发中心", wecomUnits))
 			Eventually(of(second)).Should(stalled("DataConflict", "the Department rd "))
 			Expect(of(first)()).To(beReady())
 			remove(first)
@@ -263,9 +264,9 @@ var _ = Describe("Department", func() {
 	})
 
 	It("P5: that vanished is told and not made again, and is found when it is back", func() {
-		d := create(c.department("rd", "研发中心", wecomOnly))
+		d := create(c.department("rd", "研发中心", wecomUnits))
 		Eventually(of(d)).Should(beReady())
-		id := idOn("wecom", d)
+		id := fmt.Sprint(c.unit(c.wecom, d.Name))
 		Expect(c.wecom.Remove(c.wecom.tenant, "departments", id)).To(Succeed())
 		c.resync(c.wecom)
 		Eventually(of(d)).Should(stalled("Vanished", id))

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http/httptest"
 	"slices"
-	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -141,7 +140,7 @@ var _ = Describe("EnterpriseAccount", func() {
 		first := c.account(c.wecom)
 		Eventually(of(first)).Should(beReady())
 		d := create(c.department("rd", "研发中心", on[*v1alpha1.Department]("wecom")))
-		Eventually(func() int64 { return time.Now().Unix() }).Should(BeNumerically(">", first.CreationTimestamp.Unix()), "ages are in whole seconds")
+		later(first)
 		other := founded()
 		other.secret("wecom-credentials", c.wecom.keys)
 		second := create(other.account(c.wecom))

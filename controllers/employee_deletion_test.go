@@ -1,0 +1,139 @@
+package controllers_test
+
+import (
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"rollcall.dev/rollcall/api/v1alpha1"
+	"rollcall.dev/rollcall/test/simulator/core"
+)
+
+var _ = Describe("Deleting an Employee", func() {
+	var c *company
+	var e *v1alpha1.Employee
+
+	BeforeEach(func() {
+		c = staffed()
+		e = create(c.person("li-na"))
+		Eventually(of(e)).Should(beReady())
+	})
+
+	declaredAgain := func() *v1alpha1.Employee {
+		GinkgoHelper()
+		return create(&v1alpha1.Employee{ObjectMeta: c.meta("li-na"), Spec: e.Spec})
+	}
+
+	It("P10: leaves the platforms as they are, and the accounts remember", func() {
+		before := [2]int{len(c.wecom.writes()), len(c.dingtalk.writes())}
+		remove(e)
+		Eventually(exists(e)).Should(BeFalse())
+		Expect([2]int{len(c.wecom.writes()), len(c.dingtalk.writes())}).To(Equal(before))
+		Expect(onWeCom(c, "E0001")()).To(And(HaveField("Position", "工程师"), HaveField("Enable", 1)))
+		Expect(onDingTalk(c, "E0001")()).To(HaveField("Title", "工程师"))
+		for _, t := range []*twin{c.wecom, c.dingtalk} {
+			a, err := of(c.account(t))()
+			Expect(err).NotTo(HaveOccurred())
+			Expect(a.Status.Retained).To(ConsistOf(And(HaveField("UserID", "E0001"), HaveField("Employee", "li-na"),
+				HaveField("Origin", v1alpha1.OriginCreated), HaveField("RetainedTime", Not(BeNil())))), "the record is there before the object is gone")
+			Eventually(of(a)).Should(And(HaveField("Status.People.Managed", HaveValue(BeEquivalentTo(0))), HaveField("Status.UnmanagedUserIDs", ContainElement("E0001"))))
+		}
+		Eventually(c.told(e)).Should(ContainElement("Retained"))
+	})
+
+	It("P3: is undone by declaring the person again, who is recognised under a new UID", func() {
+		remove(e)
+		Eventually(exists(e)).Should(BeFalse())
+		c.wecom.byHand("users", "E0001", `{"position":"顾问"}`)
+		c.resync(c.wecom)
+		again := declaredAgain()
+		Eventually(of(again)).Should(And(beReady(), HaveField("Status.AccountsReady", "2/2"), standsOn("wecom", HaveField("Origin", v1alpha1.OriginCreated))))
+		Expect(again.UID).NotTo(Equal(e.UID))
+		Expect(onWeCom(c, "E0001")()).To(HaveField("Position", "工程师"), "it is ours: nothing has to be reviewed")
+		for _, t := range []*twin{c.wecom, c.dingtalk} {
+			Expect(t.made("user/create", "")()).To(HaveLen(1))
+			Eventually(of(c.account(t))).Should(HaveField("Status.Retained", BeEmpty()))
+		}
+	})
+
+	It("P10: works when the EnterpriseAccount is gone", func() {
+		a := c.account(c.wecom)
+		remove(a)
+		Eventually(of(a)).Should(HaveField("Status.Conditions", ContainElement(HaveField("Reason", "InUse"))))
+		change(a, func(a *v1alpha1.EnterpriseAccount) { a.Finalizers = nil })
+		Eventually(exists(a)).Should(BeFalse())
+		remove(e)
+		Eventually(exists(e)).Should(BeFalse())
+		Expect(onWeCom(c, "E0001")()).NotTo(BeNil())
+	})
+
+	It("P10: works when the credentials are dead, and is remembered", func() {
+		s := &corev1.Secret{ObjectMeta: c.meta("wecom-credentials")}
+		change(s, func(s *corev1.Secret) { s.Data["syncSecret"] = []byte("mistyped-sync-secret") })
+		Eventually(of(c.account(c.wecom))).Should(stalled("CredentialsRejected"))
+		remove(e)
+		Eventually(exists(e)).Should(BeFalse())
+		Expect(of(c.account(c.wecom))()).To(HaveField("Status.Retained", ConsistOf(HaveField("UserID", "E0001"))))
+	})
+
+	It("P10: works when the Secret is gone altogether", func() {
+		s := &corev1.Secret{ObjectMeta: c.meta("wecom-credentials")}
+		change(s, func(s *corev1.Secret) { s.Finalizers = nil; s.Data = nil })
+		Eventually(of(c.account(c.wecom))).Should(waiting("CredentialsMissing"))
+		remove(e)
+		Eventually(exists(e)).Should(BeFalse())
+	})
+
+	It("P10: works when the tenant is dead", func() {
+		c.wecom.server.CloseClientConnections()
+		c.wecom.server.Close()
+		change(e, titled("顾问"))
+		Eventually(of(e)).Should(And(waiting("PlatformUnavailable"), HaveField("Status.AccountsReady", "1/2")))
+		remove(e)
+		Eventually(exists(e)).Should(BeFalse())
+		Expect(of(c.account(c.wecom))()).To(HaveField("Status.Retained", ConsistOf(HaveField("UserID", "E0001"))))
+	})
+
+	It("P10: works while mode is Suspended, without a call", func() {
+		a := c.account(c.wecom)
+		change(a, mode(v1alpha1.ModeSuspended))
+		Eventually(of(a)).Should(stands(current, "Suspended"))
+		calls := len(c.wecom.calls(core.Query{}))
+		remove(e)
+		Eventually(exists(e)).Should(BeFalse())
+		Expect(of(a)()).To(HaveField("Status.Retained", ConsistOf(HaveField("UserID", "E0001"))))
+		Expect(c.wecom.calls(core.Query{})).To(HaveLen(calls))
+	})
+
+	It("P10: works in a namespace that is ending, with everything else in it", func() {
+		ns := &corev1.Namespace{}
+		ns.Name = c.namespace
+		remove(ns)
+		Eventually(func() error {
+			s := &corev1.Secret{ObjectMeta: c.meta("too-late")}
+			return api.Create(ctx, s)
+		}).Should(MatchError(ContainSubstring("being terminated")))
+		// What the namespace controller does, in no order.
+		for _, kind := range []client.Object{&v1alpha1.Employee{}, &corev1.Secret{}, &v1alpha1.Department{}, &v1alpha1.EnterpriseAccount{}} {
+			Expect(api.DeleteAllOf(ctx, kind, inNamespace(c))).To(Succeed())
+		}
+		Eventually(c.objects).Should(BeEmpty())
+		Eventually(func() ([]corev1.Secret, error) {
+			var left corev1.SecretList
+			return left.Items, api.List(ctx, &left, client.InNamespace(c.namespace))
+		}).Should(BeEmpty())
+		Expect(onWeCom(c, "E0001")()).NotTo(BeNil())
+	})
+
+	It("P3: in the middle of its creation leaves no account that nobody knows of", func() {
+		heal := c.wecom.fault(core.Fault{Kind: core.KindLatency, Operation: "user/create", DelayMillis: 500})
+		late := create(c.person("wang-fang", wecomOnly))
+		Eventually(func() []core.Fault { return c.sim.Faults.List() }).Should(ContainElement(HaveField("Hits", 1)))
+		remove(late)
+		Eventually(exists(late)).Should(BeFalse())
+		heal()
+		Expect(onWeCom(c, "E0002")()).NotTo(BeNil())
+		Expect(of(c.account(c.wecom))()).To(HaveField("Status.Retained", ContainElement(And(HaveField("UserID", "E0002"), HaveField("Employee", "wang-fang")))))
+	})
+})
