@@ -198,7 +198,7 @@ func (r *EmployeeReconciler) facts(ctx context.Context, s *employeeScope, a *emp
 	f := plan.Facts{
 		Capabilities: a.tenant.Directory.Capabilities(),
 		Listed:       state.Listed, Complete: state.Complete(),
-		Account: m.Account(id), Absent: m.Absent(id),
+		Account: m.Account(id), Absent: m.Absent(id), Doubtful: m.Doubtful(id),
 	}
 	var err error
 	if f.Account == nil && record.Origin == "" && !a.wish.Pinned {
