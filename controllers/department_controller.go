@@ -61,7 +61,8 @@ func places(o client.Object) string {
 	switch o := o.(type) {
 	case *v1alpha1.Department:
 		for _, a := range o.Status.Accounts {
-			s += a.Name + "=" + a.DepartmentID + string(a.Origin) + ";"
+			// The reason, because who is to be put into a department waits until it was seen there, too.
+			s += a.Name + "=" + a.DepartmentID + string(a.Origin) + a.Reason + ";"
 		}
 	case *v1alpha1.Employee:
 		s = o.Status.Number + ";"
