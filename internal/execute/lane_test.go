@@ -335,7 +335,7 @@ func TestP3WithdrawingKeepsOutcomes(t *testing.T) {
 // Whoever is declared under the name of somebody deleted has nothing to do with
 // what was done for them.
 func TestP4ForgettingDropsOutcomes(t *testing.T) {
-	inLane(t, 1, func(l *lab) {
+	inLane(t, 2, func(l *lab) {
 		l.keeps.Store(true)
 		l.Offer("ann", l.task("edit", nil))
 		l.wants("edit")
@@ -359,10 +359,19 @@ func TestP4ForgettingDropsOutcomes(t *testing.T) {
 func TestCancellationLeavesNoOutcome(t *testing.T) {
 	inLane(t, 2, func(l *lab) {
 		l.keeps.Store(true)
-		l.hold("ann")
+		over := false
+		l.Offer("ann", execute.Task{Digest: "slow", Run: func(ctx context.Context) execute.Outcome {
+			<-ctx.Done()
+			<-time.After(time.Minute)
+			over = true
+			return execute.Outcome{Created: true}
+		}})
 		l.Offer("done", l.task("edit", nil))
 		l.wants("edit")
 		l.stop()
+		if !over {
+			l.Error("the lane ended before its tasks")
+		}
 		if o, ok := l.Outcome("ann"); ok {
 			l.Errorf("cancelled, and the outcome is %+v", o)
 		}

@@ -343,7 +343,8 @@ func TestP9WhatCannotBeChanged(t *testing.T) {
 			want:  "Update E0001 {title}", after: ours(),
 		},
 		{
-			name: "what the platform has no place for is not missed", record: ours(), facts: seen(),
+			name: "what the platform has no place for is not missed", record: ours(),
+			facts: seen(func(a *directory.Account) { a.Profile.Set |= directory.FieldPrimaryDepartment }),
 			wish: func(w *plan.Wish) {
 				w.Profile.Set |= directory.FieldPrimaryDepartment
 				w.Profile.Primary = "7"
