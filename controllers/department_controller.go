@@ -29,6 +29,8 @@ type DepartmentReconciler struct {
 	Recorder events.EventRecorder
 	Tenants  *tenant.Registry
 	Hub      *Hub
+
+	writes kube.Writes
 }
 
 // +kubebuilder:rbac:groups=rollcall.dev,resources=departments,verbs=get;list;watch;patch
@@ -37,7 +39,7 @@ type DepartmentReconciler struct {
 // SetupWithManager registers the controller.
 func (r *DepartmentReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).
-		For(&v1alpha1.Department{}). // with what we wrote ourselves: see EmployeeReconciler
+		For(&v1alpha1.Department{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.Department{}, handler.EnqueueRequestsFromMapFunc(r.descendants), builder.WithPredicates(moved)).
 		Watches(&v1alpha1.Department{}, handler.EnqueueRequestsFromMapFunc(r.relatives), builder.WithPredicates(placed)).
 		Watches(&v1alpha1.Employee{}, handler.EnqueueRequestsFromMapFunc(r.ofEmployee), builder.WithPredicates(settled)).
@@ -156,6 +158,9 @@ func (r *DepartmentReconciler) Reconcile(ctx context.Context, req ctrl.Request) 
 	if err := r.Get(ctx, req.NamespacedName, d); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
+	if r.writes.Ahead(d) {
+		return ctrl.Result{RequeueAfter: cacheLag}, nil
+	}
 	if !d.DeletionTimestamp.IsZero() {
 		return r.delete(ctx, d)
 	}
@@ -178,6 +183,7 @@ func (r *DepartmentReconciler) Reconcile(ctx context.Context, req ctrl.Request) 
 	if _, err := kube.PatchStatus(ctx, r.Client, before, d); err != nil {
 		return done(0, err)
 	}
+	r.writes.Note(d)
 	r.announce(before, d)
 	return done(s.act(), nil)
 }

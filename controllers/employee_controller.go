@@ -36,6 +36,8 @@ type EmployeeReconciler struct {
 	// Platforms by Descriptor.Platform.
 	Platforms map[string]directory.Descriptor
 	Metrics   Metrics
+
+	writes kube.Writes
 }
 
 // +kubebuilder:rbac:groups=rollcall.dev,resources=employees,verbs=get;list;watch;patch
@@ -48,9 +50,7 @@ func (r *EmployeeReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		return ranked(sweepPriority, handler.EnqueueRequestsFromMapFunc(m))
 	}
 	return ctrl.NewControllerManagedBy(mgr).
-		// With what we wrote ourselves: whoever reads an older object from the cache, and comes to what that says, writes
-		// nothing, although something else may have been written since. Then this event brings it back.
-		For(&v1alpha1.Employee{}).
+		For(&v1alpha1.Employee{}, changed).
 		Watches(&v1alpha1.Employee{}, ranked(freezingPriority, &handler.EnqueueRequestForObject{}), builder.WithPredicates(freezing)).
 		Watches(&v1alpha1.Employee{}, follow(r.concerned), builder.WithPredicates(placed)).
 		Watches(&v1alpha1.Department{}, follow(listedBy[v1alpha1.EmployeeList](r, indexDepartment)), builder.WithPredicates(placed)).
@@ -96,6 +96,9 @@ func (r *EmployeeReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 	if err := r.Get(ctx, req.NamespacedName, e); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
+	if r.writes.Ahead(e) {
+		return ctrl.Result{RequeueAfter: cacheLag}, nil
+	}
 	if !e.DeletionTimestamp.IsZero() {
 		return r.delete(ctx, e)
 	}
@@ -113,6 +116,7 @@ func (r *EmployeeReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 	if _, err := kube.PatchStatus(ctx, r.Client, before, e); err != nil {
 		return done(0, err)
 	}
+	r.writes.Note(e)
 	r.announce(before, s)
 	return done(r.act(ctx, s), nil)
 }

@@ -39,6 +39,8 @@ type EnterpriseAccountReconciler struct {
 	Now       func() time.Time
 	// Lifetime ends the tenants when the manager stops.
 	Lifetime context.Context //nolint:containedctx // tenants outlive the Reconcile that starts them
+
+	writes kube.Writes
 }
 
 // +kubebuilder:rbac:groups=rollcall.dev,resources=enterpriseaccounts,verbs=get;list;watch;patch
@@ -49,7 +51,7 @@ type EnterpriseAccountReconciler struct {
 // SetupWithManager registers the controller.
 func (r *EnterpriseAccountReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).
-		For(&v1alpha1.EnterpriseAccount{}). // with what we wrote ourselves: see EmployeeReconciler
+		For(&v1alpha1.EnterpriseAccount{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		WatchesMetadata(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(listedBy[v1alpha1.EnterpriseAccountList](r, indexSecret))).
 		Watches(&v1alpha1.Employee{}, handler.EnqueueRequestsFromMapFunc(r.leaving)).
 		Watches(&v1alpha1.Department{}, handler.EnqueueRequestsFromMapFunc(r.leaving)).
@@ -67,6 +69,9 @@ func (r *EnterpriseAccountReconciler) Reconcile(ctx context.Context, req ctrl.Re
 			r.stop(req.NamespacedName)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if r.writes.Ahead(account) {
+		return ctrl.Result{RequeueAfter: cacheLag}, nil
 	}
 	before := account.DeepCopy()
 	if !account.DeletionTimestamp.IsZero() {
@@ -92,6 +97,7 @@ func (r *EnterpriseAccountReconciler) Reconcile(ctx context.Context, req ctrl.Re
 		return ctrl.Result{}, err
 	}
 	if _, err = kube.PatchStatus(ctx, r.Client, before, account); err == nil {
+		r.writes.Note(account)
 		r.announce(before, account)
 	}
 	return done(0, err)

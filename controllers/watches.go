@@ -105,8 +105,12 @@ func done(after time.Duration, err error) (ctrl.Result, error) {
 	return ctrl.Result{RequeueAfter: after}, err
 }
 
-// staleRetry is how long a cache may take to catch up.
-const staleRetry = 200 * time.Millisecond
+// staleRetry is how long a cache may take to catch up with what others write,
+// cacheLag with what we write.
+const (
+	staleRetry = 200 * time.Millisecond
+	cacheLag   = 20 * time.Millisecond
+)
 
 // leaving maps an object that is being deleted, or is gone, to its accounts:
 // they record what is retained, and may be waiting to go themselves.
