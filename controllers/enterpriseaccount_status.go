@@ -39,10 +39,12 @@ func (r *EnterpriseAccountReconciler) report(ctx context.Context, account *v1alp
 			summary.Stand = kube.Ready // the declared state is reached: nothing happens
 		}
 		meta.RemoveStatusCondition(&s.Conditions, v1alpha1.ConditionDirectoryRead) // nobody reads it
-		meta.RemoveStatusCondition(&s.Conditions, v1alpha1.ConditionCredentialsValid)
 		kube.Summarize(&s.Conditions, account.Generation, summary)
+		// Each condition is set once, or its time would change with every look.
 		if stop.Reason == v1alpha1.ReasonCredentialsMissing {
 			kube.Set(&s.Conditions, account.Generation, v1alpha1.ConditionCredentialsValid, metav1.ConditionFalse, stop.Reason, kube.Coded(stop.Reason, stop.Message))
+		} else {
+			meta.RemoveStatusCondition(&s.Conditions, v1alpha1.ConditionCredentialsValid)
 		}
 		return nil
 	}
@@ -50,21 +52,18 @@ func (r *EnterpriseAccountReconciler) report(ctx context.Context, account *v1alp
 	if state.Err != nil {
 		log.FromContext(ctx).Info("the directory could not be read", "reason", problemOf(state.Err).Message)
 	}
-	r.reportDirectory(account, t, state)
-	if p := at.leaving; p != nil {
-		kube.Set(&s.Conditions, account.Generation, v1alpha1.ConditionCredentialsValid, metav1.ConditionFalse, p.Reason, kube.Coded(p.Reason, p.Message))
-	}
+	r.reportDirectory(account, at, state)
 	r.count(account, t, state, employees.Items)
 	return nil
 }
 
 // reportDirectory sets the conditions from how the last reading went.
-func (r *EnterpriseAccountReconciler) reportDirectory(account *v1alpha1.EnterpriseAccount, t *tenant.Tenant, state mirror.State) {
+func (r *EnterpriseAccountReconciler) reportDirectory(account *v1alpha1.EnterpriseAccount, at standing, state mirror.State) {
 	if !state.Listed && state.Err == nil && wasReady(account) {
 		return // what was seen before a restart still holds, until something else is
 	}
 	s := &account.Status
-	capabilities := t.Directory.Capabilities()
+	capabilities := at.tenant.Directory.Capabilities()
 	s.Limits = limitsInWords(&capabilities)
 	s.Gaps = nil
 	for _, gap := range state.Gaps[:min(len(state.Gaps), 16)] {
@@ -75,22 +74,25 @@ func (r *EnterpriseAccountReconciler) reportDirectory(account *v1alpha1.Enterpri
 	}
 	summary := kube.Summary{Reason: v1alpha1.ReasonInSync, Message: "the tenant is reachable and its directory was read"}
 	switch class := directory.ClassOf(state.Err); {
+	case class == directory.Unauthenticated || class == directory.PermissionDenied:
+		p := problemOf(state.Err)
+		set(v1alpha1.ConditionCredentialsValid, metav1.ConditionFalse, p.Reason, p.Message)
+	case at.leaving != nil:
+		set(v1alpha1.ConditionCredentialsValid, metav1.ConditionFalse, at.leaving.Reason, at.leaving.Message)
+	case state.Err == nil && state.Listed:
+		set(v1alpha1.ConditionCredentialsValid, metav1.ConditionTrue, v1alpha1.ReasonInSync, "the platform accepts the credentials")
+	}
+	switch {
 	case state.Err != nil:
 		p := problemOf(state.Err)
 		summary = kube.Summary{Stand: stand(p.Reason), Reason: p.Reason, Message: p.Message}
-		if class == directory.Unauthenticated || class == directory.PermissionDenied {
-			set(v1alpha1.ConditionCredentialsValid, metav1.ConditionFalse, p.Reason, p.Message)
-		}
 		set(v1alpha1.ConditionDirectoryRead, metav1.ConditionFalse, p.Reason, p.Message)
 	case !state.Listed:
 		summary = kube.Summary{Stand: kube.Reconciling, Reason: v1alpha1.ReasonProgressing, Message: "reading the directory for the first time"}
+	case state.Complete():
+		set(v1alpha1.ConditionDirectoryRead, metav1.ConditionTrue, v1alpha1.ReasonInSync, "the directory was read completely")
 	default:
-		set(v1alpha1.ConditionCredentialsValid, metav1.ConditionTrue, v1alpha1.ReasonInSync, "the platform accepts the credentials")
-		if state.Complete() {
-			set(v1alpha1.ConditionDirectoryRead, metav1.ConditionTrue, v1alpha1.ReasonInSync, "the directory was read completely")
-		} else {
-			set(v1alpha1.ConditionDirectoryRead, metav1.ConditionFalse, v1alpha1.ReasonDirectoryIncomplete, "nobody is taken to be gone: "+strings.Join(s.Gaps, "; "))
-		}
+		set(v1alpha1.ConditionDirectoryRead, metav1.ConditionFalse, v1alpha1.ReasonDirectoryIncomplete, "nobody is taken to be gone: "+strings.Join(s.Gaps, "; "))
 	}
 	kube.Summarize(&s.Conditions, account.Generation, summary)
 }
