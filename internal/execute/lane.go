@@ -69,6 +69,7 @@ type slot struct {
 	running bool
 	digest  string // of the last finished task
 	outcome *Outcome
+	told    bool // somebody has read the outcome
 	err     error
 	ended   time.Time
 	runs    int // of this digest in a row, each soon after the other
@@ -130,7 +131,7 @@ func (l *Lane) finish(s *slot, task *Task, o Outcome) {
 	if s.digest != task.Digest || now.Sub(s.ended) > 2*maxBackoff {
 		s.runs = 0
 	}
-	s.running, s.digest, s.err, s.outcome, s.ended = false, task.Digest, o.Err, &o, now
+	s.running, s.digest, s.err, s.outcome, s.told, s.ended = false, task.Digest, o.Err, &o, false, now
 	wait := directory.RetryAfter(o.Err)
 	if wait == 0 {
 		wait = min(maxBackoff, minBackoff<<min(s.runs, 10))
@@ -180,6 +181,7 @@ func (l *Lane) Outcome(key string) (*Outcome, bool) {
 	if s == nil || s.outcome == nil {
 		return nil, false
 	}
+	s.told = true
 	return s.outcome, true
 }
 
@@ -204,21 +206,22 @@ func (l *Lane) Settle(key string) bool {
 	return !s.running
 }
 
-// Withdraw drops the task that waits for key, if any. The outcome of one that runs
-// or ended stays until it is acknowledged.
+// Withdraw drops the task that waits for key, if any, and what is remembered of
+// it, but for an outcome that nobody has read yet.
 func (l *Lane) Withdraw(key string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if s := l.keys[key]; s != nil {
 		s.next = nil
-		if !s.running && s.outcome == nil {
+		if !s.running && (s.outcome == nil || s.told) {
 			delete(l.keys, key)
 		}
 	}
 }
 
-// Forget drops the task that waits for key and everything remembered of it, the
-// outcome of one that runs included: who has the key next is somebody else.
+// Forget drops the task that waits for key and everything remembered of it, an
+// unread outcome and that of a running task included: who has the key next is
+// somebody else.
 func (l *Lane) Forget(key string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
