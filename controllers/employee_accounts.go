@@ -209,10 +209,10 @@ func (r *EmployeeReconciler) facts(ctx context.Context, s *employeeScope, a *emp
 			id = f.Namesakes[0].ID
 		}
 	}
-	var refused string
+	var refused []string
 	f.Claimant, refused, err = r.claimant(ctx, s.employee, a.status.Name, id)
-	if refused != "" {
-		s.contest(problem(v1alpha1.ReasonDataConflict, fmt.Sprintf("the Employee %q claims the account %q on %s too and is refused; this one keeps it", refused, id, a.status.Name)))
+	if len(refused) > 0 {
+		s.contest(problem(v1alpha1.ReasonDataConflict, fmt.Sprintf("the account %q on %s is claimed by %s, too, and refused to them; this one keeps it", id, a.status.Name, people(refused))))
 	}
 	return f, err
 }
@@ -234,11 +234,11 @@ func (r *EmployeeReconciler) namesakes(ctx context.Context, e *v1alpha1.Employee
 
 // claimant names the Employee that holds the user id instead of e (P4): one that
 // has the account already goes before one that would take it, then the older. If
-// e holds it, refused is the name of another who claims it.
-func (r *EmployeeReconciler) claimant(ctx context.Context, e *v1alpha1.Employee, account, id string) (holder, refused string, err error) {
+// e holds it, refused are the others who claim it.
+func (r *EmployeeReconciler) claimant(ctx context.Context, e *v1alpha1.Employee, account, id string) (holder string, refused []string, err error) {
 	var rivals v1alpha1.EmployeeList
 	if err := r.List(ctx, &rivals, client.InNamespace(e.Namespace), client.MatchingFields{indexClaim: claimKey(account, id)}); err != nil {
-		return "", "", fmt.Errorf("listing who claims the account: %w", err)
+		return "", nil, fmt.Errorf("listing who claims the account: %w", err)
 	}
 	best := e
 	for i := range rivals.Items {
@@ -246,7 +246,7 @@ func (r *EmployeeReconciler) claimant(ctx context.Context, e *v1alpha1.Employee,
 		if other.UID == e.UID {
 			continue
 		}
-		refused = other.Name
+		refused = append(refused, other.Name)
 		if precedes(other, best, account, id) {
 			best = other
 		}
@@ -254,7 +254,7 @@ func (r *EmployeeReconciler) claimant(ctx context.Context, e *v1alpha1.Employee,
 	if best.UID == e.UID {
 		return "", refused, nil
 	}
-	return "the Employee " + best.Name, "", nil
+	return "the Employee " + best.Name, nil, nil
 }
 
 func precedes(a, b *v1alpha1.Employee, account, id string) bool {

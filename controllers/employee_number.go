@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -34,13 +36,13 @@ func (r *EmployeeReconciler) number(ctx context.Context, s *employeeScope) error
 	if err := r.List(ctx, &rivals, client.InNamespace(e.Namespace), client.MatchingFields{indexNumber: fold(number)}); err != nil {
 		return fmt.Errorf("listing who claims the number: %w", err)
 	}
-	holder, claimant := e, ""
+	holder, claimants := e, []string{}
 	for i := range rivals.Items {
 		other := &rivals.Items[i]
 		if other.UID == e.UID {
 			continue
 		}
-		claimant = other.Name
+		claimants = append(claimants, other.Name)
 		if holds(other, holder) {
 			holder = other
 		}
@@ -50,11 +52,25 @@ func (r *EmployeeReconciler) number(ctx context.Context, s *employeeScope) error
 		s.wait(problem(v1alpha1.ReasonDataConflict, fmt.Sprintf("the employee number %s is held by the older Employee %q: give this one another number", number, holder.Name)))
 		s.contest(s.problem)
 		return nil
-	case claimant != "":
-		s.contest(problem(v1alpha1.ReasonDataConflict, fmt.Sprintf("the Employee %q claims the employee number %s too and is refused; this one keeps it", claimant, number)))
+	case len(claimants) > 0:
+		s.contest(problem(v1alpha1.ReasonDataConflict, fmt.Sprintf("the employee number %s is claimed by %s, too, and refused to them; this one keeps it", number, people(claimants))))
 	}
 	e.Status.Number = number
 	return nil
+}
+
+// people names Employees, always in the same words, so that nothing is written anew when nothing changed.
+func people(names []string) string {
+	slices.Sort(names)
+	words := "the Employee"
+	if len(names) > 1 {
+		words = "the Employees"
+	}
+	words += " " + strings.Join(names[:min(len(names), 5)], ", ")
+	if more := len(names) - 5; more > 0 {
+		words += fmt.Sprintf(" and %d more", more)
+	}
+	return words
 }
 
 // holds reports whether a keeps the number that b claims too: whoever was given
