@@ -154,7 +154,7 @@ func (r *DepartmentReconciler) wish(ctx context.Context, s *departmentScope, spe
 		if managers, waiting, err = r.managers(ctx, d, spec.Name, a); err != nil {
 			return nil, err
 		}
-		if waiting == nil {
+		if waiting == nil && capabilities.DepartmentWrites.Has(directory.DepartmentManagers) { // elsewhere people are marked as leaders
 			w.Set, w.Managers = w.Set|directory.DepartmentManagers, managers
 		}
 	}
