@@ -152,6 +152,9 @@ func (r *EmployeeReconciler) decide(ctx context.Context, s *employeeScope, a *em
 	default:
 		a.problem = a.late
 	}
+	if facts.Account == nil && p.Record.Origin.Owned() && len(facts.Namesakes) == 1 {
+		facts.Account = &facts.Namesakes[0] // adopted under the id that it has
+	}
 	a.seen(facts)
 	return nil
 }
