@@ -2,6 +2,7 @@ package controllers_test
 
 import (
 	"strings"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -34,6 +35,7 @@ var _ = Describe("The catalogue of wrong objects", Ordered, func() {
 
 	BeforeAll(func() {
 		c = founded()
+		c.wecom.tenant, c.dingtalk.tenant = "acme", "acme" // those of the simulator, whose credentials the catalogue has
 		c.private = append(c.private, "acme-sync-secret", "acme-app-secret", "陈晨", "李娜")
 		for _, k := range cases {
 			c.private = append(c.private, k.Never...)
@@ -73,6 +75,18 @@ var _ = Describe("The catalogue of wrong objects", Ordered, func() {
 			}
 		})
 	}
+
+	It("P13: is told once: nothing is written while nothing changes", func() {
+		before, since := c.versions(), metav1.Now()
+		Eventually(func() int64 { return time.Now().Unix() }).Should(BeNumerically(">", since.Unix()), "times in conditions are whole seconds")
+		for _, t := range []*twin{c.wecom, c.dingtalk} {
+			c.resync(t) // whoever lists the account is looked at anew
+			a := c.account(t)
+			Eventually(of(a)).Should(beReady())
+			before["*v1alpha1.EnterpriseAccount "+a.Name] = a.ResourceVersion
+		}
+		Consistently(c.versions).Should(Equal(before))
+	})
 
 	It("P11: holds up nobody who is right", func() {
 		d := create(c.department("c-neighbour", "邻居", below("rd")))

@@ -17,6 +17,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	crmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"rollcall.dev/rollcall/api/v1alpha1"
 	"rollcall.dev/rollcall/test/simulator/core"
@@ -164,6 +165,49 @@ func (c *company) objects() []client.Object {
 }
 
 func inNamespace(c *company) client.DeleteAllOfOption { return client.InNamespace(c.namespace) }
+
+// versions are the versions of all objects by kind and name.
+func (c *company) versions() map[string]string {
+	GinkgoHelper()
+	versions := map[string]string{}
+	for _, o := range c.objects() {
+		versions[fmt.Sprintf("%T %s", o, o.GetName())] = o.GetResourceVersion()
+	}
+	return versions
+}
+
+// looks is how often the controller has reconciled.
+func looks(controller string) float64 {
+	GinkgoHelper()
+	families, err := crmetrics.Registry.Gather()
+	Expect(err).NotTo(HaveOccurred())
+	n := 0.0
+	for _, f := range families {
+		if f.GetName() != "controller_runtime_reconcile_total" {
+			continue
+		}
+		for _, m := range f.GetMetric() {
+			for _, l := range m.GetLabel() {
+				if l.GetName() == "controller" && l.GetValue() == controller {
+					n += m.GetCounter().GetValue()
+				}
+			}
+		}
+	}
+	return n
+}
+
+// atRest looks whether an account is left alone when it is looked at again, because its Secret was touched.
+func (c *company) atRest(a *v1alpha1.EnterpriseAccount, s *corev1.Secret) {
+	GinkgoHelper()
+	Expect(of(a)()).NotTo(BeNil())
+	since := metav1.Now()
+	Eventually(func() int64 { return time.Now().Unix() }).Should(BeNumerically(">", since.Unix()), "times in conditions are whole seconds")
+	version, before := a.ResourceVersion, looks("enterpriseaccount")
+	change(s, func(s *corev1.Secret) { s.Labels = map[string]string{"touched": fmt.Sprint(before)} })
+	Eventually(looks).WithArguments("enterpriseaccount").Should(BeNumerically(">", before))
+	Consistently(of(a), "200ms").Should(HaveField("ResourceVersion", version))
+}
 
 // meta names an object of the company.
 func (c *company) meta(name string) metav1.ObjectMeta {
@@ -403,7 +447,9 @@ func (c *company) resync(t *twin) {
 	a := &v1alpha1.EnterpriseAccount{ObjectMeta: c.meta(t.Name())}
 	last := map[string]string{"wecom": "user/list", "dingtalk": "user/count"}[t.Name()] // ends a listing
 	since := c.sim.Log.Last()
-	change(a, func(a *v1alpha1.EnterpriseAccount) { a.Spec.ResyncIntervalSeconds-- })
+	change(a, func(a *v1alpha1.EnterpriseAccount) {
+		a.Spec.ResyncIntervalSeconds = 80000 + a.Spec.ResyncIntervalSeconds%10 + 1
+	})
 	Eventually(func() []core.Entry { return t.calls(core.Query{Operation: last, Since: since}) }).ShouldNot(BeEmpty())
 }
 

@@ -81,6 +81,19 @@ var _ = Describe("An account that exists already", func() {
 		Expect(c.dingtalk.made("user/update", "")()).To(BeEmpty())
 	})
 
+	It("P12: is shown to differ without a word of what anybody's data is", func() {
+		e := c.person("li-na", dingtalkOnly)
+		c.dingtalk.byHand("users", "E0001", fmt.Sprintf(`{"name":"赵大海","mobile":"13612345678","email":"zhao@example.org","title":"工程师",
+			"dept_id_list":[%d],"job_number":"E0001"}`, c.unit(c.dingtalk, "rd")))
+		c.private = append(c.private, "赵大海", "13612345678", "zhao@example.org")
+		c.resync(c.dingtalk)
+		create(e)
+		Eventually(of(e)).Should(And(stalled("AdoptionReview", "differs in: name, mobile, email"),
+			standsOn("dingtalk", HaveField("Differences", ConsistOf("name", "mobile", "email")))))
+		Expect(onDingTalk(c, "E0001")()).To(HaveField("Name", "赵大海"))
+		Eventually(c.told(e)).Should(ContainElement("AdoptionReview"))
+	})
+
 	It("P4: that is frozen is not thawed by adoption", func() {
 		e := c.person("li-na", wecomOnly)
 		there(e, "E0001", "E0001", "工程师")
@@ -148,7 +161,7 @@ var _ = Describe("Two people", func() {
 		second := create(c.person("wang-fang", dingtalkOnly, numbered("e0001")))
 		Eventually(of(second)).Should(And(stalled("DataConflict", "E-205", "the older Employee", `"li-na"`), says("Unique", "False", "DataConflict", "li-na"),
 			HaveField("Status.Number", BeEmpty())))
-		Eventually(of(first)).Should(And(beReady(), says("Unique", "False", "DataConflict", "E-205", `"wang-fang"`, "this one keeps it")))
+		Eventually(of(first)).Should(And(beReady(), says("Unique", "False", "DataConflict", "E-205", "wang-fang", "this one keeps it")))
 		Expect(c.dingtalk.made("user/create", "")()).To(BeEmpty())
 		change(second, numbered("E0002"))
 		Eventually(of(second)).Should(And(beReady(), says("Unique", "True", "InSync")))

@@ -1,6 +1,8 @@
 package controllers_test
 
 import (
+	"fmt"
+
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
@@ -49,6 +51,29 @@ var _ = Describe("An Employee on a platform that misbehaves", func() {
 		Eventually(of(e)).Should(beReady())
 		Expect(onWeCom(c, "E0001")()).To(HaveField("Position", "高级工程师"))
 		Expect(onDingTalk(c, "E0001")()).To(HaveField("Title", "高级工程师"))
+	})
+
+	It("P3: each change is written once, however many there are", func() {
+		var people []*v1alpha1.Employee
+		for i := range 12 {
+			people = append(people, create(c.person(fmt.Sprintf("person-%d", i), wecomOnly)))
+		}
+		for _, e := range people {
+			Eventually(of(e)).Should(beReady())
+		}
+		const rounds = 4
+		for round := range rounds {
+			for _, e := range people {
+				change(e, titled(fmt.Sprintf("工程师%d级", round)))
+			}
+			for _, e := range people {
+				Eventually(of(e)).Should(beReady())
+			}
+		}
+		for _, e := range people {
+			Expect(c.wecom.made("user/create", e.Spec.Number)()).To(HaveLen(1))
+			Expect(c.wecom.made("user/update", e.Spec.Number)()).To(HaveLen(rounds))
+		}
 	})
 
 	It("P5: who vanished is held, not made again, and recognised when it is back", func() {

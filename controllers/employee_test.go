@@ -1,6 +1,7 @@
 package controllers_test
 
 import (
+	"fmt"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -330,24 +331,17 @@ var _ = Describe("Employee", func() {
 		for _, a := range accounts {
 			Eventually(of(a)).Should(And(beReady(), HaveField("Status.People.Managed", HaveValue(BeEquivalentTo(2)))))
 		}
-		versions := func() map[string]string {
-			v := map[string]string{}
-			for _, o := range c.objects() {
-				v[string(o.GetUID())] = o.GetResourceVersion()
-			}
-			return v
-		}
-		before, since := versions(), c.sim.Log.Last()
+		before, since := c.versions(), c.sim.Log.Last()
 		for _, a := range accounts { // the platforms are read again, by themselves
 			change(a, func(a *v1alpha1.EnterpriseAccount) { a.Spec.ResyncIntervalSeconds = 5 })
 			Eventually(of(a)).Should(beReady())
-			before[string(a.UID)] = a.ResourceVersion
+			before[fmt.Sprintf("%T %s", a, a.Name)] = a.ResourceVersion
 		}
 		for _, t := range []*twin{c.wecom, c.dingtalk} {
 			last := map[string]string{"wecom": "user/list_id", "dingtalk": "user/count"}[t.Name()]
 			Eventually(func() []core.Entry { return t.calls(core.Query{Operation: last, Since: since}) }).Should(HaveLen(2))
 		}
-		Consistently(versions, "200ms").Should(Equal(before))
+		Consistently(c.versions, "200ms").Should(Equal(before))
 		read := map[string]bool{}
 		for _, e := range c.sim.Log.Entries(core.Query{Since: since}) {
 			read[e.Operation] = true

@@ -52,6 +52,7 @@ var _ = Describe("EnterpriseAccount", func() {
 			s := c.secret("wecom-credentials", map[string]string{"appSecret": c.wecom.keys["appSecret"]})
 			create(a)
 			Eventually(of(a)).Should(waiting("CredentialsMissing", "the key syncSecret", "通讯录同步"))
+			c.atRest(a, s)
 			change(s, func(s *corev1.Secret) { s.StringData = c.wecom.keys })
 			Eventually(of(a)).Should(beReady())
 		})
@@ -94,6 +95,9 @@ var _ = Describe("EnterpriseAccount", func() {
 			create(c.department("rd", "研发中心", on[*v1alpha1.Department]("wecom")))
 			e := create(c.person("li-na", on[*v1alpha1.Employee]("wecom")))
 			Eventually(of(e)).Should(beReady(), "the credentials are still there")
+			Eventually(of(a)).Should(And(beReady(), says("CredentialsValid", "False", "CredentialsLeaving", "E-104", `"wecom-credentials"`),
+				HaveField("Status.People.Managed", HaveValue(BeEquivalentTo(1)))))
+			c.atRest(a, s)
 			Expect(exists(s)()).To(BeTrue())
 			remove(a)
 			remove(e)

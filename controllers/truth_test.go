@@ -194,8 +194,31 @@ func liesOf(o client.Object) (lies []string) {
 			lies = append(lies, fmt.Sprintf("%s says %q without the code of %s", c.Type, c.Message, c.Reason))
 		}
 	}
+	if ready.Status == metav1.ConditionTrue {
+		lies = append(lies, differing(o)...)
+	}
 	if rest > 1 {
 		lies = append(lies, "it is Reconciling and Stalled at once")
+	}
+	return lies
+}
+
+// differing is what a Ready object says of its accounts that it must not.
+func differing(o client.Object) (lies []string) {
+	tell := func(account, reason string, differences []string) {
+		if reason != "" && reason != v1alpha1.ReasonRetained || len(differences) > 0 {
+			lies = append(lies, fmt.Sprintf("it is Ready, and %s differs in %v for reason %q", account, differences, reason))
+		}
+	}
+	switch o := o.(type) {
+	case *v1alpha1.Employee:
+		for _, a := range o.Status.Accounts {
+			tell(a.Name, a.Reason, a.Differences)
+		}
+	case *v1alpha1.Department:
+		for _, a := range o.Status.Accounts {
+			tell(a.Name, a.Reason, a.Differences)
+		}
 	}
 	return lies
 }
