@@ -219,7 +219,7 @@ func (s *departmentScope) act() time.Duration {
 		if a.outcome != nil {
 			a.tenant.Lane.Acknowledge(s.lane, a.outcome)
 		}
-		if len(a.plan.Actions) == 0 || a.observe {
+		if len(a.plan.Actions) == 0 || (a.observe && writes(departmentKinds(a.plan.Actions))) {
 			a.tenant.Lane.Withdraw(s.lane)
 			if a.problem != nil && (a.problem.Reason == v1alpha1.ReasonAdoptionReview || a.problem.Reason == v1alpha1.ReasonDataConflict) {
 				again = sooner(again, reviewAgain) // a department found by its name has no claim that a listing could wake
@@ -276,7 +276,7 @@ func (r *DepartmentReconciler) delete(ctx context.Context, d *v1alpha1.Departmen
 	}
 	for i := range d.Status.Accounts {
 		if t := r.Tenants.Get(d.Namespace + "/" + d.Status.Accounts[i].Name); t != nil {
-			t.Lane.Withdraw(departmentKey + d.Name)
+			t.Lane.Forget(departmentKey + d.Name)
 		}
 	}
 	r.Recorder.Eventf(d, nil, corev1.EventTypeNormal, v1alpha1.ReasonRetained, "Delete", "left the department on the platforms as it is")

@@ -78,7 +78,7 @@ func (r *DepartmentReconciler) place(ctx context.Context, s *departmentScope, sp
 	switch {
 	case a.plan.Hold != nil:
 		a.problem = problemOfHold(a.plan.Hold)
-	case len(a.plan.Actions) > 0 && a.observe:
+	case a.observe && writes(departmentKinds(a.plan.Actions)):
 		a.problem = wouldDo(a.plan.Differ.Names(), departmentKinds(a.plan.Actions))
 	case len(a.plan.Actions) > 0:
 		a.problem = underway(a.tenant.Lane.Last(s.lane, a.plan.Digest()))
@@ -251,6 +251,9 @@ func departmentRecord(s *v1alpha1.DepartmentAccountStatus) plan.DepartmentRecord
 }
 
 func foldDepartment(r plan.DepartmentRecord, o *execute.Outcome) plan.DepartmentRecord {
+	if r.Origin == plan.Creating && o.Existed && !o.Asked {
+		return plan.DepartmentRecord{} // somebody else made it since we looked: it is adopted like any other, or not (P4)
+	}
 	if o.Created {
 		r.Origin, r.ID = plan.Created, o.ID
 	}

@@ -74,10 +74,14 @@ func (r *EmployeeReconciler) record(s *employeeScope, a *employeeAccount, accoun
 }
 
 func foldAccount(r plan.Record, o *execute.Outcome) plan.Record {
+	if r.Origin == plan.Creating && o.Existed && !o.Asked {
+		return plan.Record{} // somebody else made it since we looked: it is adopted like any other, or not (P4)
+	}
 	if o.Created {
 		r.Origin = plan.Created
 	}
 	r.Invited = r.Invited || o.Invited
+	r.FrozenByUs = r.FrozenByUs || slices.Contains(o.Done, plan.Freeze)
 	wrote := slices.Contains(o.Done, plan.Create) || slices.Contains(o.Done, plan.Update)
 	if o.Err == nil && wrote {
 		if r.Applied != o.Version {
@@ -99,7 +103,7 @@ func (r *EmployeeReconciler) wish(s *employeeScope, a *employeeAccount, account 
 		}
 		id = chosen
 	}
-	if record.Origin != "" {
+	if record.Origin.Owned() || (record.Origin == plan.Creating && spec.UserID == "") {
 		id = record.ID
 	}
 	profile, late, p := s.profile(a.tenant.Mirror, spec.Name, a.tenant.Mirror.Account(id))
@@ -142,7 +146,7 @@ func (r *EmployeeReconciler) decide(ctx context.Context, s *employeeScope, a *em
 		if facts.Claimant != "" {
 			s.contest(a.problem)
 		}
-	case len(p.Actions) > 0 && a.observe:
+	case a.observe && writes(accountKinds(p.Actions)):
 		a.problem = wouldDo(differences(p), accountKinds(p.Actions))
 	case len(p.Actions) > 0:
 		a.problem = underway(a.tenant.Lane.Last(s.lane, p.Digest()))
@@ -152,16 +156,12 @@ func (r *EmployeeReconciler) decide(ctx context.Context, s *employeeScope, a *em
 	default:
 		a.problem = a.late
 	}
-	if facts.Account == nil && p.Record.Origin.Owned() && len(facts.Namesakes) == 1 {
-		facts.Account = &facts.Namesakes[0] // adopted under the id that it has
-	}
-	a.seen(facts)
+	a.seen(a.tenant.Mirror.Account(a.plan.Record.ID))
 	return nil
 }
 
 // seen says how the account stands.
-func (a *employeeAccount) seen(f plan.Facts) {
-	account := f.Account
+func (a *employeeAccount) seen(account *directory.Account) {
 	switch {
 	case a.plan.Hold != nil && a.plan.Hold.Reason == plan.Vanished:
 		a.status.State = v1alpha1.AccountVanished
@@ -184,6 +184,9 @@ func differences(p *plan.Plan) []string {
 	}
 	return names
 }
+
+// writes reports whether one of the actions changes the platform; Observe carries out the others.
+func writes(kinds []plan.Kind) bool { return slices.ContainsFunc(kinds, plan.Kind.Writes) }
 
 func accountKinds(actions []plan.Action) []plan.Kind {
 	var kinds []plan.Kind

@@ -169,7 +169,7 @@ func (r *EmployeeReconciler) act(ctx context.Context, s *employeeScope) time.Dur
 			a.tenant.Lane.Acknowledge(s.lane, a.outcome)
 		}
 		switch {
-		case !a.planned || a.observe || len(a.plan.Actions) == 0:
+		case !a.planned || len(a.plan.Actions) == 0 || (a.observe && writes(accountKinds(a.plan.Actions))):
 			a.tenant.Lane.Withdraw(s.lane)
 			if a.problem != nil && a.problem.Reason == v1alpha1.ReasonAdoptionReview {
 				again = sooner(again, reviewAgain) // a namesake has no claim that a listing could wake

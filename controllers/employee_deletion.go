@@ -50,7 +50,7 @@ func (r *EmployeeReconciler) delete(ctx context.Context, e *v1alpha1.Employee) (
 	}
 	for _, st := range e.Status.Accounts {
 		if t := r.Tenants.Get(e.Namespace + "/" + st.Name); t != nil {
-			t.Lane.Withdraw(employeeKey + e.Name)
+			t.Lane.Forget(employeeKey + e.Name)
 		}
 		if isOwned(st.Origin) {
 			r.Recorder.Eventf(e, nil, corev1.EventTypeNormal, v1alpha1.ReasonRetained, "Delete", "left the account %s on %s as it is", st.UserID, st.Name)
