@@ -33,6 +33,11 @@ type Outcome struct {
 	Created bool
 	// Invited: the platform sent an invitation instead.
 	Invited bool
+	// Existed: the platform refused to create what was there already.
+	Existed bool
+	// Asked: a creation was asked for, in this run of the task or in one before, that
+	// may have taken effect without being seen.
+	Asked bool
 	// ID is the department's id, where the platform chose it.
 	ID string
 	// Ignored are fields that were written and read back unchanged.
@@ -103,8 +108,11 @@ func create(ctx context.Context, d directory.Directory, seen Seen, a plan.Action
 	case err == nil || state != "": // with an error it exists, and something about it is wrong
 		o.Created = true
 		o.Done = append(o.Done, plan.Create)
-	case holder(err) != "" && strings.EqualFold(holder(err), a.ID): // WeCom names the mobile before the id
-	case class != directory.AlreadyExists && class != directory.OutcomeUnknown:
+	case class == directory.AlreadyExists || strings.EqualFold(holder(err), a.ID): // WeCom names the mobile before the id
+		o.Existed = true
+	case class == directory.OutcomeUnknown:
+		o.Asked = true
+	default:
 		seen.Trust(a.ID)
 		return err
 	}
@@ -129,7 +137,7 @@ func lookUp(ctx context.Context, d directory.Directory, seen Seen, a plan.Action
 		return nil
 	case absent && o.Created:
 		// Absence this soon is the platform lagging behind itself: nothing is concluded.
-		o.Created = false
+		o.Created, o.Asked = false, true
 		seen.Trust(a.ID)
 		return &directory.Error{Class: directory.Unavailable, Operation: "create", Message: "the account was created and is not visible yet", Err: readErr}
 	case absent:
@@ -243,10 +251,12 @@ func createDepartment(ctx context.Context, d directory.Directory, seen Seen, wan
 		_, readErr := readDepartment(ctx, d, seen, id)
 		return readErr
 	}
+	class := directory.ClassOf(err)
+	o.Existed, o.Asked = class == directory.AlreadyExists, class == directory.OutcomeUnknown
 	if id = holder(err); id == "" {
 		id = want.ID
 	}
-	if class := directory.ClassOf(err); id == "" || (class != directory.AlreadyExists && class != directory.OutcomeUnknown) {
+	if id == "" || !(o.Existed || o.Asked) {
 		return err
 	}
 	if _, readErr := readDepartment(ctx, d, seen, id); readErr != nil {

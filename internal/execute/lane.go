@@ -74,6 +74,7 @@ type slot struct {
 	ended   time.Time
 	runs    int // of this digest in a row, each soon after the other
 	retryAt time.Time
+	asked   bool // Outcome.Asked of any run
 }
 
 // NewLane returns a lane; notify is called with the key whenever a task ends.
@@ -131,6 +132,8 @@ func (l *Lane) finish(s *slot, task *Task, o Outcome) {
 	if s.digest != task.Digest || now.Sub(s.ended) > 2*maxBackoff {
 		s.runs = 0
 	}
+	s.asked = s.asked || o.Asked
+	o.Asked = s.asked
 	s.running, s.digest, s.err, s.outcome, s.told, s.ended = false, task.Digest, o.Err, &o, false, now
 	wait := directory.RetryAfter(o.Err)
 	if wait == 0 {
