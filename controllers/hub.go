@@ -102,7 +102,7 @@ func (h *Hub) Refreshed(tenant string, c mirror.Changes, _ error) {
 		var found v1alpha1.EmployeeList
 		if h.list(ctx, &found, account.Namespace, indexClaim, claimKey(account.Name, id)) {
 			for i := range found.Items {
-				h.employees.add(client.ObjectKeyFromObject(&found.Items[i]), sweepPriority, 0)
+				h.person(&found.Items[i])
 			}
 		}
 	}
@@ -118,9 +118,18 @@ func (h *Hub) everybody(ctx context.Context, account types.NamespacedName) {
 	var employees v1alpha1.EmployeeList
 	if h.list(ctx, &employees, account.Namespace, indexAccount, account.Name) {
 		for i := range employees.Items {
-			h.employees.add(client.ObjectKeyFromObject(&employees.Items[i]), sweepPriority, 0)
+			h.person(&employees.Items[i])
 		}
 	}
+}
+
+// person wakes somebody whom a listing concerns: who is declared frozen goes first (P2).
+func (h *Hub) person(e *v1alpha1.Employee) {
+	priority := sweepPriority
+	if e.Spec.State == v1alpha1.EmployeeFrozen {
+		priority = freezingPriority
+	}
+	h.employees.add(client.ObjectKeyFromObject(e), priority, 0)
 }
 
 // list reads the cache; it fails only while the manager stops.
