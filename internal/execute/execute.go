@@ -256,7 +256,7 @@ func createDepartment(ctx context.Context, d directory.Directory, seen Seen, wan
 	if id = holder(err); id == "" {
 		id = want.ID
 	}
-	if id == "" || !(o.Existed || o.Asked) {
+	if id == "" || (!o.Existed && !o.Asked) {
 		return err
 	}
 	if _, readErr := readDepartment(ctx, d, seen, id); readErr != nil {
