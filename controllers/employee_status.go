@@ -104,9 +104,14 @@ func (r *EmployeeReconciler) announce(before *v1alpha1.Employee, s *employeeScop
 	e := s.employee
 	announce(r.Recorder, e, before.Status.Conditions, e.Status.Conditions)
 	for _, a := range s.accounts {
+		// The account keeps events about several from being counted as one.
+		on := &v1alpha1.EnterpriseAccount{ObjectMeta: metav1.ObjectMeta{Namespace: a.key.Namespace, Name: a.key.Name}}
+		tell := func(reason, action, format string, args ...any) {
+			r.Recorder.Eventf(e, on, corev1.EventTypeNormal, reason, action, format, args...)
+		}
 		old := accountStatus(before, a.status.Name)
 		if a.status.Origin == v1alpha1.OriginAdopted && (old == nil || old.Origin != v1alpha1.OriginAdopted) {
-			r.Recorder.Eventf(e, nil, corev1.EventTypeNormal, v1alpha1.EventAdopted, "Adopt", "adopted the account %s on %s", a.status.UserID, a.status.Name)
+			tell(v1alpha1.EventAdopted, "Adopt", "adopted the account %s on %s", a.status.UserID, a.status.Name)
 		}
 		if a.outcome == nil {
 			continue
@@ -114,11 +119,11 @@ func (r *EmployeeReconciler) announce(before *v1alpha1.Employee, s *employeeScop
 		for _, kind := range a.outcome.Done {
 			switch {
 			case kind == plan.Freeze:
-				r.Recorder.Eventf(e, nil, corev1.EventTypeNormal, v1alpha1.EventFrozen, "Freeze", "froze the account %s on %s", a.status.UserID, a.status.Name)
+				tell(v1alpha1.EventFrozen, "Freeze", "froze the account %s on %s", a.status.UserID, a.status.Name)
 			case kind == plan.Unfreeze:
-				r.Recorder.Eventf(e, nil, corev1.EventTypeNormal, v1alpha1.EventUnfrozen, "Unfreeze", "unfroze the account %s on %s", a.status.UserID, a.status.Name)
-			case kind == plan.Update && old != nil && len(old.Differences) > 0:
-				r.Recorder.Eventf(e, nil, corev1.EventTypeNormal, v1alpha1.EventUpdated, "Update", "put right on %s: %s", a.status.Name, strings.Join(old.Differences, ", "))
+				tell(v1alpha1.EventUnfrozen, "Unfreeze", "unfroze the account %s on %s", a.status.UserID, a.status.Name)
+			case kind == plan.Update && old != nil && len(old.Differences) > 0 && old.AppliedVersion == a.version:
+				tell(v1alpha1.EventUpdated, "Update", "put right on %s: %s", a.status.Name, strings.Join(old.Differences, ", "))
 			}
 		}
 	}

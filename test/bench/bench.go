@@ -30,8 +30,6 @@ type bench struct {
 	size     size
 	platform string
 	verbose  bool
-	// program is the manager; empty is bin/rollcall.
-	program string
 
 	tenant  *world.Tenant
 	manager *harness.Manager
@@ -111,7 +109,7 @@ func (b *bench) candidates() (names []string) {
 
 func (b *bench) start(ctx context.Context) error {
 	var err error
-	b.manager, err = b.world.StartManager(ctx, world.ManagerOptions{Path: b.program, Namespaces: []string{b.namespace()}, Args: []string{"--log-level=INFO"}})
+	b.manager, err = b.world.StartManager(ctx, world.ManagerOptions{Namespaces: []string{b.namespace()}, Args: []string{"--log-level=INFO"}})
 	return err
 }
 

@@ -1,6 +1,6 @@
 // Command bench measures what Rollcall promises about scale: `make bench` runs it.
 //
-// It prints one figure a line (name value goal ok|MISS) and writes them all to a JSON file. Figures are ratios and counts, taken
+// It measures bin/rollcall, or the program that ROLLCALL_MANAGER names, and prints one figure a line (name value goal ok|MISS) and writes them all to a JSON file. Figures are ratios and counts, taken
 // in one run, so that they compare between machines. See figures.go for what each of them means.
 package main
 
@@ -34,14 +34,13 @@ func main() {
 	platforms := flag.String("platforms", world.DingTalk+","+world.WeCom, "platforms to measure, one after the other")
 	out := flag.String("out", "", "JSON file to write the figures to")
 	strict := flag.Bool("strict", false, "end with status 1 when a goal is missed")
-	program := flag.String("manager", "", "program to measure, in place of bin/rollcall")
 	verbose := flag.Bool("v", false, "say on standard error what is being done, and how often which call was made")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	r := &report{Size: s}
-	err := run(ctx, r, strings.Split(*platforms, ","), *program, *verbose)
+	err := run(ctx, r, strings.Split(*platforms, ","), *verbose)
 	if err == nil && *out != "" {
 		err = r.write(*out)
 	}
@@ -55,14 +54,14 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, r *report, platforms []string, program string, verbose bool) error {
+func run(ctx context.Context, r *report, platforms []string, verbose bool) error {
 	w, err := world.Start(ctx, world.Options{})
 	if err != nil {
 		return err
 	}
 	defer w.Stop()
 	for _, platform := range platforms {
-		b := &bench{world: w, report: r, size: r.Size, platform: platform, program: program, verbose: verbose}
+		b := &bench{world: w, report: r, size: r.Size, platform: platform, verbose: verbose}
 		if err := b.run(ctx); err != nil {
 			return fmt.Errorf("measuring %s: %w", platform, err)
 		}

@@ -84,13 +84,13 @@ func (s *Simulator) NewTenant(ctx context.Context, platform, name string, option
 	switch platform {
 	case WeCom:
 		t.CorpID = "ww" + name
-		t.Credentials = map[string]string{"syncSecret": name + "-sync-secret-" + secretMark, "appSecret": name + "-app-secret-" + secretMark}
+		t.Credentials = map[string]string{"syncSecret": name + "-sync-secret-" + SecretMark, "appSecret": name + "-app-secret-" + SecretMark}
 		spec["syncSecret"] = t.Credentials["syncSecret"]
 		spec["apps"] = []any{map[string]any{"name": "rollcall", "agentId": 1000002, "secret": t.Credentials["appSecret"]}}
 		merged["creator"], merged["attributes"] = Creator, []string{"工号", "工位"}
 	default:
 		t.CorpID = "ding" + name
-		t.Credentials = map[string]string{"appKey": "key" + name, "appSecret": name + "-app-secret-" + secretMark}
+		t.Credentials = map[string]string{"appKey": "key" + name, "appSecret": name + "-app-secret-" + SecretMark}
 		spec["apps"] = []any{map[string]any{"name": "rollcall", "agentId": 3000000001, "appKey": t.Credentials["appKey"], "appSecret": t.Credentials["appSecret"]}}
 		merged["extensionFields"], merged["enterpriseAccounts"] = []string{"工位"}, true
 	}
@@ -111,8 +111,8 @@ func (s *Simulator) NewTenant(ctx context.Context, platform, name string, option
 	return t, nil
 }
 
-// secretMark is in every secret of a tenant, so that one search finds whichever of them got out.
-const secretMark = "ZKRKW7Q2"
+// SecretMark is in every secret of a tenant, so that one search finds whichever of them got out.
+const SecretMark = "ZKRKW7Q2"
 
 // Calls are those to this tenant that q selects, oldest first.
 func (t *Tenant) Calls(ctx context.Context, q core.Query) ([]core.Entry, error) {

@@ -155,8 +155,6 @@ func (w *World) Namespace(ctx context.Context, name string) error {
 
 // ManagerOptions of StartManager.
 type ManagerOptions struct {
-	// Path of the program; when empty, bin/rollcall.
-	Path string
 	// Namespaces that the manager looks after. At least one: a manager of all would meddle with other tests.
 	Namespaces []string
 	// Args are added to its flags.
@@ -165,14 +163,14 @@ type ManagerOptions struct {
 	Env []string
 }
 
-// StartManager starts a manager as an administrator, and does not wait for it. Its log, at level DEBUG, outlives it: a
-// restart appends to it.
+// StartManager starts bin/rollcall, or the program that ROLLCALL_MANAGER names, as an administrator, and does not wait for
+// it. Its log, at level DEBUG, outlives it: a restart appends to it.
 func (w *World) StartManager(ctx context.Context, o ManagerOptions) (*harness.Manager, error) {
 	if len(o.Namespaces) == 0 {
 		return nil, errors.New("starting a manager: name its namespaces")
 	}
 	return harness.StartManager(ctx, harness.ManagerOptions{
-		Path: o.Path, Kubeconfig: w.Plane.KubeconfigPath(), Namespaces: o.Namespaces, LogDir: w.dir,
+		Path: os.Getenv("ROLLCALL_MANAGER"), Kubeconfig: w.Plane.KubeconfigPath(), Namespaces: o.Namespaces, LogDir: w.dir,
 		Name: "manager-" + strings.Join(o.Namespaces, "-"),
 		Args: append([]string{"--log-level=DEBUG"}, o.Args...), Env: o.Env,
 	})

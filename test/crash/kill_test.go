@@ -1,0 +1,125 @@
+package crash
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"rollcall.dev/rollcall/api/v1alpha1"
+	"rollcall.dev/rollcall/test/e2e/world"
+	"rollcall.dev/rollcall/test/simulator/core"
+)
+
+// kills is how often the manager dies before the company has converged.
+const kills = 20
+
+// TestP3KillNineAtRandomMomentsOfTheFirstConvergence: whatever the manager was doing when it died, nobody is created twice,
+// nobody is left without an owner, and in the end everybody is Ready. ROLLCALL_SEED repeats a run as far as chance goes.
+func TestP3KillNineAtRandomMomentsOfTheFirstConvergence(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	if text := os.Getenv("ROLLCALL_SEED"); text != "" {
+		var err error
+		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Logf("ROLLCALL_SEED=%d", seed)
+	chance := rand.New(rand.NewPCG(seed, seed))
+
+	s := setUp(t, "p3-kill", both)
+	people := s.numbered(90)
+	for _, tenant := range s.tenants {
+		s.fault(tenant, core.Fault{Kind: core.KindLatency, DelayMillis: 10}) // so that many calls are under way at any moment
+	}
+	for killed := range kills {
+		s.start()
+		s.dieAfter(chance, killed, people)
+	}
+	s.start()
+	s.allReady()
+	s.exact()
+	for _, tenant := range s.tenants {
+		s.once(tenant, people, nil)
+	}
+}
+
+// dieAfter kills the manager after a random number of its writes, chosen so that the last deaths still find something to
+// do, and a random moment more.
+func (s *scene) dieAfter(chance *rand.Rand, killed, people int) {
+	s.Helper()
+	since := s.last()
+	missing := 0
+	for _, tenant := range s.tenants {
+		users, err := tenant.Users(s.ctx)
+		s.must(err)
+		missing += people + len(tenant.Creators) - len(users)
+	}
+	if missing == 0 {
+		s.Fatalf("all were created before the %d. death: have more people, or more patience with the manager", killed+1)
+	}
+	after := chance.IntN(2*missing/(kills-killed)/3 + 1)
+	if after == 0 {
+		s.eventually("the manager reads", func() error { return s.has(1, since, func(core.Entry) bool { return true }) })
+	}
+	s.eventually(fmt.Sprintf("it has written %d times", after), func() error { return s.has(after, since, isWrite) })
+	moment := time.NewTimer(time.Duration(chance.IntN(30)) * time.Millisecond)
+	select {
+	case <-moment.C:
+	case <-s.manager.Done():
+		s.Fatalf("the manager ended by itself: %v", s.manager.Wait(s.ctx))
+	}
+	s.manager.Kill()
+}
+
+// has returns an error unless there were so many such calls since then.
+func (s *scene) has(n int, since uint64, such func(core.Entry) bool) error {
+	found := 0
+	for _, tenant := range s.tenants {
+		calls, err := tenant.Calls(s.ctx, core.Query{Since: since})
+		if err != nil {
+			return err
+		}
+		for _, c := range calls {
+			if such(c) {
+				found++
+			}
+		}
+	}
+	if found < n {
+		return fmt.Errorf("%d such calls", found)
+	}
+	return nil
+}
+
+// numbered applies people who get their numbers from a rule, in a tree of departments that have managers; each but the
+// first reports to somebody.
+func (s *scene) numbered(people int) int {
+	s.Helper()
+	const departments = 9
+	units, staff := world.Staff(s.namespace, people, departments, s.accounts()...)
+	for i, u := range units {
+		u.Spec.Code = fmt.Sprintf("D%d", i+1)
+	}
+	for i, e := range staff {
+		e.Spec.Number, e.Spec.NumberRuleRef.Name = "", "numbers"
+		if i > 0 {
+			e.Spec.ManagerRef.Name = staff[i/8].Name
+		}
+		if i < departments { // the first ones lead the department that they are in
+			unit := units[(i+1)%departments]
+			unit.Spec.Managers = []v1alpha1.EmployeeReference{{Name: e.Name}}
+		}
+	}
+	s.apply(&v1alpha1.EmployeeNumberRule{
+		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "numbers"},
+		Spec:       v1alpha1.EmployeeNumberRuleSpec{Pattern: "{dept}-{seq:4}"},
+	})
+	s.apply(world.Objects(units)...)
+	s.apply(world.Objects(staff)...)
+	return people
+}
