@@ -65,6 +65,9 @@ func (r *DepartmentReconciler) place(ctx context.Context, s *departmentScope, sp
 	if o, ok := a.tenant.Lane.Outcome(s.lane); ok {
 		a.outcome = o
 		record = foldDepartment(record, o)
+		if o.FoundDepartment != nil {
+			a.tenant.Mirror.PutDepartment(*o.FoundDepartment)
+		}
 	}
 	waiting, err := r.wish(ctx, s, spec, account, a)
 	if err != nil || a.problem != nil {

@@ -69,6 +69,9 @@ func (r *EmployeeReconciler) record(s *employeeScope, a *employeeAccount, accoun
 	if o, ok := a.tenant.Lane.Outcome(s.lane); ok {
 		a.outcome = o
 		record = foldAccount(record, o)
+		if o.Found != nil {
+			a.tenant.Mirror.Put(*o.Found)
+		}
 	}
 	return record
 }

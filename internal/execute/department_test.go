@@ -50,14 +50,15 @@ func TestP3DepartmentCreationsAreLookedUp(t *testing.T) {
 		class   directory.Class
 		created bool
 		seen    string
+		found   string // what is told to be there already, and not to be ours
 	}{
 		"our id, lost after it happened":     {caps: open(), asked: "4711", create: directorytest.Lost(), seen: "4711"},
 		"our id, lost before it happened":    {caps: open(), asked: "4711", create: directorytest.Refused(directory.OutcomeUnknown), class: directory.OutcomeUnknown},
 		"our id, the look-up fails":          {caps: open(), asked: "4711", create: directorytest.Lost(), look: unavailable, class: directory.OutcomeUnknown},
-		"our id is taken":                    {caps: open(), asked: "4711", there: "4711", seen: "4711"},
-		"a sibling has the name":             {caps: open(), asked: "4711", there: "8", seen: "8"},
+		"our id is taken":                    {caps: open(), asked: "4711", there: "4711", found: "4711"},
+		"a sibling has the name":             {caps: open(), asked: "4711", there: "8", found: "8"},
 		"their id, lost after it happened":   {caps: closed(), create: directorytest.Lost(), class: directory.OutcomeUnknown},
-		"their id, a sibling has the name":   {caps: closed(), there: "8", seen: "8"},
+		"their id, a sibling has the name":   {caps: closed(), there: "8", found: "8"},
 		"their id, the look-up fails":        {caps: closed(), there: "8", look: unavailable, class: directory.AlreadyExists},
 		"refused":                            {caps: open(), asked: "4711", create: directorytest.Refused(directory.Invalid), class: directory.Invalid},
 		"created, and the reading fails":     {caps: open(), asked: "4711", look: unavailable, class: directory.Unavailable, created: true},
@@ -79,6 +80,9 @@ func TestP3DepartmentCreationsAreLookedUp(t *testing.T) {
 			}
 			if (c.seen != "") != (s.seen.Department(c.seen) != nil) {
 				t.Errorf("%q is not seen", c.seen)
+			}
+			if (o.FoundDepartment != nil) != (c.found != "") || (o.FoundDepartment != nil && (!o.Existed || o.FoundDepartment.ID != c.found)) {
+				t.Errorf("outcome %+v, found %+v", o, o.FoundDepartment)
 			}
 			if s.Count("CreateDepartment") != 1 {
 				t.Errorf("calls %v", s.Calls())

@@ -33,8 +33,11 @@ type Outcome struct {
 	Created bool
 	// Invited: the platform sent an invitation instead.
 	Invited bool
-	// Existed: the platform refused to create what was there already.
-	Existed bool
+	// Existed: the platform refused to create what was there already. What was found is
+	// not told to Seen: whoever learns of it must learn at once that it is not ours.
+	Existed         bool
+	Found           *directory.Account
+	FoundDepartment *directory.Department
 	// Asked: a creation was asked for, in this run of the task or in one before, that
 	// may have taken effect without being seen.
 	Asked bool
@@ -122,7 +125,10 @@ func create(ctx context.Context, d directory.Directory, seen Seen, a plan.Action
 // lookUp reads what a creation that was answered with err came to.
 func lookUp(ctx context.Context, d directory.Directory, seen Seen, a plan.Action, o *Outcome, err error) error {
 	got, readErr := d.Account(ctx, a.ID)
-	if readErr == nil {
+	switch {
+	case readErr == nil && o.Existed:
+		o.Found = &got
+	case readErr == nil:
 		seen.Put(got)
 	}
 	absent := directory.ClassOf(readErr) == directory.NotFound
@@ -258,6 +264,14 @@ func createDepartment(ctx context.Context, d directory.Directory, seen Seen, wan
 	}
 	if id == "" || (!o.Existed && !o.Asked) {
 		return err
+	}
+	if o.Existed {
+		got, readErr := d.Department(ctx, id)
+		if readErr != nil {
+			return err
+		}
+		o.FoundDepartment = &got
+		return nil
 	}
 	if _, readErr := readDepartment(ctx, d, seen, id); readErr != nil {
 		return err

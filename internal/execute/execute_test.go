@@ -130,17 +130,19 @@ func TestP3CreationsAreLookedUp(t *testing.T) {
 		title   string // as then seen
 		certain bool
 		looked  int
+		found   string // title of what is told to be there already, and not to be ours
+		asked   bool
 	}{
-		"lost after it happened":             {create: directorytest.Lost(), title: "总监", certain: true, looked: 1},
-		"lost before it happened":            {create: directorytest.Refused(directory.OutcomeUnknown), class: directory.OutcomeUnknown, certain: true, looked: 1},
-		"lost, and the look-up fails":        {create: directorytest.Lost(), look: unavailable, class: directory.Unavailable, looked: 1},
-		"the id is taken":                    {taken: true, title: "工程师", certain: true, looked: 1},
+		"lost after it happened":             {create: directorytest.Lost(), title: "总监", certain: true, looked: 1, asked: true},
+		"lost before it happened":            {create: directorytest.Refused(directory.OutcomeUnknown), class: directory.OutcomeUnknown, certain: true, looked: 1, asked: true},
+		"lost, and the look-up fails":        {create: directorytest.Lost(), look: unavailable, class: directory.Unavailable, looked: 1, asked: true},
+		"the id is taken":                    {taken: true, looked: 1, found: "工程师"},
 		"the id is taken by nobody":          {create: directorytest.Refused(directory.AlreadyExists), class: directory.AlreadyExists, certain: true, looked: 1},
 		"the id is taken, the look-up fails": {taken: true, look: unavailable, class: directory.Unavailable, looked: 1},
-		"made, and not visible yet":          {look: notFound, class: directory.Unavailable, certain: true, looked: 1},
+		"made, and not visible yet":          {look: notFound, class: directory.Unavailable, certain: true, looked: 1, asked: true},
 		"made, and the look-up fails":        {look: unavailable, class: directory.Unavailable, created: true, looked: 1},
 		"refused":                            {create: directorytest.Refused(directory.Conflict), class: directory.Conflict, certain: true},
-		"the number is taken by the id":      {create: held("e1"), taken: true, title: "工程师", certain: true, looked: 1},
+		"the number is taken by the id":      {create: held("e1"), taken: true, looked: 1, found: "工程师"},
 		"the number is taken by another":     {create: held("E2"), class: directory.Conflict, certain: true},
 		"not sent":                           {create: unavailable, class: directory.Unavailable, certain: true},
 	} {
@@ -157,6 +159,9 @@ func TestP3CreationsAreLookedUp(t *testing.T) {
 			s.wantClass(o, c.class)
 			if o.Created != c.created || o.Invited {
 				t.Errorf("outcome %+v", o)
+			}
+			if o.Asked != c.asked || (o.Found != nil) != (c.found != "") || (o.Found != nil && (!o.Existed || o.Found.Profile.Title != c.found)) {
+				t.Errorf("outcome %+v, found %+v", o, o.Found)
 			}
 			s.mirrored(c.title)
 			s.certain(c.certain)

@@ -276,6 +276,34 @@ func TestP3OutcomesAreAcknowledgedOnce(t *testing.T) {
 	})
 }
 
+// A creation that may have taken effect is remembered until its account is settled: the next may find it there.
+func TestP3WhatMayHaveBeenCreatedIsRemembered(t *testing.T) {
+	inLane(t, 1, func(l *lab) {
+		l.keeps.Store(true)
+		run := func(digest string, o execute.Outcome) execute.Outcome {
+			l.Offer("ann", execute.Task{Digest: digest, Run: func(context.Context) execute.Outcome { return o }})
+			synctest.Wait()
+			got, ok := l.Outcome("ann")
+			if !ok {
+				t.Fatalf("%s: no outcome", digest)
+			}
+			l.Acknowledge("ann", got)
+			return *got
+		}
+		if o := run("first", execute.Outcome{Existed: true}); o.Asked {
+			t.Error("nothing was asked for, and it is said to have been")
+		}
+		run("lost", execute.Outcome{Asked: true})
+		if o := run("again", execute.Outcome{Existed: true}); !o.Asked {
+			t.Error("what may have been created is forgotten")
+		}
+		l.Withdraw("ann")
+		if o := run("later", execute.Outcome{Existed: true}); o.Asked {
+			t.Error("what was settled is remembered")
+		}
+	})
+}
+
 func TestWithdraw(t *testing.T) {
 	inLane(t, 1, func(l *lab) {
 		release := l.hold("busy")
