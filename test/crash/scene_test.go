@@ -23,7 +23,7 @@ import (
 )
 
 // patience is how long a state may take to come. It bounds failures only: nothing here takes a tenth of it.
-const patience = 20 * time.Second
+const patience = 2 * time.Minute
 
 // scene is one test: a company in a namespace, its tenants, a manager that may be killed.
 type scene struct {
