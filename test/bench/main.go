@@ -1,7 +1,9 @@
 // Command bench measures what Rollcall promises about scale: `make bench` runs it.
 //
-// It measures bin/rollcall, or the program that ROLLCALL_MANAGER names, and prints one figure a line (name value goal ok|MISS) and writes them all to a JSON file. Figures are ratios and counts, taken
-// in one run, so that they compare between machines. See figures.go for what each of them means.
+// It measures bin/rollcall, or the program that ROLLCALL_MANAGER names, prints one figure a line (name value goal ok|MISS) and
+// writes them all to a JSON file. Figures are ratios and counts, taken in one run, so that they compare between machines. See
+// figures.go for what each of them means. The control plane, the simulator and the manager share the machine: what else runs
+// there shows in the ratio of times.
 package main
 
 import (

@@ -1,6 +1,7 @@
 package crash
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -122,4 +123,51 @@ func (s *scene) numbered(people int) int {
 	s.apply(world.Objects(units)...)
 	s.apply(world.Objects(staff)...)
 	return people
+}
+
+// TestP3ASecondReplicaTakesOver: the leader freezes in the middle of the work, as on a machine that hangs, another replica takes
+// over, and then the first comes back and believes that it still leads. Nobody is created twice, nothing is undone.
+func TestP3ASecondReplicaTakesOver(t *testing.T) {
+	s := setUp(t, "p3-replica", both)
+	const people = 60
+	for _, tenant := range s.tenants {
+		s.fault(tenant, core.Fault{Kind: core.KindLatency, DelayMillis: 30})
+	}
+	s.people(people)
+	elected := world.ManagerOptions{
+		Namespaces: []string{s.namespace}, Args: []string{"--leader-elect=true", "--leader-election-namespace=" + s.namespace},
+	}
+	first, err := shared.StartManager(s.ctx, elected)
+	s.must(err)
+	t.Cleanup(first.Kill)
+	s.eventually("the leader is at work", func() error {
+		return s.has(people/2, 0, func(c core.Entry) bool { return is(c, "user/create") })
+	})
+	if s.manager, err = shared.StartManager(s.ctx, elected); err != nil {
+		t.Fatal(err)
+	}
+	first.Pause()
+	s.allReady()
+	s.exact()
+	since := s.last()
+	first.Resume()
+	s.eventually("the first leader steps down", func() error {
+		select {
+		case <-first.Done():
+			return nil
+		default:
+			return errors.New("it runs")
+		}
+	})
+	s.readings(1)
+	s.allReady()
+	s.exact()
+	for _, tenant := range s.tenants {
+		s.once(tenant, people, nil)
+	}
+	for _, c := range s.writesSince(since) {
+		if c.Code == "0" {
+			t.Errorf("the first leader wrote once more: %s %s of %q", c.Platform, c.Operation, c.Subject)
+		}
+	}
 }
