@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	. "github.com/onsi/gomega"
 	"github.com/prometheus/client_golang/prometheus"
 	appsv1 "k8s.io/api/apps/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
@@ -112,19 +113,19 @@ func TestRights(t *testing.T) {
 		{verb: "update", group: "coordination.k8s.io", resource: "leases", name: "another", namespace: "rollcall-system"},
 		{verb: "create", group: "rbac.authorization.k8s.io", resource: "rolebindings", namespace: company},
 	} {
-		review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
-			User: "system:serviceaccount:rollcall-system:rollcall",
-			ResourceAttributes: &authorizationv1.ResourceAttributes{
-				Verb: c.verb, Group: c.group, Resource: c.resource, Subresource: c.subresource, Name: c.name, Namespace: c.namespace,
-			},
-		}}
-		review, err := api.kube.AuthorizationV1().SubjectAccessReviews().Create(t.Context(), review, metav1.CreateOptions{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if review.Status.Allowed != c.may {
-			t.Errorf("may %s %s/%s %s in %q: %t", c.verb, c.resource, c.subresource, c.name, c.namespace, review.Status.Allowed)
-		}
+		what := fmt.Sprintf("may %s %s/%s %s in %q", c.verb, c.resource, c.subresource, c.name, c.namespace)
+		// The API server's authorizer learns of new rights a moment after they are written.
+		NewWithT(t).Eventually(func(g Gomega) {
+			review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
+				User: "system:serviceaccount:rollcall-system:rollcall",
+				ResourceAttributes: &authorizationv1.ResourceAttributes{
+					Verb: c.verb, Group: c.group, Resource: c.resource, Subresource: c.subresource, Name: c.name, Namespace: c.namespace,
+				},
+			}}
+			review, err := api.kube.AuthorizationV1().SubjectAccessReviews().Create(t.Context(), review, metav1.CreateOptions{})
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(review.Status.Allowed).To(Equal(c.may), what)
+		}).WithTimeout(10 * time.Second).Should(Succeed())
 	}
 }
 
