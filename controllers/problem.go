@@ -27,6 +27,10 @@ var stalled = map[string]bool{
 	v1alpha1.ReasonParentNotOn: true, v1alpha1.ReasonDataConflict: true, v1alpha1.ReasonAdoptionReview: true,
 	v1alpha1.ReasonWriteIgnored: true, v1alpha1.ReasonVanished: true, v1alpha1.ReasonFrozenElsewhere: true,
 	v1alpha1.ReasonFreezeUnsupported: true, v1alpha1.ReasonNotSupported: true, v1alpha1.ReasonQuotaExceeded: true,
+	v1alpha1.ReasonStorageDenied: true, v1alpha1.ReasonStorageFull: true, v1alpha1.ReasonStorageShared: true,
+	v1alpha1.ReasonKeyMissing: true, v1alpha1.ReasonKeyWrong: true, v1alpha1.ReasonArchiveDamaged: true,
+	v1alpha1.ReasonArchiveMissing: true, v1alpha1.ReasonBackupOverdue: true, v1alpha1.ReasonRestoreTestFailed: true,
+	v1alpha1.ReasonRestoreConflicts: true, v1alpha1.ReasonPlanChanged: true, v1alpha1.ReasonRestoreIncomplete: true,
 }
 
 // problem makes a Problem whose Stalled follows from its reason.
@@ -41,7 +45,7 @@ func stand(reason string) kube.Stand {
 		return kube.Ready
 	case stalled[reason]:
 		return kube.Stalled
-	case reason == v1alpha1.ReasonObserved || reason == v1alpha1.ReasonSuspended:
+	case reason == v1alpha1.ReasonObserved || reason == v1alpha1.ReasonSuspended || reason == v1alpha1.ReasonLegalHold:
 		return kube.Held
 	}
 	return kube.Reconciling

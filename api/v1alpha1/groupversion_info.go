@@ -22,6 +22,10 @@ func AddToScheme(s *runtime.Scheme) error {
 		&Department{}, &DepartmentList{},
 		&Employee{}, &EmployeeList{},
 		&EmployeeNumberRule{}, &EmployeeNumberRuleList{},
+		&BackupStorage{}, &BackupStorageList{},
+		&BackupSchedule{}, &BackupScheduleList{},
+		&Backup{}, &BackupList{},
+		&Restore{}, &RestoreList{},
 	)
 	metav1.AddToGroupVersion(s, GroupVersion)
 	return nil

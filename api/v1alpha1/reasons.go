@@ -11,6 +11,26 @@ const (
 	ConditionDirectoryRead = "DirectoryRead"
 	// ConditionUnique: nobody else claims the number or a user id.
 	ConditionUnique = "Unique"
+	// ConditionAvailable: a canary was written to the storage, read back and deleted.
+	ConditionAvailable = "Available"
+	// ConditionOffsiteAvailable: the same, in the off-site location.
+	ConditionOffsiteAvailable = "OffsiteAvailable"
+	// ConditionExclusive: nobody else writes to the storage's place.
+	ConditionExclusive = "Exclusive"
+	// ConditionExported: the archive is complete in the storage.
+	ConditionExported = "Exported"
+	// ConditionCopied: the archive is in the off-site location, too.
+	ConditionCopied = "Copied"
+	// ConditionVerified: the archive was read back, decrypted and compared.
+	ConditionVerified = "Verified"
+	// ConditionUpToDate: the last Backup that was due is good.
+	ConditionUpToDate = "UpToDate"
+	// ConditionRestoreTested: the last restore test succeeded and is not overdue.
+	ConditionRestoreTested = "RestoreTested"
+	// ConditionPlanned: the dry run of a restore is done.
+	ConditionPlanned = "Planned"
+	// ConditionRestored: the plan of a restore was executed and read back.
+	ConditionRestored = "Restored"
 )
 
 // Reasons, of conditions, accounts and events alike. docs/reasons.md says of
@@ -41,6 +61,20 @@ const (
 	ReasonOutcomeUnknown      = "OutcomeUnknown"
 	ReasonDirectoryIncomplete = "DirectoryIncomplete"
 
+	ReasonStorageUnavailable = "StorageUnavailable"
+	ReasonStorageDenied      = "StorageDenied"
+	ReasonStorageFull        = "StorageFull"
+	ReasonStorageShared      = "StorageShared"
+	ReasonKeyMissing         = "KeyMissing"
+	ReasonKeyWrong           = "KeyWrong"
+	ReasonArchiveDamaged     = "ArchiveDamaged"
+	ReasonArchiveMissing     = "ArchiveMissing"
+	ReasonBackupOverdue      = "BackupOverdue"
+	ReasonRestoreTestFailed  = "RestoreTestFailed"
+	ReasonRestoreConflicts   = "RestoreConflicts"
+	ReasonPlanChanged        = "PlanChanged"
+	ReasonRestoreIncomplete  = "RestoreIncomplete"
+
 	ReasonProgressing          = "Progressing"
 	ReasonWaitingForAccount    = "WaitingForAccount"
 	ReasonWaitingForDepartment = "WaitingForDepartment"
@@ -52,6 +86,9 @@ const (
 	ReasonSuspended            = "Suspended"
 	ReasonInUse                = "InUse"
 	ReasonRetained             = "Retained"
+	ReasonWaitingForStorage    = "WaitingForStorage"
+	ReasonWaitingForBackup     = "WaitingForBackup"
+	ReasonLegalHold            = "LegalHold"
 )
 
 // Reasons of events that are no conditions.
@@ -98,4 +135,21 @@ var ReasonCodes = map[string]string{
 	ReasonSuspended:            "E-408",
 	ReasonInUse:                "E-409",
 	ReasonRetained:             "E-410",
+	ReasonWaitingForStorage:    "E-411",
+	ReasonWaitingForBackup:     "E-412",
+	ReasonLegalHold:            "E-413",
+
+	ReasonStorageUnavailable: "E-501",
+	ReasonStorageDenied:      "E-502",
+	ReasonStorageFull:        "E-503",
+	ReasonStorageShared:      "E-504",
+	ReasonKeyMissing:         "E-505",
+	ReasonKeyWrong:           "E-506",
+	ReasonArchiveDamaged:     "E-507",
+	ReasonArchiveMissing:     "E-508",
+	ReasonBackupOverdue:      "E-509",
+	ReasonRestoreTestFailed:  "E-510",
+	ReasonRestoreConflicts:   "E-511",
+	ReasonPlanChanged:        "E-512",
+	ReasonRestoreIncomplete:  "E-513",
 }

@@ -72,3 +72,37 @@ const (
 	// OriginAdopted is what was there before.
 	OriginAdopted Origin = "Adopted"
 )
+
+// AccountReference names an EnterpriseAccount in the same namespace.
+type AccountReference struct {
+	// name of the EnterpriseAccount object.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",message="name: write the metadata.name of the EnterpriseAccount object, e.g. wecom"
+	Name string `json:"name,omitempty"`
+}
+
+// StorageReference names a BackupStorage in the same namespace.
+type StorageReference struct {
+	// name of the BackupStorage object.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",message="name: write the metadata.name of the BackupStorage object, e.g. archives"
+	Name string `json:"name,omitempty"`
+}
+
+// BackupReference names a Backup in the same namespace.
+type BackupReference struct {
+	// name of the Backup object.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",message="name: write the metadata.name of the Backup object, as kubectl get bk shows it"
+	Name string `json:"name,omitempty"`
+}
+
+// Dataset is a kind of data that a platform keeps. docs/providers says which platform hands out which.
+// +kubebuilder:validation:Enum=Directory;Approvals;Attendance;Reports;Roster;Groups;Calendars;Files;OperationLogs;Messages
+type Dataset string

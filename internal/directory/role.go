@@ -1,0 +1,43 @@
+package directory
+
+import "context"
+
+// Role is a named set of people on a platform: a DingTalk role, a WeCom tag.
+type Role struct {
+	// ID is the platform's id.
+	ID   string
+	Name string
+	// Group is the name of the role group, on platforms that have groups.
+	Group string
+	// BuiltIn roles belong to the platform; nobody but its console changes them.
+	BuiltIn bool
+}
+
+// RoleMember is one holder of a role: an account, or a department with everybody in it.
+type RoleMember struct {
+	Role string
+	// Account or Department is the holder's id; the other is empty.
+	Account, Department string
+	// Scope are the ids of the departments that the role reaches for this holder;
+	// empty is the whole company, and the only thing where roles have no scope.
+	Scope []string
+}
+
+// RoleKeeper is implemented by directories that have roles.
+type RoleKeeper interface {
+	// Roles reads all roles.
+	Roles(ctx context.Context) ([]Role, error)
+
+	// RoleMembers reads the holders of one role.
+	RoleMembers(ctx context.Context, role string) ([]RoleMember, error)
+
+	// CreateRole makes a role by its name and group (the group too, if there is
+	// none of that name) and returns its id. AlreadyExists: there is one of that
+	// name; Error.Holder is its id if the platform tells.
+	CreateRole(ctx context.Context, r Role) (id string, err error)
+
+	// AddToRole gives the role to all of them with as few calls as the platform
+	// allows. Who has it already keeps it. NotFound: some of them do not exist;
+	// the others have the role.
+	AddToRole(ctx context.Context, role string, members []RoleMember) error
+}
