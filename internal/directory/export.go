@@ -79,7 +79,8 @@ type Gap struct {
 // Scope says what to export.
 type Scope struct {
 	// Accounts are the ids of chosen people; nil is everybody. Departments and
-	// roles are exported whole either way: they say where the chosen stood.
+	// roles are exported whole either way: they say where the chosen stood. Of the
+	// holders of roles, the departments are exported and the chosen people.
 	Accounts []string
 	// From and To bound what has a time; From is inclusive. A platform that looks
 	// back less far exports what it can, and says so in a Gap.
@@ -107,10 +108,12 @@ type Exporter interface {
 	// Offers says of every dataset whether this platform hands it out. It makes no call.
 	Offers() []Offer
 
-	// Export reads a dataset and gives emit each item once, departments before the
-	// people in them. An error of emit ends the export and is returned as it is.
+	// Export reads a dataset and gives emit each item once, one at a time:
+	// departments before the people in them, roles after the people, and holders of
+	// roles last. An error of emit ends the export and is returned as it is.
 	// PermissionDenied and NotSupported mean that nothing of the dataset can be
-	// had; what is missing of an otherwise good export is a Gap. An empty directory
-	// is an error of class Unavailable.
+	// had; what is missing of an otherwise good export is a Gap, and so are chosen
+	// people who do not exist (class NotFound). An empty directory is an error of
+	// class Unavailable. What was emitted before an error is not an export.
 	Export(ctx context.Context, d Dataset, s Scope, emit func(Item) error) (Summary, error)
 }

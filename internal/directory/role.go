@@ -28,16 +28,20 @@ type RoleKeeper interface {
 	// Roles reads all roles.
 	Roles(ctx context.Context) ([]Role, error)
 
-	// RoleMembers reads the holders of one role.
+	// RoleMembers reads the holders of one role. NotFound: there is no such role.
 	RoleMembers(ctx context.Context, role string) ([]RoleMember, error)
 
 	// CreateRole makes a role by its name and group (the group too, if there is
-	// none of that name) and returns its id. AlreadyExists: there is one of that
-	// name; Error.Holder is its id if the platform tells.
+	// none of that name) and returns its id. A group is ignored where there are
+	// none; where there are and r names none, the provider has one for such roles.
+	// AlreadyExists: there is one of that name; Error.Holder is its id if the
+	// platform tells.
 	CreateRole(ctx context.Context, r Role) (id string, err error)
 
 	// AddToRole gives the role to all of them with as few calls as the platform
-	// allows. Who has it already keeps it. NotFound: some of them do not exist;
-	// the others have the role.
+	// allows; role, not their field Role, says which. Who has it already keeps it.
+	// NotFound: some of them do not exist (the others have the role), or the role
+	// does not. NotSupported: the platform gives no role to departments, or none
+	// with a scope; nothing was done.
 	AddToRole(ctx context.Context, role string, members []RoleMember) error
 }

@@ -21,6 +21,8 @@ type Fake struct {
 	mu          sync.Mutex
 	accounts    map[string]*directory.Account
 	departments map[string]*directory.Department
+	roles       map[string]*heldRole
+	kept        map[directory.Dataset][]directory.Item
 	next        map[string][]Fault
 	every       map[string]Fault
 	calls       []string
@@ -44,6 +46,12 @@ type Fault struct {
 	Invites bool
 	// Listing changes what a listing says.
 	Listing func(*directory.Listing)
+	// After is how many items an export emits before Err.
+	After int
+	// Items changes what an export emits.
+	Items func([]directory.Item) []directory.Item
+	// Gaps are those that an export has.
+	Gaps []directory.Gap
 	// Before runs before the call does anything, without a lock; it may block.
 	Before func(context.Context)
 }
@@ -65,6 +73,7 @@ func NewFake(c directory.Capabilities) *Fake {
 	f := &Fake{
 		caps: c, ids: 100,
 		accounts: map[string]*directory.Account{}, departments: map[string]*directory.Department{},
+		roles: map[string]*heldRole{}, kept: map[directory.Dataset][]directory.Item{},
 		next: map[string][]Fault{}, every: map[string]Fault{},
 	}
 	f.departments[c.RootDepartment] = &directory.Department{ID: c.RootDepartment, Name: "公司"}

@@ -45,8 +45,8 @@ func (m misled) CreateAccount(context.Context, string, directory.AccountType, di
 }
 
 var (
-	reads  = []string{"Check", "List", "Account", "Department", "FindByMobile"}
-	writes = []string{"CreateAccount", "UpdateAccount", "CreateDepartment", "UpdateDepartment", "Freeze", "Unfreeze"}
+	reads  = []string{"Check", "List", "Account", "Department", "FindByMobile", "Export", "Roles", "RoleMembers"}
+	writes = []string{"CreateAccount", "UpdateAccount", "CreateDepartment", "UpdateDepartment", "Freeze", "Unfreeze", "CreateRole", "AddToRole"}
 )
 
 func twin(c directory.Capabilities) directorytest.Twin {
@@ -78,9 +78,11 @@ func twin(c directory.Capabilities) directorytest.Twin {
 			every(directorytest.Fault{Listing: func(l *directory.Listing) {
 				l.Accounts, l.Gaps = l.Accounts[:len(l.Accounts)/2], []string{"half of the people were left out"}
 			}}, "List")
+			every(directorytest.Fault{Gaps: []directory.Gap{{Part: directory.PartAccounts, Class: directory.Unavailable, Reason: "some were left out"}}}, "Export")
 		},
 		directorytest.EmptyListing: func() {
 			every(directorytest.Fault{Listing: func(l *directory.Listing) { l.Accounts = nil }}, "List")
+			every(directorytest.Fault{Items: func([]directory.Item) []directory.Item { return nil }}, "Export")
 		},
 		directorytest.IgnoredTitle: func() {
 			every(directorytest.Fault{Ignores: directory.FieldTitle}, "CreateAccount", "UpdateAccount")
@@ -160,5 +162,30 @@ func TestFakeFaults(t *testing.T) {
 	p.Name = "柳如烟"
 	if err := f.UpdateAccount(cancelled, "E1", p); !directory.IsCancelled(err) || f.Really("E1").Profile.Name != "赵敏" {
 		t.Errorf("cancelled on the way: %v", err)
+	}
+}
+
+func TestFakeExportFaults(t *testing.T) {
+	f := directorytest.NewFake(closed())
+	f.Keep(directory.DatasetReports, directory.Item{Part: "reports", ID: "r1", Raw: []byte(`{"a":1}`)}, directory.Item{Part: "reports", ID: "r2", Raw: []byte(`{}`)})
+	gap := directory.Gap{Part: "reports", Class: directory.PermissionDenied, Reason: "some are secret"}
+	f.Next("Export", directorytest.Fault{Err: directorytest.Refused(directory.RateLimited).Err, After: 1}, directorytest.Fault{Gaps: []directory.Gap{gap}})
+	var ids []string
+	export := func() (directory.Summary, error) {
+		ids = nil
+		return f.Export(t.Context(), directory.DatasetReports, directory.Scope{}, func(i directory.Item) error {
+			ids = append(ids, i.ID)
+			return nil
+		})
+	}
+	if _, err := export(); directory.ClassOf(err) != directory.RateLimited || len(ids) != 1 {
+		t.Errorf("broken off after one: %v, %v", ids, err)
+	}
+	if sum, err := export(); err != nil || len(ids) != 2 || len(sum.Gaps) != 1 || sum.Gaps[0] != gap {
+		t.Errorf("with a gap: %v, %+v, %v", ids, sum, err)
+	}
+	f.PlaceRole(directory.Role{ID: "7", Name: "主管", BuiltIn: true}, directory.RoleMember{Account: "founder"})
+	if m, err := f.RoleMembers(t.Context(), "7"); err != nil || len(m) != 1 || m[0].Role != "7" {
+		t.Errorf("a role that was put there: %+v, %v", m, err)
 	}
 }
