@@ -10,6 +10,7 @@ import (
 	"os"
 	"strings"
 	"time"
+	_ "time/tzdata" // schedules have time zones; the image has none
 
 	"github.com/go-logr/logr"
 	rbacv1 "k8s.io/api/rbac/v1"

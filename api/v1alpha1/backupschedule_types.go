@@ -50,7 +50,8 @@ type BackupScheduleSpec struct {
 	StorageRef StorageReference `json:"storageRef,omitzero"`
 	// schedule is in cron format: five fields (minute hour day-of-month month day-of-week),
 	// or @hourly, @daily, @weekly, @monthly. Where clocks go forward, what falls into the
-	// hour that is left out does not run; where they go back, it runs once, as with CronJob.
+	// hour that is left out does not run; where they go back, what falls into the hour that
+	// comes twice runs twice, as with CronJob.
 	// +required
 	// +kubebuilder:validation:MinLength=6
 	// +kubebuilder:validation:MaxLength=128
@@ -67,8 +68,8 @@ type BackupScheduleSpec struct {
 	// +optional
 	State ScheduleState `json:"state,omitempty"`
 	// concurrencyPolicy says what happens when it is time and the last Backup still runs:
-	// Forbid (this time is left out), Allow, or Replace (the running one is deleted).
-	// When omitted, Forbid.
+	// Forbid (the new one waits until that has ended, or its deadline is over), Allow (they
+	// run side by side), or Replace (the running one is deleted). When omitted, Forbid.
 	// +optional
 	ConcurrencyPolicy ConcurrencyPolicy `json:"concurrencyPolicy,omitempty"`
 	// startingDeadlineSeconds is how late a missed run may still start. When omitted, any
@@ -124,7 +125,7 @@ type ConcurrencyPolicy string
 const (
 	// ConcurrencyAllow runs them side by side.
 	ConcurrencyAllow ConcurrencyPolicy = "Allow"
-	// ConcurrencyForbid leaves the new one out.
+	// ConcurrencyForbid lets the new one wait.
 	ConcurrencyForbid ConcurrencyPolicy = "Forbid"
 	// ConcurrencyReplace ends the old one.
 	ConcurrencyReplace ConcurrencyPolicy = "Replace"
@@ -176,7 +177,8 @@ type BackupScheduleStatus struct {
 	// +optional
 	// +kubebuilder:validation:Minimum=-1
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
-	// lastScheduleTime is the time that the newest Backup was due.
+	// lastScheduleTime is the time on the clock that the newest Backup was made for, without
+	// its jitter.
 	// +optional
 	LastScheduleTime *metav1.Time `json:"lastScheduleTime,omitempty"`
 	// nextScheduleTime is when the next is due, its jitter included.
