@@ -34,7 +34,8 @@ type BackupStorage struct {
 
 // BackupStorageSpec declares a place for archives.
 //
-// +kubebuilder:validation:XValidation:rule="!has(self.offsite) || self.offsite != self.location",message="offsite must be another place than location: a copy in the same place is lost with it"
+// +kubebuilder:validation:XValidation:rule="!has(self.offsite) || !has(self.offsite.local) || !has(self.location.local) || self.offsite.local.folder != self.location.local.folder",message="offsite must be another place than location: a copy in the same place is lost with it"
+// +kubebuilder:validation:XValidation:rule="!has(self.offsite) || !has(self.offsite.s3) || !has(self.location.s3) || self.offsite.s3.bucket != self.location.s3.bucket || has(self.offsite.s3.endpoint) != has(self.location.s3.endpoint) || (has(self.offsite.s3.endpoint) && self.offsite.s3.endpoint != self.location.s3.endpoint)",message="offsite must be another place than location: a copy in the same place is lost with it"
 type BackupStorageSpec struct {
 	// location is where archives are written and read. It cannot be changed: archives do
 	// not move by themselves; create another BackupStorage and copy them over.
