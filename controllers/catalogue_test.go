@@ -77,6 +77,7 @@ var _ = Describe("The catalogue of wrong objects", Ordered, func() {
 	}
 
 	It("P13: is told once: nothing is written while nothing changes", func() {
+		c.settled()
 		before, since := c.versions(), metav1.Now()
 		Eventually(func() int64 { return time.Now().Unix() }).Should(BeNumerically(">", since.Unix()), "times in conditions are whole seconds")
 		for _, t := range []*twin{c.wecom, c.dingtalk} {

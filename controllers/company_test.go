@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -174,6 +175,18 @@ func (c *company) versions() map[string]string {
 		versions[fmt.Sprintf("%T %s", o, o.GetName())] = o.GetResourceVersion()
 	}
 	return versions
+}
+
+// settled waits until nothing was written for longer than the counts on accounts lag behind, which they do so that a
+// thousand changes are one write.
+func (c *company) settled() {
+	GinkgoHelper()
+	var before map[string]string
+	Eventually(func() bool {
+		last := before
+		before = c.versions()
+		return maps.Equal(last, before)
+	}).WithPolling(3*time.Second).Should(BeTrue(), "it comes to rest")
 }
 
 // looks is how often the controller has reconciled.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http/httptest"
 	"slices"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -220,16 +221,21 @@ var _ = Describe("EnterpriseAccount", func() {
 	})
 
 	It("keeps to the rate limit, and to a new one at once", func() {
-		c.secret("wecom-credentials", c.wecom.keys)
+		_, err := c.dingtalk.Seed(c.dingtalk.tenant, core.Seed{Departments: 60})
+		Expect(err).NotTo(HaveOccurred())
+		c.secret("dingtalk-credentials", c.dingtalk.keys)
 		limit := func(n int32) func(*v1alpha1.EnterpriseAccount) {
 			return func(a *v1alpha1.EnterpriseAccount) { a.Spec.RateLimit.RequestsPerSecond = n }
 		}
-		a := create(c.account(c.wecom, limit(1)))
-		Eventually(func() []core.Entry { return c.wecom.calls(core.Query{}) }).ShouldNot(BeEmpty())
-		Consistently(of(a), "1200ms").ShouldNot(beReady(), "the first reading takes eight calls")
-		Expect(len(c.wecom.calls(core.Query{}))).To(BeNumerically("<=", 4))
+		calls := func() []core.Entry { return c.dingtalk.calls(core.Query{}) }
+		began := time.Now()
+		a := create(c.account(c.dingtalk, limit(1)))
+		Eventually(func() int { return len(calls()) }).Should(BeNumerically(">=", 3))
+		for i, call := range calls() {
+			Expect(call.Time.Sub(began)).To(BeNumerically(">=", time.Duration(i)*time.Second), "call %d to %s", i+1, call.Operation)
+		}
 		change(a, limit(1000))
-		Eventually(of(a), "3s").Should(beReady())
+		Eventually(of(a)).Should(beReady(), "a reading calls for each department: one a second would take minutes")
 	})
 
 	It("P10: stays while somebody is on it, and leaves the platform as it is", func() {

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	goruntime "runtime"
 	"slices"
 	"strings"
@@ -24,20 +22,19 @@ import (
 	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
-	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	"rollcall.dev/rollcall/api/v1alpha1"
 	"rollcall.dev/rollcall/internal/kube"
 	"rollcall.dev/rollcall/internal/numbering"
+	"rollcall.dev/rollcall/test/harness"
 )
 
 // numberServer is one API server for the tests of numbers, which run side by side, each in a namespace of its own. It ends
 // with the last of them.
 var numberServer struct {
-	mu     sync.Mutex
-	users  int
-	env    *envtest.Environment
-	config *rest.Config
+	mu    sync.Mutex
+	users int
+	plane *harness.ControlPlane
 }
 
 // startNumberServer must be called before t.Parallel: a test that waits for its turn keeps the server.
@@ -47,34 +44,26 @@ func startNumberServer(t *testing.T) *rest.Config {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.users == 0 {
-		assets := os.Getenv("KUBEBUILDER_ASSETS")
-		if assets == "" {
-			assets = filepath.Join("..", "bin", "controlplane")
+		starting, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+		defer cancel()
+		var err error
+		if s.plane, err = harness.StartControlPlane(starting, harness.Options{}); err != nil {
+			t.Fatal(err)
 		}
-		s.env = &envtest.Environment{
-			BinaryAssetsDirectory: assets,
-			CRDDirectoryPaths:     []string{filepath.Join("..", "config", "crd", "bases")},
-			ErrorIfCRDPathMissing: true,
+		if err := s.plane.InstallCRDs(starting); err != nil {
+			s.plane.Stop()
+			t.Fatal(err)
 		}
-		config, err := s.env.Start()
-		if err != nil {
-			t.Fatalf("starting the API server (`make controlplane` builds it): %v", err)
-		}
-		config.QPS = -1
-		s.config = config
 	}
 	s.users++
 	t.Cleanup(func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if s.users--; s.users > 0 {
-			return
-		}
-		if err := s.env.Stop(); err != nil {
-			t.Errorf("stopping the API server: %v", err)
+		if s.users--; s.users == 0 {
+			s.plane.Stop()
 		}
 	})
-	return s.config
+	return s.plane.Config()
 }
 
 // office is a namespace with people in it.

@@ -3,8 +3,6 @@ package controllers_test
 import (
 	"context"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -19,13 +17,13 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/envtest"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"rollcall.dev/rollcall/api/v1alpha1"
 	"rollcall.dev/rollcall/controllers"
 	"rollcall.dev/rollcall/internal/metrics"
 	"rollcall.dev/rollcall/internal/provider"
+	"rollcall.dev/rollcall/test/harness"
 )
 
 // One real API server and one manager serve all specs. Each spec has a namespace, and tenants on simulators of its own.
@@ -64,20 +62,13 @@ var _ = BeforeSuite(func() {
 })
 
 func startServer() *rest.Config {
-	assets := os.Getenv("KUBEBUILDER_ASSETS")
-	if assets == "" {
-		assets = filepath.Join("..", "bin", "controlplane")
-	}
-	env := &envtest.Environment{
-		BinaryAssetsDirectory: assets,
-		CRDDirectoryPaths:     []string{filepath.Join("..", "config", "crd", "bases")},
-		ErrorIfCRDPathMissing: true,
-	}
-	config, err := env.Start()
-	Expect(err).NotTo(HaveOccurred(), "`make controlplane` builds the API server")
-	DeferCleanup(env.Stop)
-	config.QPS = -1
-	return config
+	starting, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	plane, err := harness.StartControlPlane(starting, harness.Options{})
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(plane.Stop)
+	Expect(plane.InstallCRDs(starting)).To(Succeed())
+	return plane.Config()
 }
 
 func startManager(config *rest.Config, kinds *runtime.Scheme) {

@@ -223,6 +223,12 @@ func TestObserveChangesNothing(t *testing.T) {
 	// Drift is counted, and left.
 	for platform, tenant := range s.tenants {
 		s.must(world.Update(s.ctx, shared, s.account(platform), func(a *v1alpha1.EnterpriseAccount) { a.Spec.Mode = v1alpha1.ModeObserve }))
+		s.eventually("it observes", func() error {
+			if mode := s.account(platform).Status.Mode; mode != v1alpha1.ModeObserve {
+				return fmt.Errorf("its mode is %q", mode)
+			}
+			return nil
+		})
 		s.must(tenant.EditTitle(s.ctx, world.Number(1), "首席摸鱼官"))
 	}
 	since := s.last()

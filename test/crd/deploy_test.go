@@ -19,12 +19,17 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"rollcall.dev/rollcall/internal/metrics"
+	"rollcall.dev/rollcall/test/harness"
 )
 
 // kustomize builds a folder with the kubectl that comes with the API server.
 func kustomize(t *testing.T, folder string) [][]byte {
 	t.Helper()
-	built, err := exec.CommandContext(t.Context(), filepath.Join(assets(), "kubectl"), "kustomize", folder).Output()
+	kubectl, err := harness.ControlPlaneBinary("kubectl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	built, err := exec.CommandContext(t.Context(), kubectl, "kustomize", folder).Output()
 	if err != nil {
 		t.Fatalf("building %s: %v", folder, err)
 	}

@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -22,8 +22,9 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/restmapper"
-	"sigs.k8s.io/controller-runtime/pkg/envtest"
 	"sigs.k8s.io/yaml"
+
+	"rollcall.dev/rollcall/test/harness"
 )
 
 // root is the top folder of the repository, seen from this package.
@@ -50,29 +51,24 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) (code int, err error) {
-	env := &envtest.Environment{
-		BinaryAssetsDirectory: assets(),
-		CRDDirectoryPaths:     []string{filepath.Join(root, "config", "crd", "bases")},
-		ErrorIfCRDPathMissing: true,
-	}
-	defer func() { err = errors.Join(err, env.Stop()) }()
-	config, err := env.Start()
+	ctx, cancel := context.WithTimeout(context.Background(), startWithin)
+	defer cancel()
+	plane, err := harness.StartControlPlane(ctx, harness.Options{})
 	if err != nil {
-		return 1, fmt.Errorf("starting the API server (`make controlplane` builds it): %w", err)
+		return 1, err
 	}
-	if api, err = connect(config); err != nil {
+	defer plane.Stop()
+	if err := plane.InstallCRDs(ctx); err != nil {
+		return 1, err
+	}
+	if api, err = connect(plane.Config()); err != nil {
 		return 1, err
 	}
 	return m.Run(), nil
 }
 
-// assets is the folder of etcd, kube-apiserver and kubectl.
-func assets() string {
-	if folder := os.Getenv("KUBEBUILDER_ASSETS"); folder != "" {
-		return folder
-	}
-	return filepath.Join(root, "bin", "controlplane")
-}
+// startWithin bounds the start: a busy machine is slow, and a dead one is told from it in the end.
+const startWithin = 2 * time.Minute
 
 func connect(config *rest.Config) (server, error) {
 	config = rest.CopyConfig(config)

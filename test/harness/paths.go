@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -60,18 +61,26 @@ func executable(path string) bool {
 // loopback joins 127.0.0.1 and a port.
 func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 
+// Ports are chosen below those that kernels give to outgoing connections (Linux from 32768, macOS from 49152): among
+// those, any connection of any program may take a port between its choice and its use.
+const firstPort, lastPort = 20000, 32767
+
 // freePorts finds ports that nobody listens on, all different. Another program may take one before it is used: who
 // asks must be ready to ask again.
 func freePorts(ctx context.Context, n int) ([]int, error) {
 	var config net.ListenConfig
 	ports := make([]int, 0, n)
-	for range n {
-		listener, err := config.Listen(ctx, "tcp", loopback(0))
-		if err != nil {
+	for tried := 0; len(ports) < n; tried++ {
+		port := firstPort + rand.IntN(lastPort-firstPort+1)
+		listener, err := config.Listen(ctx, "tcp", loopback(port))
+		if err != nil && (ctx.Err() != nil || tried > lastPort-firstPort) {
 			return nil, fmt.Errorf("finding a free port: %w", err)
 		}
+		if err != nil {
+			continue
+		}
 		defer func() { _ = listener.Close() }() // only once all are chosen
-		ports = append(ports, listener.Addr().(*net.TCPAddr).Port)
+		ports = append(ports, port)
 	}
 	return ports, nil
 }

@@ -10,13 +10,10 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/util/wait"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/yaml"
 
 	"rollcall.dev/rollcall/api/v1alpha1"
 	"rollcall.dev/rollcall/test/harness"
@@ -73,7 +70,7 @@ func (w *World) start(ctx context.Context, o Options) error {
 	}
 	w.Simulator = &Simulator{Simulator: simulator}
 	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, apiextensionsv1.AddToScheme, v1alpha1.AddToScheme} {
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme} {
 		if err := add(scheme); err != nil {
 			return fmt.Errorf("registering kinds: %w", err)
 		}
@@ -81,7 +78,7 @@ func (w *World) start(ctx context.Context, o Options) error {
 	if w.Client, err = client.NewWithWatch(w.Plane.Config(), client.Options{Scheme: scheme}); err != nil {
 		return fmt.Errorf("connecting: %w", err)
 	}
-	return w.installCRDs(ctx)
+	return w.Plane.InstallCRDs(ctx)
 }
 
 // Stop ends every process of the world and removes its files.
@@ -93,49 +90,6 @@ func (w *World) Stop() {
 		w.Plane.Stop()
 	}
 	_ = os.RemoveAll(w.dir)
-}
-
-// installCRDs applies config/crd/bases and waits until the kinds are served.
-func (w *World) installCRDs(ctx context.Context) error {
-	root, err := harness.Root()
-	if err != nil {
-		return err
-	}
-	files, err := filepath.Glob(filepath.Join(root, "config", "crd", "bases", "*.yaml"))
-	if err != nil || len(files) == 0 {
-		return errors.Join(errors.New("installing the CRDs: config/crd/bases has none"), err)
-	}
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			return fmt.Errorf("installing the CRDs: %w", err)
-		}
-		crd := &apiextensionsv1.CustomResourceDefinition{}
-		if err := yaml.UnmarshalStrict(text, crd); err != nil {
-			return fmt.Errorf("installing %s: %w", filepath.Base(file), err)
-		}
-		if err := w.Client.Create(ctx, crd); err != nil {
-			return fmt.Errorf("installing %s: %w", filepath.Base(file), err)
-		}
-	}
-	err = wait.PollUntilContextCancel(ctx, 50*time.Millisecond, true, func(ctx context.Context) (bool, error) {
-		return w.served(ctx) == nil, nil
-	})
-	if err != nil {
-		return errors.Join(fmt.Errorf("waiting until the CRDs are served: %w", err), w.served(ctx))
-	}
-	return nil
-}
-
-func (w *World) served(ctx context.Context) error {
-	for _, list := range []client.ObjectList{
-		&v1alpha1.EnterpriseAccountList{}, &v1alpha1.DepartmentList{}, &v1alpha1.EmployeeList{}, &v1alpha1.EmployeeNumberRuleList{},
-	} {
-		if err := w.Client.List(ctx, list, client.Limit(1)); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // Apply creates the objects, a few at a time and in no particular order.
