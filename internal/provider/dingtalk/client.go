@@ -371,8 +371,14 @@ type departmentLead struct {
 }
 
 func (c *client) user(ctx context.Context, id string) (user, error) {
-	u, err := ask[user](ctx, c, &opUser, map[string]any{"userid": id, "language": "zh_CN"})
-	if err == nil && !strings.EqualFold(string(u.UserID), id) {
+	u, err := c.rawUser(ctx, id)
+	return u.is, err
+}
+
+// rawUser is user/get, as it was written too.
+func (c *client) rawUser(ctx context.Context, id string) (written[user], error) {
+	u, err := ask[written[user]](ctx, c, &opUser, map[string]any{"userid": id, "language": "zh_CN"})
+	if err == nil && !strings.EqualFold(string(u.is.UserID), id) {
 		err = incomplete(&opUser, "it is about somebody else")
 	}
 	return u, err
@@ -380,33 +386,46 @@ func (c *client) user(ctx context.Context, id string) (user, error) {
 
 // userPage is one page of user/list.
 type userPage struct {
-	More   boolean    `json:"has_more"`
-	Cursor *integer   `json:"next_cursor"`
-	Users  many[user] `json:"list"`
+	More   boolean             `json:"has_more"`
+	Cursor *integer            `json:"next_cursor"`
+	Users  many[written[user]] `json:"list"`
 }
 
-// usersOf reads all direct members of a department, page by page.
+// usersOf reads all direct members of a department.
 func (c *client) usersOf(ctx context.Context, department int64) ([]user, error) {
 	var users []user
+	err := c.userPages(ctx, department, func(page []written[user]) error {
+		for i := range page {
+			users = append(users, page[i].is)
+		}
+		return nil
+	})
+	return users, err
+}
+
+// userPages reads all direct members of a department, page by page.
+func (c *client) userPages(ctx context.Context, department int64, use func([]written[user]) error) error {
 	for cursor := integer(0); ; {
 		page, err := ask[userPage](ctx, c, &opUsers, map[string]any{
 			"dept_id": department, "cursor": cursor, "size": pageSize,
 			"contain_access_limit": true, "language": "zh_CN",
 		})
 		if err != nil {
-			return nil, err
+			return err
 		}
-		for _, u := range page.Users {
-			if u.UserID == "" {
-				return nil, incomplete(&opUsers, "a person has no id")
+		for i := range page.Users {
+			if page.Users[i].is.UserID == "" {
+				return incomplete(&opUsers, "a person has no id")
 			}
 		}
-		users = append(users, page.Users...)
+		if err := use(page.Users); err != nil {
+			return err
+		}
 		if !page.More {
-			return users, nil
+			return nil
 		}
 		if page.Cursor == nil || *page.Cursor <= cursor {
-			return nil, incomplete(&opUsers, "there are more pages, and it does not say where")
+			return incomplete(&opUsers, "there are more pages, and it does not say where")
 		}
 		cursor = *page.Cursor
 	}
@@ -500,8 +519,14 @@ type department struct {
 }
 
 func (c *client) department(ctx context.Context, id int64) (department, error) {
-	d, err := ask[department](ctx, c, &opDepartment, map[string]any{"dept_id": id, "language": "zh_CN"})
-	if err == nil && int64(d.ID) != id {
+	d, err := c.rawDepartment(ctx, id)
+	return d.is, err
+}
+
+// rawDepartment is department/get, as it was written too.
+func (c *client) rawDepartment(ctx context.Context, id int64) (written[department], error) {
+	d, err := ask[written[department]](ctx, c, &opDepartment, map[string]any{"dept_id": id, "language": "zh_CN"})
+	if err == nil && int64(d.is.ID) != id {
 		err = incomplete(&opDepartment, "it is about another department")
 	}
 	return d, err

@@ -47,7 +47,12 @@ func (d *Directory) Account(ctx context.Context, id string) (directory.Account, 
 	if err != nil {
 		return directory.Account{}, err
 	}
-	a := account(&u, d.personal.Load() || showsPersonal(&u))
+	return d.whole(&u), nil
+}
+
+// whole is all that user/get says of a person.
+func (d *Directory) whole(u *user) directory.Account {
+	a := account(u, d.personal.Load() || showsPersonal(u))
 	a.Profile.Set |= directory.FieldManager | directory.FieldDepartments | directory.FieldDepartmentOrder
 	a.Profile.Manager = string(u.Manager)
 	places := map[int64]directory.Membership{}
@@ -72,7 +77,7 @@ func (d *Directory) Account(ctx context.Context, id string) (directory.Account, 
 	for _, id := range sortedKeys(places) {
 		a.Profile.Memberships = append(a.Profile.Memberships, places[id])
 	}
-	return a, nil
+	return a
 }
 
 // CreateAccount adds a person: an ordinary account for whoever has the mobile
@@ -136,16 +141,7 @@ func (d *Directory) Department(ctx context.Context, id string) (directory.Depart
 	if err != nil {
 		return directory.Department{}, err
 	}
-	have := directory.Department{
-		Set: directory.DepartmentName | directory.DepartmentParent | directory.DepartmentOrder |
-			directory.DepartmentManagers | directory.DepartmentKey,
-		ID: id, Name: string(got.Name), Parent: parentID(got), Order: int64(got.Order), Key: string(got.Key),
-	}
-	for _, m := range got.Managers {
-		have.Managers = append(have.Managers, string(m))
-	}
-	slices.Sort(have.Managers)
-	return have, nil
+	return wholeDepartment(&got), nil
 }
 
 // CreateDepartment makes a department under an id of DingTalk's choosing.

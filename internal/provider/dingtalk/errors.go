@@ -44,6 +44,7 @@ const (
 	busy                // the platform failed; a write may have happened
 	noUser              // a user does not exist
 	noDepartment        // a department does not exist
+	noRole              // a role does not exist
 	mobileTaken         // getbymobile can name the holder
 	needsGrant          // the app lacks a permission of the operation
 	badParameter        // the platform does not say which one
@@ -77,6 +78,8 @@ var meanings = map[string]meaning{
 	"user.not.exist":          {class: directory.NotFound, trait: noUser, words: "no such user"},
 	"60003":                   {class: directory.NotFound, trait: noDepartment, words: "no such department"},
 	"40009":                   {class: directory.NotFound, trait: noDepartment, words: "no such department"},
+	"33011":                   {class: directory.NotFound, trait: noRole, words: "no such role"}, // [obtain-the-list-of-employees-of-a-role]
+	"60301":                   {class: directory.NotFound, trait: noRole, words: "no such role"}, // [update-role-member-management-department-scope]
 	"60004":                   {class: directory.Invalid, words: "the parent department does not exist"},
 	"22":                      {class: directory.NotSupported, words: "this address does not know the operation; check the endpoint"}, // blog.csdn.net/weixin_52401377/article/details/123931981
 	"404":                     {class: directory.NotSupported, words: "this address does not know the operation; check the endpoint"}, // published probe of the live API
@@ -87,6 +90,7 @@ var meanings = map[string]meaning{
 	"60102": {class: directory.AlreadyExists, words: "the user id is taken"},
 	"60016": {class: directory.AlreadyExists, words: "the department id is taken"},
 	"60021": {class: directory.AlreadyExists, words: "a department of this name exists under the same parent"},
+	"34021": {class: directory.AlreadyExists, words: "a role of this name exists"}, // [address-book-add-role]
 	"60104": {class: directory.Conflict, trait: mobileTaken, words: "the mobile number belongs to somebody else in the company"},
 	"60107": {class: directory.Conflict, trait: mobileTaken, words: "the person who signs in with this mobile number is in the company already"},
 	"40021": {class: directory.Conflict, trait: mobileTaken, words: "the mobile number is registered with DingTalk by somebody else"},
@@ -122,6 +126,9 @@ var meanings = map[string]meaning{
 	"60010":            {class: directory.Invalid, words: "a department cannot be below itself"},
 	"60018":            {class: directory.Invalid, words: "the root department cannot be changed"},
 	"40011":            {class: directory.Invalid, words: "not a valid order: it must be greater than 0"},
+	"34018":            {class: directory.Invalid, words: "a role needs a name and a group"},            // [address-book-add-role]
+	"34020":            {class: directory.Invalid, words: "the group of the role does not exist"},       // [address-book-add-role]
+	"23004":            {class: directory.NotSupported, words: "the built-in roles are DingTalk's own"}, // [delete-role-information]
 	"60005":            {class: directory.Conflict, words: "the department still has people"},
 	"60006":            {class: directory.Conflict, words: "the department still has departments below it"},
 	"60007":            {class: directory.Invalid, words: "the root department cannot be deleted"},

@@ -256,6 +256,20 @@ func parentID(d department) string {
 	return departmentID(int64(d.Parent))
 }
 
+// wholeDepartment is all that department/get says of a department.
+func wholeDepartment(d *department) directory.Department {
+	have := directory.Department{
+		Set: directory.DepartmentName | directory.DepartmentParent | directory.DepartmentOrder |
+			directory.DepartmentManagers | directory.DepartmentKey,
+		ID: departmentID(int64(d.ID)), Name: string(d.Name), Parent: parentID(*d), Order: int64(d.Order), Key: string(d.Key),
+	}
+	for _, m := range d.Managers {
+		have.Managers = append(have.Managers, string(m))
+	}
+	slices.Sort(have.Managers)
+	return have
+}
+
 // departmentNumber reads an id of ours as DingTalk's number.
 func departmentNumber(op *operation, id string) (int64, error) {
 	n, err := strconv.ParseInt(id, 10, 64)

@@ -3,6 +3,7 @@ package dingtalk
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -137,6 +138,18 @@ func texts(values map[string]json.RawMessage) attributes {
 		a[name] = string(t)
 	}
 	return a
+}
+
+// written is a thing, and its JSON as it came, fields included that we do not know.
+type written[T any] struct {
+	is  T
+	raw json.RawMessage
+}
+
+// UnmarshalJSON reads the thing and keeps what was written.
+func (w *written[T]) UnmarshalJSON(b []byte) error {
+	w.raw = slices.Clone(b)
+	return json.Unmarshal(b, &w.is)
 }
 
 var errForm = errors.New("unknown form")

@@ -1,0 +1,337 @@
+package dingtalk
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+
+	"rollcall.dev/rollcall/internal/directory"
+	"rollcall.dev/rollcall/internal/httpx"
+)
+
+var _ directory.Exporter = (*Directory)(nil)
+
+// dataset is how one dataset is read, or in words why it is not.
+type dataset struct {
+	read    func(x *export, ctx context.Context) error
+	missing string
+}
+
+// datasets has all of them. See doc.go for the calls behind each.
+var datasets = map[directory.Dataset]dataset{
+	directory.DatasetDirectory:     {read: (*export).directory},
+	directory.DatasetApprovals:     {missing: "Rollcall does not read it yet"},
+	directory.DatasetAttendance:    {missing: "Rollcall does not read it yet"},
+	directory.DatasetReports:       {missing: "Rollcall does not read it yet"},
+	directory.DatasetRoster:        {missing: "Rollcall does not read it yet"},
+	directory.DatasetGroups:        {missing: "Rollcall does not read it yet"},
+	directory.DatasetFiles:         {missing: "Rollcall does not read it yet"},
+	directory.DatasetOperationLogs: {missing: "Rollcall does not read it yet"},
+	directory.DatasetCalendars:     {missing: "Rollcall does not read it yet"},
+	directory.DatasetMessages:      {missing: "DingTalk has no API that reads what was said in chats"},
+}
+
+// Offers says of every dataset whether DingTalk hands it out.
+func (d *Directory) Offers() []directory.Offer {
+	var offers []directory.Offer
+	for _, name := range directory.Datasets() {
+		offers = append(offers, directory.Offer{Dataset: name, Missing: datasets[name].missing})
+	}
+	return offers
+}
+
+// Export reads a dataset, after everything that somebody waits for.
+func (d *Directory) Export(
+	ctx context.Context, name directory.Dataset, s directory.Scope, emit func(directory.Item) error,
+) (directory.Summary, error) {
+	set := datasets[name]
+	if set.read == nil {
+		op := &operation{name: "export"}
+		if set.missing == "" {
+			return directory.Summary{}, unsupported(op, "DingTalk has no such dataset")
+		}
+		return directory.Summary{}, unsupported(op, set.missing)
+	}
+	x := &export{Directory: d, scope: s, emit: emit, sum: directory.Summary{Totals: map[string]int64{}}}
+	err := set.read(x, httpx.WithPriority(ctx, httpx.Sweep))
+	if x.failed != nil {
+		err = x.failed // what others met after emit had failed is of no interest
+	}
+	if err != nil {
+		return directory.Summary{}, err
+	}
+	return x.sum, nil
+}
+
+// export is one reading of one dataset. Its walkers share it.
+type export struct {
+	*Directory
+	scope directory.Scope
+
+	mu     sync.Mutex
+	emit   func(directory.Item) error
+	failed error // of emit
+	sum    directory.Summary
+}
+
+// put emits an item. Once emit has failed it is not called again.
+func (x *export) put(i directory.Item) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.failed == nil {
+		x.failed = x.emit(i)
+	}
+	return x.failed
+}
+
+// broken reports whether emit has failed: then no error is the platform's.
+func (x *export) broken() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.failed != nil
+}
+
+// gap notes what is missing of an otherwise good export.
+func (x *export) gap(part string, class directory.Class, format string, args ...any) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.sum.Gaps = append(x.sum.Gaps, directory.Gap{Part: part, Class: class, Reason: fmt.Sprintf(format, args...)})
+}
+
+func (x *export) total(part string, n int64) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.sum.Totals[part] += n
+}
+
+// answers puts the answers of several calls side by side, by the names of the operations.
+func answers(parts map[string]json.RawMessage) json.RawMessage {
+	b, err := json.Marshal(parts)
+	if err != nil {
+		return json.RawMessage("{}") // cannot be: each was read as JSON
+	}
+	return b
+}
+
+// directory reads departments, people, roles and who has them.
+func (x *export) directory(ctx context.Context) error {
+	s, err := x.wire.scopes(ctx)
+	if err != nil {
+		return err
+	}
+	if readsPersonal(s) {
+		x.personal.Store(true)
+	}
+	if !slices.Contains(s.Org.Departments, rootDepartment) {
+		x.gap("", directory.PermissionDenied, narrowScope)
+	}
+	ids, err := x.departments(ctx)
+	if err != nil {
+		return err
+	}
+	if x.scope.Accounts != nil {
+		err = x.chosen(ctx)
+	} else {
+		err = x.everybody(ctx, ids)
+	}
+	if err != nil {
+		return err
+	}
+	return x.roles(ctx)
+}
+
+// departments emits all departments, each after the one above it, and returns
+// the ids of those whose people can be read.
+func (x *export) departments(ctx context.Context) ([]int64, error) {
+	known := map[int64]bool{rootDepartment: true}
+	var reached []int64
+	for level := []int64{rootDepartment}; len(level) > 0; {
+		var next []int64
+		err := inParallel(ctx, len(level), func(ctx context.Context, i int) error {
+			children, err := x.department(ctx, level[i])
+			if err = x.pardon(err, level[i]); err != nil {
+				return err
+			}
+			x.mu.Lock()
+			defer x.mu.Unlock()
+			reached = append(reached, level[i])
+			for _, c := range children {
+				if !known[int64(c.ID)] {
+					known[int64(c.ID)] = true
+					next = append(next, int64(c.ID))
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		level = next
+	}
+	slices.Sort(reached)
+	return reached, nil
+}
+
+// department emits one department and returns those directly below it.
+func (x *export) department(ctx context.Context, id int64) ([]department, error) {
+	got, err := x.wire.rawDepartment(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	d := wholeDepartment(&got.is)
+	if err := x.put(directory.Item{Part: directory.PartDepartments, ID: d.ID, Raw: got.raw, Department: &d}); err != nil {
+		return nil, err
+	}
+	return x.wire.children(ctx, id)
+}
+
+// pardon makes a gap of an error that is about one department: it is gone, or
+// outside the app's scope. Without the root there is nothing to export.
+func (x *export) pardon(err error, id int64) error {
+	e, coded := errors.AsType[*directory.Error](err)
+	switch {
+	case !coded || id == rootDepartment || x.broken():
+		return err
+	case e.Class == directory.NotFound:
+		x.gap(directory.PartDepartments, directory.NotFound, "department %d was removed while it was read", id)
+	case e.Code == codeDepartmentHidden:
+		x.gap(directory.PartDepartments, directory.PermissionDenied, "department %d is outside the address-book scope of the app", id)
+	default:
+		return err
+	}
+	return nil
+}
+
+// everybody emits the people of all departments, and compares their number with
+// DingTalk's own.
+func (x *export) everybody(ctx context.Context, departments []int64) error {
+	seen := &idSet{}
+	err := inParallel(ctx, len(departments), func(ctx context.Context, i int) error {
+		err := x.wire.userPages(ctx, departments[i], func(page []written[user]) error {
+			fresh := slices.DeleteFunc(page, func(u written[user]) bool { return !seen.add(string(u.is.UserID)) })
+			return inParallel(ctx, len(fresh), func(ctx context.Context, i int) error {
+				return x.person(ctx, string(fresh[i].is.UserID), &fresh[i])
+			})
+		})
+		return x.pardon(err, departments[i])
+	})
+	if err != nil {
+		return err
+	}
+	if seen.len() == 0 {
+		return incomplete(&opUsers, "it lists nobody, and a company has at least its founder")
+	}
+	count, err := x.wire.userCount(ctx)
+	if err != nil {
+		return err
+	}
+	x.total(directory.PartAccounts, int64(count))
+	if count != seen.len() {
+		x.gap(directory.PartAccounts, directory.Unavailable, "DingTalk counts %d people, and %d were listed", count, seen.len())
+	}
+	return nil
+}
+
+// chosen emits the chosen people.
+func (x *export) chosen(ctx context.Context) error {
+	ids := slices.Compact(slices.Sorted(slices.Values(x.scope.Accounts)))
+	return inParallel(ctx, len(ids), func(ctx context.Context, i int) error { return x.person(ctx, ids[i], nil) })
+}
+
+// person emits one person: what user/get says, which no listing shows whole, and
+// beside it the row of the listing that named them.
+func (x *export) person(ctx context.Context, id string, row *written[user]) error {
+	got, err := x.wire.rawUser(ctx, id)
+	switch {
+	case directory.ClassOf(err) == directory.NotFound && row == nil:
+		x.gap(directory.PartAccounts, directory.NotFound, "there is no account %s", id)
+		return nil
+	case directory.ClassOf(err) == directory.NotFound:
+		x.gap(directory.PartAccounts, directory.NotFound, "account %s was removed while it was read", id)
+		return nil
+	case err != nil:
+		return err
+	}
+	if showsPersonal(&got.is) {
+		x.personal.Store(true)
+	}
+	a := x.whole(&got.is)
+	parts := map[string]json.RawMessage{opUser.name: got.raw}
+	if row != nil {
+		parts[opUsers.name] = row.raw
+	}
+	return x.put(directory.Item{Part: directory.PartAccounts, ID: a.ID, Raw: answers(parts), Account: &a})
+}
+
+// roles emits all roles, then who has them.
+func (x *export) roles(ctx context.Context) error {
+	var ids []int64
+	err := x.wire.roleGroups(ctx, func(g *written[roleGroup]) error {
+		group := map[string]json.RawMessage{}
+		if err := json.Unmarshal(g.raw, &group); err != nil {
+			return incomplete(&opRoleGroups, "a group is no object")
+		}
+		maps.DeleteFunc(group, func(key string, _ json.RawMessage) bool { return key == "roles" })
+		for i := range g.is.Roles {
+			r := g.is.role(&g.is.Roles[i].is)
+			raw := answers(map[string]json.RawMessage{"group": answers(group), "role": g.is.Roles[i].raw})
+			if err := x.put(directory.Item{Part: directory.PartRoles, ID: r.ID, Raw: raw, Role: &r}); err != nil {
+				return err
+			}
+			ids = append(ids, int64(g.is.Roles[i].is.ID))
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	chosen := map[string]bool{}
+	for _, id := range x.scope.Accounts {
+		chosen[id] = true
+	}
+	return inParallel(ctx, len(ids), func(ctx context.Context, i int) error {
+		role := departmentID(ids[i])
+		err := x.wire.holders(ctx, ids[i], func(h *written[holder]) error {
+			m := h.is.member(role)
+			if x.scope.Accounts != nil && !chosen[m.Account] {
+				return nil
+			}
+			return x.put(directory.Item{Part: directory.PartMembers, ID: role + "/" + m.Account, Raw: h.raw, Member: &m})
+		})
+		if directory.ClassOf(err) == directory.NotFound && !x.broken() {
+			x.gap(directory.PartMembers, directory.NotFound, "role %s was removed while it was read", role)
+			return nil
+		}
+		return err
+	})
+}
+
+// idSet is a set of ids that walkers share.
+type idSet struct {
+	mu  sync.Mutex
+	ids map[string]struct{}
+}
+
+// add reports whether the id is new.
+func (s *idSet) add(id string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, known := s.ids[id]; known {
+		return false
+	}
+	if s.ids == nil {
+		s.ids = map[string]struct{}{}
+	}
+	s.ids[id] = struct{}{}
+	return true
+}
+
+func (s *idSet) len() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.ids)
+}
