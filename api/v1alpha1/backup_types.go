@@ -90,9 +90,9 @@ type BackupSpec struct {
 	// nothing is exported, the archive is verified. Rollcall sets it on the Backups that it
 	// makes for archives found in a storage.
 	// +optional
-	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MinLength=7
 	// +kubebuilder:validation:MaxLength=512
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[0-9A-Za-z][-0-9A-Za-z._]*(/[0-9A-Za-z][-0-9A-Za-z._]*)*$')",message="archiveKey: write the archive's folder as status.archive.key shows it, e.g. acme/wecom/ww0123/20261125t020000z-1a2b3c4d"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[-0-9A-Za-z_=][-0-9A-Za-z_=.]*(/[-0-9A-Za-z_=][-0-9A-Za-z_=.]*){3}$')",message="archiveKey: write the archive's folder as status.archive.key shows it, e.g. acme/wecom/ww0123/20261125T020000Z-1a2b3c4d"
 	ArchiveKey string `json:"archiveKey,omitempty"`
 }
 

@@ -171,6 +171,12 @@ func text(path string, n int) string {
 		head = "2024-03-01"
 	case strings.HasSuffix(path, "departmentID"):
 		fill = "4"
+	case strings.HasSuffix(path, "schedule"):
+		head, fill = "0 2 * * ", "1"
+	case strings.HasSuffix(path, "archiveKey"):
+		head = "a/b/c/"
+	case strings.HasPrefix(path, "spec.encryption.recipients"):
+		head, fill = "age1", "q"
 	case strings.HasSuffix(path, "code"):
 		fill = "A"
 	case strings.HasSuffix(path, "displayName"), strings.HasSuffix(path, "spec.name"), strings.HasSuffix(path, "title"):
@@ -182,8 +188,10 @@ func text(path string, n int) string {
 // nearest is the right value next to a limit: the limit itself, but where other rules of the field are narrower.
 func nearest(kind, path string, atLimit any) any {
 	switch {
-	case path == "spec.caBundle" && atLimit == "-":
+	case strings.HasSuffix(path, "caBundle") && atLimit == "-":
 		return "-----BEGIN CERTIFICATE-----"
+	case path == "spec.schedule" && atLimit == "0 2 * ":
+		return "@daily"
 	case path == "spec.contact.mobile" && atLimit != "+1-2345":
 		return "+1234-12345678901234"
 	case path == "spec.primaryDepartment", path == "spec.departments[0].name" && kind == "Employee":
@@ -203,14 +211,14 @@ func items(path string, s *apiextensionsv1.JSONSchemaProps, n int) []any {
 			name = "rd-platform" // the primary one
 		}
 		if s.Items.Schema.Type == "string" {
-			out = append(out, name)
+			out = append(out, word(s.Items.Schema, name, i))
 			continue
 		}
 		item := map[string]any{}
 		for _, field := range s.Items.Schema.Required {
 			item[field] = int64(i * 10)
-			if s.Items.Schema.Properties[field].Type == "string" {
-				item[field] = name
+			if property := s.Items.Schema.Properties[field]; property.Type == "string" {
+				item[field] = word(&property, name, i)
 			}
 		}
 		switch path {
@@ -223,6 +231,17 @@ func items(path string, s *apiextensionsv1.JSONSchemaProps, n int) []any {
 		out = append(out, item)
 	}
 	return out
+}
+
+// word is the i-th text that a schema likes: a name, but where it lists its words or wants more of them.
+func word(s *apiextensionsv1.JSONSchemaProps, name string, i int) string {
+	switch {
+	case s.Enum != nil:
+		return strings.Trim(string(s.Enum[i%len(s.Enum)].Raw), `"`)
+	case s.MinLength != nil && *s.MinLength == 62:
+		return fmt.Sprintf("age1%058d", i)
+	}
+	return name
 }
 
 // Required fields are asked for, and fields that do not exist are refused, at every level.

@@ -228,6 +228,7 @@ var numberRuleRules = []rule{
 
 var allRules = map[string][]rule{
 	"EnterpriseAccount": accountRules, "Department": departmentRules, "Employee": employeeRules, "EmployeeNumberRule": numberRuleRules,
+	"BackupStorage": storageRules, "BackupSchedule": scheduleRules, "Backup": backupRules, "Restore": restoreRules,
 }
 
 func TestRules(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -85,6 +86,13 @@ var kinds = map[string]struct {
 	"Employee": {"emp", []string{"Number", "Department", "State", "Accounts", "Ready", "Reason", "Age", "Person"},
 		[]string{".spec.number", ".spec.state", ".status.number", ".status.state", ".status.primaryDepartment"}},
 	"EmployeeNumberRule": {"enr", []string{"Pattern", "Assigned", "Last", "Ready", "Reason", "Age"}, nil},
+	"BackupStorage":      {"bst", []string{"Location", "Archives", "Ready", "Reason", "Age"}, nil},
+	"BackupSchedule": {"bsc", []string{"Account", "Schedule", "Zone", "State", "Ready", "Reason", "Last-Good", "Restore-Test", "Age"},
+		[]string{".spec.accountRef.name"}},
+	"Backup": {"bk", []string{"Account", "Ready", "Reason", "Progress", "Verified", "Size", "Hold", "Expires", "Age"},
+		[]string{".spec.accountRef.name", ".spec.storageRef.name"}},
+	"Restore": {"rst", []string{"Backup", "Target", "Action", "Ready", "Reason", "Create", "Change", "Keep", "Impossible", "Conflicts", "Progress", "Age"},
+		[]string{".spec.backupRef.name"}},
 }
 
 func TestKinds(t *testing.T) {
@@ -134,12 +142,12 @@ func equal(t *testing.T, what string, got, want []string) {
 // The columns point at what exists: a wrong JSONPath shows nothing and nobody notices.
 func TestColumnsPointAtFields(t *testing.T) {
 	for kind, crd := range crds(t) {
-		paths := map[string]bool{".metadata.creationTimestamp": true}
+		paths := map[string]bool{".metadata.creationTimestamp": true, `.metadata.labels.rollcall\.dev/schedule`: true}
 		walk("", schemaOf(crd), func(path string, _ *apiextensionsv1.JSONSchemaProps) {
 			paths["."+strings.ReplaceAll(path, "[0]", "[*]")] = true
 		})
 		for _, c := range crd.Spec.Versions[0].AdditionalPrinterColumns {
-			path := strings.ReplaceAll(c.JSONPath, `[?(@.type=="Ready")]`, "[*]")
+			path := regexp.MustCompile(`\[\?\(@\.type=="[A-Za-z]+"\)\]`).ReplaceAllString(c.JSONPath, "[*]")
 			if !paths[path] {
 				t.Errorf("column %q of %s shows %s, which does not exist", c.Name, kind, c.JSONPath)
 			}
