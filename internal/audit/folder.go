@@ -1,0 +1,168 @@
+package audit
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+)
+
+// segmentSize is about how long a segment grows, in bytes, before the next begins.
+const segmentSize = 16 << 20
+
+// Folder is a trail in a folder of its own: segments of JSON lines, named by
+// their first record, so that `cat *.jsonl` is the whole trail.
+type Folder struct {
+	path string
+
+	mu   sync.Mutex
+	next uint64 // the number that the next line has; 0 before Tail
+	file string // the newest segment
+	size int64
+}
+
+// NewFolder makes the folder if it is not there.
+func NewFolder(path string) (*Folder, error) {
+	if err := os.MkdirAll(path, 0o750); err != nil {
+		return nil, fmt.Errorf("making the trail's folder: %w", err)
+	}
+	return &Folder{path: path}, nil
+}
+
+// Tail returns the newest line. A line that was broken off was never durable, and
+// nobody acted on it: it is removed.
+func (f *Folder) Tail(context.Context) ([]byte, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.next = 0
+	segments, err := f.segments()
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range slices.Backward(segments) {
+		text, err := os.ReadFile(name) //nolint:gosec // the folder is ours
+		if err != nil {
+			return nil, fmt.Errorf("reading a segment: %w", err)
+		}
+		whole := text[:bytes.LastIndexByte(text, '\n')+1]
+		if len(whole) < len(text) {
+			if err := truncate(name, int64(len(whole))); err != nil {
+				return nil, err
+			}
+		}
+		if len(whole) == 0 {
+			continue
+		}
+		line := whole[bytes.LastIndexByte(whole[:len(whole)-1], '\n')+1:]
+		r, err := parse(line)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", filepath.Base(name), err)
+		}
+		f.next, f.file, f.size = r.Seq+1, name, int64(len(whole))
+		return bytes.Clone(line), nil
+	}
+	f.next, f.file, f.size = 1, "", 0
+	return nil, nil
+}
+
+func (f *Folder) segments() ([]string, error) {
+	names, err := filepath.Glob(filepath.Join(f.path, "*.jsonl"))
+	slices.Sort(names)
+	return names, err
+}
+
+// Append writes to the newest segment, or begins one, and waits for the disk.
+func (f *Folder) Append(_ context.Context, first uint64, lines []byte) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.next == 0 || first != f.next {
+		return fmt.Errorf("record %d is not the next of this trail", first)
+	}
+	fresh := f.file == "" || f.size >= segmentSize
+	if fresh {
+		f.file, f.size = filepath.Join(f.path, fmt.Sprintf("%012d.jsonl", first)), 0
+	}
+	err := write(f.file, f.size, lines)
+	if err == nil && fresh {
+		err = syncFolder(f.path)
+	}
+	if err != nil {
+		f.next = 0 // what lies there now is for Tail to find out
+		return errors.Join(err, ignoreMissing(truncate(f.file, f.size)))
+	}
+	f.size += int64(len(lines))
+	f.next += uint64(bytes.Count(lines, []byte("\n"))) //nolint:gosec // a count is not negative
+	return nil
+}
+
+func write(name string, at int64, lines []byte) error {
+	file, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY, 0o640)
+	if err != nil {
+		return fmt.Errorf("opening a segment: %w", err)
+	}
+	_, err = file.WriteAt(lines, at)
+	return errors.Join(err, file.Sync(), file.Close())
+}
+
+func truncate(name string, size int64) error {
+	file, err := os.OpenFile(name, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(file.Truncate(size), file.Sync(), file.Close())
+}
+
+func ignoreMissing(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+func syncFolder(path string) error {
+	d, err := os.Open(path) //nolint:gosec // the folder is ours
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// Reader reads the whole trail from its first record.
+func (f *Folder) Reader() (io.ReadCloser, error) {
+	segments, err := f.segments()
+	if err != nil {
+		return nil, err
+	}
+	r := &chain{}
+	for _, name := range segments {
+		file, err := os.Open(name) //nolint:gosec // the folder is ours
+		if err != nil {
+			return nil, errors.Join(err, r.Close())
+		}
+		r.files = append(r.files, file)
+		r.readers = append(r.readers, file)
+	}
+	r.Reader = io.MultiReader(r.readers...)
+	return r, nil
+}
+
+// chain is segments one after the other.
+type chain struct {
+	io.Reader
+	files   []*os.File
+	readers []io.Reader
+}
+
+func (c *chain) Close() error {
+	var err error
+	for _, f := range c.files {
+		err = errors.Join(err, f.Close())
+	}
+	return err
+}
