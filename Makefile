@@ -60,9 +60,10 @@ undeploy: $(TOOLS)/kustomize ## Remove the manager; the CRDs and the people stay
 ##@ Change it
 
 .PHONY: build
-build: ## Build the manager, the simulator and the demo into bin/.
-	@echo "building bin/rollcall, bin/simulator, bin/rollcall-demo (2 minutes once)"
+build: ## Build the manager, the kubectl plugin, the simulator and the demo into bin/.
+	@echo "building bin/rollcall, bin/kubectl-rollcall, bin/simulator, bin/rollcall-demo (2 minutes once)"
 	@$(GO_BUILD) -o bin/rollcall .
+	@$(GO_BUILD) -o bin/kubectl-rollcall ./cmd/kubectl-rollcall
 	@$(GO_BUILD) -o bin/simulator ./test/simulator
 	@$(GO_BUILD) -o bin/rollcall-demo ./hack/demo
 

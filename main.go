@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 	_ "time/tzdata" // schedules have time zones; the image has none
@@ -16,6 +17,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
@@ -30,6 +32,8 @@ import (
 
 	"rollcall.dev/rollcall/api/v1alpha1"
 	"rollcall.dev/rollcall/controllers"
+	"rollcall.dev/rollcall/internal/audit"
+	"rollcall.dev/rollcall/internal/kube"
 	rollcallmetrics "rollcall.dev/rollcall/internal/metrics"
 	"rollcall.dev/rollcall/internal/provider"
 )
@@ -43,6 +47,7 @@ type options struct {
 	leaseNamespace string
 	qps            float64
 	roleBinding    string
+	auditDirectory string
 }
 
 func main() {
@@ -54,6 +59,7 @@ func main() {
 	flag.BoolVar(&o.leaderElect, "leader-elect", true, "let only one of several replicas work")
 	flag.StringVar(&o.leaseNamespace, "leader-election-namespace", "", "namespace of the Lease; empty is the pod's own")
 	flag.StringVar(&o.roleBinding, "role-binding", "rollcall-manager", "name of the RoleBinding that gives the manager its rights in each company: it is kept until a company that is deleted is empty; empty if the rights come otherwise")
+	flag.StringVar(&o.auditDirectory, "audit-directory", "", "folder on a durable volume for the audit trails, one below it for each EnterpriseAccount; empty keeps no records")
 	flag.Float64Var(&o.qps, "kube-api-qps", 400, "most requests a second to the API server; its priority and fairness guards it too")
 	var level slog.Level
 	flag.TextVar(&level, "log-level", slog.LevelInfo, "least level to log: DEBUG, INFO, WARN or ERROR")
@@ -78,12 +84,20 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	observed := rollcallmetrics.New(metrics.Registry, time.Now)
+	var trail func(types.NamespacedName) (*audit.Log, error)
+	if o.auditDirectory != "" {
+		trail = func(account types.NamespacedName) (*audit.Log, error) {
+			folder, err := audit.NewFolder(filepath.Join(o.auditDirectory, account.Namespace, account.Name))
+			return audit.New(folder, time.Now), err
+		}
+	}
 	err = controllers.Setup(ctx, mgr, controllers.Dependencies{
 		Platforms: provider.All(),
 		Now:       time.Now,
 		Metrics:   observed,
 
 		RoleBinding: o.roleBinding,
+		Trail:       trail,
 	})
 	if err != nil {
 		return err
@@ -125,10 +139,14 @@ func newManager(config *rest.Config, o options) (manager.Manager, error) {
 	return mgr, nil
 }
 
+// fieldManager is what the API server calls our own writes by default: the
+// program's name in the user agent.
+var fieldManager, _, _ = strings.Cut(rest.DefaultKubernetesUserAgent(), "/")
+
 // cacheOptions limits the cache to the namespaces, and drops what nobody reads.
 func cacheOptions(o options) cache.Options {
 	c := cache.Options{
-		DefaultTransform: cache.TransformStripManagedFields(),
+		DefaultTransform: kube.KeepAuthor(fieldManager),
 		ByObject: map[client.Object]cache.ByObject{
 			&rbacv1.RoleBinding{}: {Field: fields.OneTermEqualSelector("metadata.name", o.roleBinding)},
 		},

@@ -227,10 +227,11 @@ func (s *departmentScope) act() time.Duration {
 			continue
 		}
 		t, p, version := a.tenant, a.plan, a.wish.Version
+		by := onBehalf(t, s.department, "Department", "")
 		status := t.Lane.Offer(s.lane, execute.Task{
 			Digest: p.Digest(), Priority: departmentPriority,
 			Run: func(ctx context.Context) execute.Outcome {
-				o := execute.Department(ctx, t.Directory, t.Mirror, p)
+				o := execute.Department(ctx, t.Directory, t.Mirror, p, by)
 				o.Version = version
 				return o
 			},

@@ -190,7 +190,8 @@ func (r *EmployeeReconciler) act(ctx context.Context, s *employeeScope) time.Dur
 const reviewAgain = time.Minute
 
 func (r *EmployeeReconciler) offer(ctx context.Context, s *employeeScope, a *employeeAccount) time.Duration {
-	t, p, version, reason := a.tenant, a.plan, a.version, s.employee.Spec.StateReason
+	t, p, version := a.tenant, a.plan, a.version
+	by := onBehalf(t, s.employee, "Employee", s.employee.Spec.StateReason)
 	priority := employeePriority
 	switch {
 	case p.Actions[0].Kind == plan.Freeze:
@@ -201,7 +202,7 @@ func (r *EmployeeReconciler) offer(ctx context.Context, s *employeeScope, a *emp
 	status := t.Lane.Offer(s.lane, execute.Task{
 		Digest: p.Digest(), Priority: priority,
 		Run: func(ctx context.Context) execute.Outcome {
-			o := execute.Account(ctx, t.Directory, t.Mirror, p, reason)
+			o := execute.Account(ctx, t.Directory, t.Mirror, p, by)
 			o.Version = version
 			return o
 		},

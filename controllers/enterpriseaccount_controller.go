@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -20,6 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	"rollcall.dev/rollcall/api/v1alpha1"
+	"rollcall.dev/rollcall/internal/audit"
 	"rollcall.dev/rollcall/internal/directory"
 	"rollcall.dev/rollcall/internal/kube"
 	"rollcall.dev/rollcall/internal/tenant"
@@ -37,6 +39,8 @@ type EnterpriseAccountReconciler struct {
 	Platforms map[string]directory.Descriptor
 	Metrics   Metrics
 	Now       func() time.Time
+	// Trail opens the audit trail of an account; nil keeps no records.
+	Trail func(account types.NamespacedName) (*audit.Log, error)
 	// Lifetime ends the tenants when the manager stops.
 	Lifetime context.Context //nolint:containedctx // tenants outlive the Reconcile that starts them
 
@@ -137,7 +141,7 @@ func (r *EnterpriseAccountReconciler) start(ctx context.Context, account *v1alph
 	}
 	key := client.ObjectKeyFromObject(account)
 	at.tenant, err = r.Tenants.Ensure(r.Lifetime, key.String(), spec.Fingerprint(), func() (*tenant.Tenant, error) {
-		return tenant.Open(key.String(), spec, r.Metrics.Observer(key), r.Now, r.Hub)
+		return r.open(key, spec)
 	})
 	if err != nil {
 		at.stop = problem(v1alpha1.ReasonInvalidValue, err.Error())
@@ -145,6 +149,14 @@ func (r *EnterpriseAccountReconciler) start(ctx context.Context, account *v1alph
 	}
 	at.tenant.Pace(spec)
 	return at, nil
+}
+
+func (r *EnterpriseAccountReconciler) open(key client.ObjectKey, spec tenant.Spec) (*tenant.Tenant, error) {
+	t, err := tenant.Open(key.String(), spec, r.Metrics.Observer(key), r.Now, r.Hub)
+	if err == nil && r.Trail != nil {
+		t.Trail, err = r.Trail(key)
+	}
+	return t, err
 }
 
 // credentials reads the Secret, and keeps it from vanishing while it is needed (P10).

@@ -52,6 +52,11 @@ func (r *EnterpriseAccountReconciler) report(ctx context.Context, account *v1alp
 	if state.Err != nil {
 		log.FromContext(ctx).Info("the directory could not be read", "reason", problemOf(state.Err).Message)
 	}
+	if t.Trail != nil {
+		if head := t.Trail.Head(); head.Seq > 0 {
+			s.Trail = v1alpha1.AuditTrail{Records: int64(head.Seq), SHA256: head.SHA256}
+		}
+	}
 	r.reportDirectory(account, at, state)
 	r.count(account, t, state, employees.Items)
 	return nil

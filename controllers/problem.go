@@ -5,6 +5,7 @@ import (
 
 	"rollcall.dev/rollcall/api/v1alpha1"
 	"rollcall.dev/rollcall/internal/directory"
+	"rollcall.dev/rollcall/internal/execute"
 	"rollcall.dev/rollcall/internal/kube"
 	"rollcall.dev/rollcall/internal/plan"
 )
@@ -74,6 +75,9 @@ func problemOf(err error) *Problem {
 		return problem(v1alpha1.ReasonUnavailable, "the platform could not be reached")
 	}
 	p := problem(reasons[e.Class], e.Error())
+	if errors.Is(err, execute.ErrUnrecorded) {
+		p = problem(v1alpha1.ReasonAuditUnavailable, e.Message)
+	}
 	if e.Holder != "" {
 		p.Message += "; held by the account " + e.Holder + " of the platform"
 	}

@@ -12,6 +12,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"rollcall.dev/rollcall/api/v1alpha1"
+	"rollcall.dev/rollcall/internal/audit"
 	"rollcall.dev/rollcall/internal/directory"
 	"rollcall.dev/rollcall/internal/plan"
 	"rollcall.dev/rollcall/internal/tenant"
@@ -35,6 +36,8 @@ type Dependencies struct {
 	// RoleBinding is the name of the one that gives the manager its rights in a
 	// company; empty if its rights come otherwise.
 	RoleBinding string
+	// Trail opens the audit trail of an EnterpriseAccount; nil keeps no records.
+	Trail func(account types.NamespacedName) (*audit.Log, error)
 }
 
 // Setup registers all controllers. Tenants run until ctx ends.
@@ -53,6 +56,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, d Dependencies) error {
 		&EnterpriseAccountReconciler{
 			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Tenants: tenants, Hub: hub,
 			Platforms: platforms, Metrics: d.Metrics, Now: d.Now, Lifetime: ctx,
+			Trail: d.Trail,
 		},
 		&DepartmentReconciler{Client: mgr.GetClient(), Recorder: recorder, Tenants: tenants, Hub: hub},
 		&EmployeeReconciler{

@@ -117,7 +117,7 @@ func TestFieldsAreDocumented(t *testing.T) {
 	} {
 		known := map[string]bool{"conditions": true, "observedGeneration": true} // every kind has them
 		for _, q := range quoted(read(t, "docs/"+page)) {
-			for _, part := range regexp.MustCompile(`[A-Za-z]+`).FindAllString(q, -1) {
+			for _, part := range regexp.MustCompile(`[A-Za-z][A-Za-z0-9]*`).FindAllString(q, -1) {
 				known[part] = true
 			}
 		}

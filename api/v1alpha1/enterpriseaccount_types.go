@@ -198,6 +198,9 @@ type EnterpriseAccountStatus struct {
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=200
 	Retained []RetainedAccount `json:"retained,omitempty"`
+	// trail is the end of the account's audit trail. Kept elsewhere, it shows if the end is cut off.
+	// +optional
+	Trail AuditTrail `json:"trail,omitempty,omitzero"`
 	// gaps says why somebody's absence from the last listing proves nothing. Empty when it was complete.
 	// +optional
 	// +listType=atomic
@@ -214,6 +217,19 @@ type EnterpriseAccountStatus struct {
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=512
 	Limits []string `json:"limits,omitempty"`
+}
+
+// AuditTrail is the end of an audit trail.
+type AuditTrail struct {
+	// records in the trail.
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	Records int64 `json:"records,omitempty"`
+	// sha256 of the newest record.
+	// +required
+	// +kubebuilder:validation:MinLength=64
+	// +kubebuilder:validation:MaxLength=64
+	SHA256 string `json:"sha256,omitempty"`
 }
 
 // PeopleCount counts accounts by what Rollcall has to do with them.

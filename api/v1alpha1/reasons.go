@@ -60,6 +60,7 @@ const (
 	ReasonQuotaExceeded       = "QuotaExceeded"
 	ReasonOutcomeUnknown      = "OutcomeUnknown"
 	ReasonDirectoryIncomplete = "DirectoryIncomplete"
+	ReasonAuditUnavailable    = "AuditUnavailable"
 
 	ReasonStorageUnavailable = "StorageUnavailable"
 	ReasonStorageDenied      = "StorageDenied"
@@ -124,6 +125,7 @@ var ReasonCodes = map[string]string{
 	ReasonQuotaExceeded:       "E-303",
 	ReasonOutcomeUnknown:      "E-304",
 	ReasonDirectoryIncomplete: "E-305",
+	ReasonAuditUnavailable:    "E-306",
 
 	ReasonWaitingForAccount:    "E-401",
 	ReasonWaitingForDepartment: "E-402",

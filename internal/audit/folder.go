@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"syscall"
 )
 
 // segmentSize is about how long a segment grows, in bytes, before the next begins.
@@ -41,12 +42,17 @@ func (f *Folder) Tail(context.Context) ([]byte, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.next = 0
-	segments, err := f.segments()
+	unlock, err := f.lock() // what another writes just now is not broken off
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	segments, err := segmentsOf(f.path)
 	if err != nil {
 		return nil, err
 	}
 	for _, name := range slices.Backward(segments) {
-		text, err := os.ReadFile(name) //nolint:gosec // the folder is ours
+		text, err := os.ReadFile(name)
 		if err != nil {
 			return nil, fmt.Errorf("reading a segment: %w", err)
 		}
@@ -57,6 +63,9 @@ func (f *Folder) Tail(context.Context) ([]byte, error) {
 			}
 		}
 		if len(whole) == 0 {
+			if err := os.Remove(name); err != nil {
+				return nil, fmt.Errorf("removing an empty segment: %w", err)
+			}
 			continue
 		}
 		line := whole[bytes.LastIndexByte(whole[:len(whole)-1], '\n')+1:]
@@ -71,24 +80,35 @@ func (f *Folder) Tail(context.Context) ([]byte, error) {
 	return nil, nil
 }
 
-func (f *Folder) segments() ([]string, error) {
-	names, err := filepath.Glob(filepath.Join(f.path, "*.jsonl"))
+// segmentsOf are the files of a trail in their order.
+func segmentsOf(path string) ([]string, error) {
+	names, err := filepath.Glob(filepath.Join(path, "*.jsonl"))
 	slices.Sort(names)
 	return names, err
 }
 
-// Append writes to the newest segment, or begins one, and waits for the disk.
+// Append writes to the newest segment, or begins one, and waits for the disk. A
+// second writer is noticed before anything is written.
 func (f *Folder) Append(_ context.Context, first uint64, lines []byte) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.next == 0 || first != f.next {
 		return fmt.Errorf("record %d is not the next of this trail", first)
 	}
+	unlock, err := f.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if err := f.alone(); err != nil {
+		f.next = 0
+		return err
+	}
 	fresh := f.file == "" || f.size >= segmentSize
 	if fresh {
 		f.file, f.size = filepath.Join(f.path, fmt.Sprintf("%012d.jsonl", first)), 0
 	}
-	err := write(f.file, f.size, lines)
+	err = write(f.file, f.size, lines)
 	if err == nil && fresh {
 		err = syncFolder(f.path)
 	}
@@ -97,12 +117,48 @@ func (f *Folder) Append(_ context.Context, first uint64, lines []byte) error {
 		return errors.Join(err, ignoreMissing(truncate(f.file, f.size)))
 	}
 	f.size += int64(len(lines))
-	f.next += uint64(bytes.Count(lines, []byte("\n"))) //nolint:gosec // a count is not negative
+	f.next += uint64(bytes.Count(lines, []byte("\n")))
+	return nil
+}
+
+// lock keeps other processes from writing until the function is called. It ends
+// with the process.
+func (f *Folder) lock() (unlock func(), err error) {
+	file, err := os.OpenFile(filepath.Join(f.path, ".lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("locking the trail: %w", err)
+	}
+	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX); err != nil {
+		return nil, errors.Join(fmt.Errorf("locking the trail: %w", err), file.Close())
+	}
+	return func() { _ = file.Close() }, nil
+}
+
+// alone fails if somebody else has written since we looked: a replica that took
+// over, or one that does not know yet that it was replaced.
+func (f *Folder) alone() error {
+	segments, err := segmentsOf(f.path)
+	if err != nil {
+		return err
+	}
+	var newest string
+	var size int64
+	if len(segments) > 0 {
+		newest = segments[len(segments)-1]
+		info, err := os.Stat(newest)
+		if err != nil {
+			return fmt.Errorf("looking at the trail: %w", err)
+		}
+		size = info.Size()
+	}
+	if newest != f.file || size != f.size {
+		return errors.New("somebody else writes to this trail")
+	}
 	return nil
 }
 
 func write(name string, at int64, lines []byte) error {
-	file, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY, 0o640)
+	file, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY, 0o640) //nolint:gosec // auditors read it as a group
 	if err != nil {
 		return fmt.Errorf("opening a segment: %w", err)
 	}
@@ -126,22 +182,23 @@ func ignoreMissing(err error) error {
 }
 
 func syncFolder(path string) error {
-	d, err := os.Open(path) //nolint:gosec // the folder is ours
+	d, err := os.Open(path)
 	if err != nil {
 		return err
 	}
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// Reader reads the whole trail from its first record.
-func (f *Folder) Reader() (io.ReadCloser, error) {
-	segments, err := f.segments()
+// OpenFolder reads the whole trail in a folder from its first record. It changes
+// nothing there.
+func OpenFolder(path string) (io.ReadCloser, error) {
+	segments, err := segmentsOf(path)
 	if err != nil {
 		return nil, err
 	}
 	r := &chain{}
 	for _, name := range segments {
-		file, err := os.Open(name) //nolint:gosec // the folder is ours
+		file, err := os.Open(name)
 		if err != nil {
 			return nil, errors.Join(err, r.Close())
 		}

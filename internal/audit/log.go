@@ -38,6 +38,7 @@ type Log struct {
 	mu      sync.Mutex
 	waiting []*entry
 	head    Head
+	found   bool // head is where the sink ends
 }
 
 type entry struct {
@@ -45,14 +46,14 @@ type entry struct {
 	written chan error
 }
 
-// Open reads where the trail ends. Run writes it on.
-func Open(ctx context.Context, sink Sink, now func() time.Time) (*Log, error) {
-	l := &Log{sink: sink, now: now, work: make(chan struct{}, 1), done: make(chan struct{})}
-	return l, l.rewind(ctx)
+// New returns a log that Run writes. A sink that cannot be reached fails what is
+// begun, and is tried again with the next.
+func New(sink Sink, now func() time.Time) *Log {
+	return &Log{sink: sink, now: now, work: make(chan struct{}, 1), done: make(chan struct{})}
 }
 
-// rewind takes up the trail where the sink has it.
-func (l *Log) rewind(ctx context.Context) error {
+// find takes up the trail where the sink has it.
+func (l *Log) find(ctx context.Context) error {
 	tail, err := l.sink.Tail(ctx)
 	if err != nil {
 		return fmt.Errorf("reading the end of the trail: %w", err)
@@ -66,12 +67,12 @@ func (l *Log) rewind(ctx context.Context) error {
 		head = Head{Seq: r.Seq, SHA256: hash(tail)}
 	}
 	l.mu.Lock()
-	l.head = head
+	l.head, l.found = head, true
 	l.mu.Unlock()
 	return nil
 }
 
-// Head returns the end of what is durable.
+// Head returns the end of what is durable, as far as it was found.
 func (l *Log) Head() Head {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -118,6 +119,9 @@ func (l *Log) append(ctx context.Context, r Record) (uint64, error) {
 // Run writes until ctx ends. What waits is written together.
 func (l *Log) Run(ctx context.Context) {
 	defer close(l.done)
+	// An idle trail is found, too, so that its head can be told. A failure is for
+	// whoever writes first.
+	_ = l.find(ctx)
 	for {
 		select {
 		case <-ctx.Done():
@@ -130,12 +134,26 @@ func (l *Log) Run(ctx context.Context) {
 
 func (l *Log) commit(ctx context.Context) {
 	l.mu.Lock()
-	batch, head := l.waiting, l.head
+	batch, found := l.waiting, l.found
 	l.waiting = nil
 	l.mu.Unlock()
 	if len(batch) == 0 {
 		return
 	}
+	var err error
+	if !found {
+		err = l.find(ctx)
+	}
+	if err == nil {
+		err = l.write(ctx, batch)
+	}
+	for _, e := range batch {
+		e.written <- err
+	}
+}
+
+func (l *Log) write(ctx context.Context, batch []*entry) error {
+	head := l.Head()
 	var lines []byte
 	next := head
 	for _, e := range batch {
@@ -145,17 +163,14 @@ func (l *Log) commit(ctx context.Context) {
 		lines = append(lines, line...)
 	}
 	err := l.sink.Append(ctx, head.Seq+1, lines)
-	if err == nil {
-		l.mu.Lock()
-		l.head = next
-		l.mu.Unlock()
-	} else {
-		// Some of it may have come to lie there: go on from what does.
-		err = errors.Join(err, l.rewind(ctx))
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err != nil {
+		l.found = false // some of it may have come to lie there: go on from what does
+		return err
 	}
-	for _, e := range batch {
-		e.written <- err
-	}
+	l.head = next
+	return nil
 }
 
 func hash(line []byte) string {

@@ -32,8 +32,9 @@ type Findings struct {
 
 // Verify reads a trail from its first record. The error is a *Broken where a
 // record was altered, removed or moved. If the head is known, it has to be
-// reached; records after it are newer, and fine.
-func Verify(r io.Reader, known Head) (Findings, error) {
+// reached; records after it are newer, and fine. Each record that is in its place
+// is given to each, unless that is nil.
+func Verify(r io.Reader, known Head, each func(*Record)) (Findings, error) {
 	var f Findings
 	open := map[uint64]bool{}
 	lines := bufio.NewReaderSize(r, maxLine)
@@ -47,8 +48,12 @@ func Verify(r io.Reader, known Head) (Findings, error) {
 		case err != nil:
 			return f, fmt.Errorf("reading line %d: %w", n, err)
 		}
-		if err := f.take(line, open, n); err != nil {
+		record, err := f.take(line, open, n)
+		if err != nil {
 			return f, err
+		}
+		if each != nil {
+			each(record)
 		}
 		if f.Head.Seq == known.Seq && known.Seq > 0 && f.Head != known {
 			return f, &Broken{n, "the record is not the one that was known to be the newest"}
@@ -56,17 +61,17 @@ func Verify(r io.Reader, known Head) (Findings, error) {
 	}
 }
 
-func (f *Findings) take(line []byte, open map[uint64]bool, n int) error {
+func (f *Findings) take(line []byte, open map[uint64]bool, n int) (*Record, error) {
 	r, err := parse(line)
 	switch {
 	case err != nil:
-		return &Broken{n, err.Error()}
+		return nil, &Broken{n, err.Error()}
 	case r.Seq != f.Head.Seq+1:
-		return &Broken{n, fmt.Sprintf("record %d follows record %d: records were removed or moved", r.Seq, f.Head.Seq)}
+		return nil, &Broken{n, fmt.Sprintf("record %d follows record %d: records were removed or moved", r.Seq, f.Head.Seq)}
 	case r.Prev != f.Head.SHA256:
-		return &Broken{n, fmt.Sprintf("record %d does not follow from what stands before it: one of the two was altered", r.Seq)}
+		return nil, &Broken{n, fmt.Sprintf("record %d does not follow from what stands before it: one of the two was altered", r.Seq)}
 	case r.Phase == Outcome && !open[r.Act]:
-		return &Broken{n, fmt.Sprintf("record %d is the outcome of an intent that is not there", r.Seq)}
+		return nil, &Broken{n, fmt.Sprintf("record %d is the outcome of an intent that is not there", r.Seq)}
 	}
 	if r.Phase == Intent {
 		open[r.Seq] = true
@@ -75,7 +80,7 @@ func (f *Findings) take(line []byte, open map[uint64]bool, n int) error {
 	}
 	f.Records++
 	f.Head = Head{Seq: r.Seq, SHA256: hash(line)}
-	return nil
+	return &r, nil
 }
 
 func (f *Findings) end(known Head, open map[uint64]bool, n int) (Findings, error) {

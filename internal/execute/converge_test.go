@@ -30,7 +30,7 @@ func (c *company) round(crash bool) plan.Plan {
 	}
 	p := plan.For(c.wish, c.record, f)
 	c.record = p.Record
-	o := execute.Account(c.Context(), c.Fake, c.seen, p, "")
+	o := execute.Account(c.Context(), c.Fake, c.seen, p, execute.By{})
 	if crash {
 		c.seen = begin(c.T, caps).seen
 		c.list()

@@ -19,7 +19,7 @@ func unit(id string) directory.Department {
 }
 
 func (s *scene) department(k plan.Kind, d directory.Department) execute.Outcome {
-	return execute.Department(s.Context(), s.Fake, s.seen, plan.DepartmentPlan{Actions: []plan.DepartmentAction{{Kind: k, Department: d}}})
+	return execute.Department(s.Context(), s.Fake, s.seen, plan.DepartmentPlan{Actions: []plan.DepartmentAction{{Kind: k, Department: d}}}, execute.By{})
 }
 
 func TestDepartmentIsCreated(t *testing.T) {
@@ -108,7 +108,7 @@ func TestP9DepartmentUpdatesAreReadBack(t *testing.T) {
 	}
 	// The platform accepts another order, and does not make it.
 	change.Order = 40
-	if o := execute.Department(t.Context(), stubborn{s.Fake}, s.seen, plan.DepartmentPlan{Actions: []plan.DepartmentAction{{Kind: plan.Update, Department: change}}}); o.Err != nil || o.IgnoredDepartment != directory.DepartmentOrder {
+	if o := execute.Department(t.Context(), stubborn{s.Fake}, s.seen, plan.DepartmentPlan{Actions: []plan.DepartmentAction{{Kind: plan.Update, Department: change}}}, execute.By{}); o.Err != nil || o.IgnoredDepartment != directory.DepartmentOrder {
 		t.Errorf("outcome %+v", o)
 	}
 	s.Next("UpdateDepartment", directorytest.Lost())
@@ -144,7 +144,7 @@ func TestP5DepartmentsAreConfirmed(t *testing.T) {
 func TestDepartmentsStopAtTheFirstError(t *testing.T) {
 	s := begin(t, open())
 	p := plan.DepartmentPlan{Actions: []plan.DepartmentAction{{Kind: plan.Update, Department: unit("8")}, {Kind: plan.Create, Department: unit("9")}}}
-	if o := execute.Department(t.Context(), s.Fake, s.seen, p); directory.ClassOf(o.Err) != directory.NotFound || s.Count("CreateDepartment") > 0 {
+	if o := execute.Department(t.Context(), s.Fake, s.seen, p, execute.By{}); directory.ClassOf(o.Err) != directory.NotFound || s.Count("CreateDepartment") > 0 {
 		t.Errorf("outcome %+v, calls %v", o, s.Calls())
 	}
 }

@@ -11,8 +11,11 @@ import (
 	"rollcall.dev/rollcall/internal/plan"
 )
 
-// Seen is told of everything that is read on the way; the mirror is one.
+// Seen is told of everything that is read on the way, and says what was seen
+// last; the mirror is one.
 type Seen interface {
+	Account(id string) *directory.Account
+	Department(id string) *directory.Department
 	Put(directory.Account)
 	Forget(id string)
 	// Doubt: the account is being written to; what is known of it may be older than
@@ -51,17 +54,17 @@ type Outcome struct {
 }
 
 // Account carries out a plan for one person.
-func Account(ctx context.Context, d directory.Directory, seen Seen, p plan.Plan, reason string) Outcome {
+func Account(ctx context.Context, d directory.Directory, seen Seen, p plan.Plan, by By) Outcome {
 	var o Outcome
 	for _, a := range p.Actions {
-		if o.Err = account(ctx, d, seen, a, reason, &o); o.Err != nil || o.Invited {
+		if o.Err = account(ctx, d, seen, a, by, &o); o.Err != nil || o.Invited {
 			return o
 		}
 	}
 	return o
 }
 
-func account(ctx context.Context, d directory.Directory, seen Seen, a plan.Action, reason string, o *Outcome) error {
+func account(ctx context.Context, d directory.Directory, seen Seen, a plan.Action, by By, o *Outcome) error {
 	switch a.Kind {
 	case plan.Confirm:
 		_, err := read(ctx, d, seen, a.ID)
@@ -70,13 +73,13 @@ func account(ctx context.Context, d directory.Directory, seen Seen, a plan.Actio
 		}
 		return err
 	case plan.Create:
-		return create(ctx, d, seen, a, o)
+		return create(ctx, d, seen, a, by, o)
 	case plan.Update:
-		return update(ctx, d, seen, a, o)
+		return update(ctx, d, seen, a, by, o)
 	case plan.Freeze:
-		return setState(ctx, d, seen, a, reason, directory.Frozen, o)
+		return setState(ctx, d, seen, a, by, directory.Frozen, o)
 	case plan.Unfreeze:
-		return setState(ctx, d, seen, a, reason, directory.Active, o)
+		return setState(ctx, d, seen, a, by, directory.Active, o)
 	}
 	return fmt.Errorf("carrying out %q: no such action", a.Kind)
 }
@@ -95,13 +98,17 @@ func read(ctx context.Context, d directory.Directory, seen Seen, id string) (dir
 
 // create never repeats itself: when the answer is lost, or says that the id is
 // taken, it looks the id up and leaves the judgement to the next plan (P3).
-func create(ctx context.Context, d directory.Directory, seen Seen, a plan.Action, o *Outcome) error {
+func create(ctx context.Context, d directory.Directory, seen Seen, a plan.Action, by By, o *Outcome) error {
 	call := d.CreateAccount
 	if creator, can := d.(directory.FrozenCreator); can && a.State == directory.Frozen {
 		call = creator.CreateFrozen
 	}
 	seen.Doubt(a.ID)
-	state, err := call(ctx, a.ID, a.Type, a.Profile)
+	var state directory.State
+	err := by.Record(ctx, a.Kind, accountTarget(a.ID), nil, masked(&a.Profile, directory.AllFields), func() (err error) {
+		state, err = call(ctx, a.ID, a.Type, a.Profile)
+		return err
+	})
 	switch class := directory.ClassOf(err); {
 	case err == nil && state == directory.Invited:
 		o.Invited = true
@@ -153,9 +160,15 @@ func lookUp(ctx context.Context, d directory.Directory, seen Seen, a plan.Action
 	return readErr
 }
 
-func update(ctx context.Context, d directory.Directory, seen Seen, a plan.Action, o *Outcome) error {
+func update(ctx context.Context, d directory.Directory, seen Seen, a plan.Action, by By, o *Outcome) error {
 	seen.Doubt(a.ID)
-	err := d.UpdateAccount(ctx, a.ID, a.Profile)
+	var before map[string]string
+	if known := seen.Account(a.ID); known != nil {
+		before = masked(&known.Profile, a.Profile.Set)
+	}
+	err := by.Record(ctx, a.Kind, accountTarget(a.ID), before, masked(&a.Profile, directory.AllFields), func() error {
+		return d.UpdateAccount(ctx, a.ID, a.Profile)
+	})
 	if err == nil {
 		o.Done = append(o.Done, plan.Update)
 	} else if class := directory.ClassOf(err); class != directory.OutcomeUnknown && class != directory.NotFound {
@@ -185,7 +198,7 @@ func ignored(ctx context.Context, d directory.Directory, a plan.Action, got *dir
 	return differ
 }
 
-func setState(ctx context.Context, d directory.Directory, seen Seen, a plan.Action, reason string, want directory.State, o *Outcome) error {
+func setState(ctx context.Context, d directory.Directory, seen Seen, a plan.Action, by By, want directory.State, o *Outcome) error {
 	f, can := d.(directory.Freezer)
 	if !can {
 		return &directory.Error{Class: directory.NotSupported, Operation: string(a.Kind), Message: "this platform cannot freeze accounts"}
@@ -195,7 +208,13 @@ func setState(ctx context.Context, d directory.Directory, seen Seen, a plan.Acti
 		call = f.Unfreeze
 	}
 	seen.Doubt(a.ID)
-	err := call(ctx, a.ID, reason)
+	before := map[string]string{}
+	if known := seen.Account(a.ID); known != nil {
+		before["state"] = string(known.State)
+	}
+	err := by.Record(ctx, a.Kind, accountTarget(a.ID), before, map[string]string{"state": string(want)}, func() error {
+		return call(ctx, a.ID, by.Reason)
+	})
 	if err == nil {
 		o.Done = append(o.Done, a.Kind)
 	}
@@ -210,17 +229,17 @@ func setState(ctx context.Context, d directory.Directory, seen Seen, a plan.Acti
 }
 
 // Department carries out a plan for one department.
-func Department(ctx context.Context, d directory.Directory, seen Seen, p plan.DepartmentPlan) Outcome {
+func Department(ctx context.Context, d directory.Directory, seen Seen, p plan.DepartmentPlan, by By) Outcome {
 	var o Outcome
 	for _, a := range p.Actions {
-		if o.Err = department(ctx, d, seen, a, &o); o.Err != nil {
+		if o.Err = department(ctx, d, seen, a, by, &o); o.Err != nil {
 			return o
 		}
 	}
 	return o
 }
 
-func department(ctx context.Context, d directory.Directory, seen Seen, a plan.DepartmentAction, o *Outcome) error {
+func department(ctx context.Context, d directory.Directory, seen Seen, a plan.DepartmentAction, by By, o *Outcome) error {
 	id := a.Department.ID
 	switch a.Kind {
 	case plan.Confirm:
@@ -230,9 +249,15 @@ func department(ctx context.Context, d directory.Directory, seen Seen, a plan.De
 		}
 		return err
 	case plan.Create:
-		return createDepartment(ctx, d, seen, a.Department, o)
+		return createDepartment(ctx, d, seen, a.Department, by, o)
 	case plan.Update:
-		err := d.UpdateDepartment(ctx, a.Department)
+		var before map[string]string
+		if known := seen.Department(id); known != nil {
+			before = maskedDepartment(known, a.Department.Set)
+		}
+		err := by.Record(ctx, a.Kind, departmentTarget(id), before, maskedDepartment(&a.Department, a.Department.Set), func() error {
+			return d.UpdateDepartment(ctx, a.Department)
+		})
 		if err == nil {
 			o.Done = append(o.Done, plan.Update)
 		}
@@ -249,8 +274,12 @@ func department(ctx context.Context, d directory.Directory, seen Seen, a plan.De
 // createDepartment looks an existing sibling up where the platform names it; where
 // the platform chooses ids and the answer was lost, the next listing finds the
 // department by its name under its parent, which platforms keep unique (P3).
-func createDepartment(ctx context.Context, d directory.Directory, seen Seen, want directory.Department, o *Outcome) error {
-	id, err := d.CreateDepartment(ctx, want)
+func createDepartment(ctx context.Context, d directory.Directory, seen Seen, want directory.Department, by By, o *Outcome) error {
+	var id string
+	err := by.Record(ctx, plan.Create, departmentTarget(want.ID), nil, maskedDepartment(&want, want.Set), func() (err error) {
+		id, err = d.CreateDepartment(ctx, want)
+		return err
+	})
 	if err == nil {
 		o.Created, o.ID = true, id
 		o.Done = append(o.Done, plan.Create)

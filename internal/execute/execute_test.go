@@ -69,7 +69,7 @@ func (s *scene) run(kinds ...plan.Kind) execute.Outcome {
 		}
 		p.Actions = append(p.Actions, a)
 	}
-	return execute.Account(s.Context(), s.Fake, s.seen, p, "离职")
+	return execute.Account(s.Context(), s.Fake, s.seen, p, execute.By{Reason: "离职"})
 }
 
 // mirrored fails unless the mirror knows the account with this title; "" is not at all.
@@ -214,7 +214,7 @@ func TestP3WhatWasCreatedWrongIsOursAllTheSame(t *testing.T) {
 			s.Next("Account", directorytest.Refused(directory.Unavailable))
 		}
 		p := plan.Plan{Actions: []plan.Action{{Kind: plan.Create, ID: "E1", Type: directory.Ordinary, Profile: person("总监")}}}
-		o := execute.Account(t.Context(), halfway{s.Fake}, s.seen, p, "")
+		o := execute.Account(t.Context(), halfway{s.Fake}, s.seen, p, execute.By{})
 		s.wantClass(o, directory.Invalid)
 		if !o.Created {
 			t.Errorf("outcome %+v", o)
@@ -237,7 +237,7 @@ func TestP2AccountsBeginFrozen(t *testing.T) {
 	for state, frozen := range map[directory.State]bool{directory.Active: false, directory.Frozen: true} {
 		s := begin(t, open())
 		p := plan.Plan{Actions: []plan.Action{{Kind: plan.Create, ID: "E1", Type: directory.Ordinary, State: state, Profile: person("总监")}}}
-		o := execute.Account(t.Context(), beginner{s.Fake}, s.seen, p, "")
+		o := execute.Account(t.Context(), beginner{s.Fake}, s.seen, p, execute.By{})
 		if o.Err != nil || !o.Created || s.Really("E1").State != state || (s.Count("Freeze") == 1) != frozen {
 			t.Errorf("%s: outcome %+v, calls %v", state, o, s.Calls())
 		}
@@ -323,7 +323,7 @@ func TestWithoutAFinderNothingIsGuessed(t *testing.T) {
 	s := begin(t, open()).with("工程师")
 	s.Next("UpdateAccount", directorytest.Fault{Ignores: directory.FieldMobile})
 	p := plan.Plan{Actions: []plan.Action{{Kind: plan.Update, ID: "E1", Profile: person("总监")}}}
-	if o := execute.Account(t.Context(), mute{s.Fake}, s.seen, p, ""); o.Err != nil || o.Ignored != 0 {
+	if o := execute.Account(t.Context(), mute{s.Fake}, s.seen, p, execute.By{}); o.Err != nil || o.Ignored != 0 {
 		t.Errorf("outcome %+v", o)
 	}
 }
@@ -375,7 +375,7 @@ func (lazy) Freeze(context.Context, string, string) error { return nil }
 
 func TestP9AFreezeThatDoesNotShowIsNoSuccess(t *testing.T) {
 	s := begin(t, open()).with("总监")
-	o := execute.Account(t.Context(), lazy{s.Fake}, s.seen, plan.Plan{Actions: []plan.Action{{Kind: plan.Freeze, ID: "E1"}}}, "")
+	o := execute.Account(t.Context(), lazy{s.Fake}, s.seen, plan.Plan{Actions: []plan.Action{{Kind: plan.Freeze, ID: "E1"}}}, execute.By{})
 	s.wantClass(o, directory.Unavailable)
 	if o.Err != nil && !strings.Contains(o.Err.Error(), "does not show it yet") {
 		t.Errorf("says %v", o.Err)
@@ -393,7 +393,7 @@ func TestFreezingAndBack(t *testing.T) {
 	if o := s.run(plan.Unfreeze); o.Err != nil || s.Really("E1").State != directory.Active {
 		t.Errorf("outcome %+v", o)
 	}
-	o := execute.Account(t.Context(), mute{s.Fake}, s.seen, plan.Plan{Actions: []plan.Action{{Kind: plan.Freeze, ID: "E1"}}}, "")
+	o := execute.Account(t.Context(), mute{s.Fake}, s.seen, plan.Plan{Actions: []plan.Action{{Kind: plan.Freeze, ID: "E1"}}}, execute.By{})
 	s.wantClass(o, directory.NotSupported)
 }
 
@@ -447,7 +447,7 @@ func TestUnknownActions(t *testing.T) {
 		t.Errorf("outcome %+v, calls %v", o, s.Calls())
 	}
 	p := plan.DepartmentPlan{Actions: []plan.DepartmentAction{{Kind: plan.Freeze}}}
-	if o := execute.Department(t.Context(), s.Fake, s.seen, p); o.Err == nil || len(s.Calls()) > 0 {
+	if o := execute.Department(t.Context(), s.Fake, s.seen, p, execute.By{}); o.Err == nil || len(s.Calls()) > 0 {
 		t.Errorf("outcome %+v, calls %v", o, s.Calls())
 	}
 }
@@ -457,7 +457,7 @@ func TestCancelledActions(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	s.Next("UpdateAccount", directorytest.Fault{Before: func(context.Context) { cancel() }})
 	p := plan.Plan{Actions: []plan.Action{{Kind: plan.Update, ID: "E1", Profile: person("总监")}, {Kind: plan.Unfreeze, ID: "E1"}}}
-	if o := execute.Account(ctx, s.Fake, s.seen, p, ""); !errors.Is(o.Err, context.Canceled) || s.Count("Unfreeze") > 0 {
+	if o := execute.Account(ctx, s.Fake, s.seen, p, execute.By{}); !errors.Is(o.Err, context.Canceled) || s.Count("Unfreeze") > 0 {
 		t.Errorf("outcome %+v", o)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"rollcall.dev/rollcall/internal/audit"
 	"rollcall.dev/rollcall/internal/directory"
 	"rollcall.dev/rollcall/internal/execute"
 	"rollcall.dev/rollcall/internal/httpx"
@@ -31,6 +32,8 @@ type Tenant struct {
 	Mirror    *mirror.Mirror
 	Lane      *execute.Lane
 	Budget    *httpx.Budget
+	// Trail takes a record of every change; nil keeps none. Set it before Run.
+	Trail *audit.Log
 
 	events Events
 	now    func() time.Time
@@ -60,6 +63,7 @@ const retryRefresh = 2 * time.Second
 
 // Run keeps the mirror fresh and works the lane until ctx ends.
 func (t *Tenant) Run(ctx context.Context) {
+	defer t.record(ctx)()
 	var wg sync.WaitGroup
 	wg.Go(func() { t.Lane.Run(ctx, workers) })
 	failures := 0
@@ -77,6 +81,18 @@ func (t *Tenant) Run(ctx context.Context) {
 		t.wait(ctx, t.delay(failures, directory.RetryAfter(err)))
 	}
 	wg.Wait()
+}
+
+// record writes the trail until the function that it returns is called: what the
+// lane did last is recorded, too.
+func (t *Tenant) record(ctx context.Context) (end func()) {
+	if t.Trail == nil {
+		return func() {}
+	}
+	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var wg sync.WaitGroup
+	wg.Go(func() { t.Trail.Run(ctx) })
+	return func() { stop(); wg.Wait() }
 }
 
 func (t *Tenant) refresh(ctx context.Context) (mirror.Changes, error) {

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rollcall.dev/rollcall/api/v1alpha1"
+	"rollcall.dev/rollcall/internal/audit"
 	"rollcall.dev/rollcall/test/e2e/world"
 	"rollcall.dev/rollcall/test/harness"
 	"rollcall.dev/rollcall/test/simulator/core"
@@ -167,6 +168,20 @@ func (s *scene) allReady() {
 func (s *scene) exact() {
 	s.Helper()
 	s.eventually("the tenants are exactly as declared", func() error { return shared.Audit(s.ctx, s.namespace, s.tenants) })
+	s.recorded()
+}
+
+// recorded fails unless all that was asked of the tenants is in their trails (P8).
+func (s *scene) recorded() (found []audit.Findings) {
+	s.Helper()
+	for _, account := range s.accounts() {
+		f, err := shared.Recorded(s.ctx, s.namespace, account, s.tenants[account])
+		if err != nil {
+			s.Errorf("P8: %v", err)
+		}
+		found = append(found, f)
+	}
+	return found
 }
 
 // get reads an object of the namespace again.

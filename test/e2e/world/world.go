@@ -126,7 +126,7 @@ func (w *World) StartManager(ctx context.Context, o ManagerOptions) (*harness.Ma
 	return harness.StartManager(ctx, harness.ManagerOptions{
 		Path: os.Getenv("ROLLCALL_MANAGER"), Kubeconfig: w.Plane.KubeconfigPath(), Namespaces: o.Namespaces, LogDir: w.dir,
 		Name: "manager-" + strings.Join(o.Namespaces, "-"),
-		Args: append([]string{"--log-level=DEBUG"}, o.Args...), Env: o.Env,
+		Args: append([]string{"--log-level=DEBUG", "--audit-directory=" + w.trails()}, o.Args...), Env: o.Env,
 	})
 }
 
