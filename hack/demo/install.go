@@ -56,6 +56,7 @@ func (d *demo) startManager(ctx context.Context) error {
 	}
 	d.manager, err = harness.StartManager(ctx, harness.ManagerOptions{
 		Kubeconfig: user.KubeconfigPath(), Namespaces: []string{company}, LogDir: d.dir,
+		Args: []string{"--audit-directory=" + d.trails()},
 	})
 	if err != nil {
 		return err
@@ -69,6 +70,9 @@ func (d *demo) startManager(ctx context.Context) error {
 	d.out.step("manager", "ready in %s, as service account %s/%s with its own rights only", seconds(began), identity.Namespace, identity.Name)
 	return nil
 }
+
+// trails is where the manager records what it does.
+func (d *demo) trails() string { return filepath.Join(d.dir, "audit") }
 
 // grant applies config/rbac to the company, as `make deploy` does, and returns the service account that it names.
 func (d *demo) grant(ctx context.Context) (rbacv1.Subject, error) {
