@@ -6,6 +6,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"rollcall.dev/rollcall/internal/directory"
@@ -52,8 +53,9 @@ var exports = []contract{
 		if ids := idsOf(got, directory.PartAccounts); !slices.Equal(ids, []string{id}) {
 			t.Errorf("exported %v, want %s alone", ids, id)
 		}
-		if len(sum.Gaps) != 1 || sum.Gaps[0].Part != directory.PartAccounts || sum.Gaps[0].Class != directory.NotFound || sum.Gaps[0].Reason == "" {
-			t.Errorf("gaps are %+v, want one of class NotFound", sum.Gaps)
+		gaps := s.gaps(sum)
+		if len(gaps) != 1 || gaps[0].Part != directory.PartAccounts || gaps[0].Class != directory.NotFound || gaps[0].Reason == "" {
+			t.Errorf("gaps are %+v, want one of class NotFound", gaps)
 		}
 	}},
 	{"an error of emit ends the export and is returned as it is", func(t *testing.T, s *suite) {
@@ -86,12 +88,12 @@ var exports = []contract{
 		got, sum, err := collect(t, e, directory.Scope{})
 		if err != nil {
 			s.fails(t, "Export", err, directory.Unavailable)
-		} else if len(sum.Gaps) == 0 {
+		} else if len(s.gaps(sum)) == 0 {
 			t.Errorf("%d of more than 40 people exported, and no gap reported", len(idsOf(got, directory.PartAccounts)))
 		}
 		s.Heal(t)
 		got, sum, err = collect(t, e, directory.Scope{})
-		if err != nil || len(sum.Gaps) != 0 || len(idsOf(got, directory.PartAccounts)) < 40 {
+		if err != nil || len(s.gaps(sum)) != 0 || len(idsOf(got, directory.PartAccounts)) < 40 {
 			t.Errorf("afterwards: %d items, %+v, %v", len(got), sum, err)
 		}
 	}},
@@ -173,6 +175,15 @@ func collect(t *testing.T, e directory.Exporter, scope directory.Scope) ([]direc
 	return items, sum, err
 }
 
+// gaps are those of an export but for the one that names what can be written on a
+// platform and not read back: that is missing of everybody, however well it went.
+func (s *suite) gaps(sum directory.Summary) []directory.Gap {
+	untold := s.caps.Writes &^ s.caps.Reads
+	return slices.DeleteFunc(slices.Clone(sum.Gaps), func(g directory.Gap) bool {
+		return untold != 0 && g.Part == directory.PartAccounts && strings.Contains(g.Reason, untold.String())
+	})
+}
+
 // idsOf are the ids of the items of a part, sorted.
 func idsOf(items []directory.Item, part string) []string {
 	var ids []string
@@ -203,8 +214,8 @@ func exportsAll(t *testing.T, s *suite) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(sum.Gaps) != 0 {
-		t.Errorf("gaps: %+v", sum.Gaps)
+	if gaps := s.gaps(sum); len(gaps) != 0 {
+		t.Errorf("gaps: %+v", gaps)
 	}
 	var people, units []string
 	l := s.list(t)
@@ -321,7 +332,7 @@ func exportsChosen(t *testing.T, s *suite) {
 	}
 	s.Seed(t, 20, 3)
 	items, sum, err := collect(t, e, directory.Scope{Accounts: []string{first}})
-	if err != nil || len(sum.Gaps) != 0 {
+	if err != nil || len(s.gaps(sum)) != 0 {
 		t.Fatalf("%v, gaps %+v", err, sum.Gaps)
 	}
 	if got := idsOf(items, directory.PartAccounts); !slices.Equal(got, []string{first}) {

@@ -13,6 +13,8 @@ var (
 	_ directory.Freezer       = (*Directory)(nil)
 	_ directory.FrozenCreator = (*Directory)(nil)
 	_ directory.MobileFinder  = (*Directory)(nil)
+	_ directory.Exporter      = (*Directory)(nil)
+	_ directory.RoleKeeper    = (*Directory)(nil)
 )
 
 // sensitive fields are not told to self-built apps made after 2022-06-20

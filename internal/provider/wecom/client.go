@@ -141,13 +141,13 @@ func (c *client) getToken(ctx context.Context, corp, secret string) (token strin
 }
 
 // getUser: https://developer.work.weixin.qq.com/document/path/90196
-func (c *client) getUser(ctx context.Context, s *secret, id string) (*user, error) {
-	var out user
+func (c *client) getUser(ctx context.Context, s *secret, id string) (*written[user], error) {
+	var out written[user]
 	q := &request{operation: "user/get", query: url.Values{"userid": {id}}}
 	if err := c.do(ctx, s, q, &out); err != nil {
 		return nil, err
 	}
-	if !strings.EqualFold(out.UserID, id) {
+	if !strings.EqualFold(out.is.UserID, id) {
 		return nil, incomprehensible(q)
 	}
 	return &out, nil
@@ -155,9 +155,9 @@ func (c *client) getUser(ctx context.Context, s *secret, id string) (*user, erro
 
 // listUsers reads the direct members of a department; it has no pages.
 // https://developer.work.weixin.qq.com/document/path/90201
-func (c *client) listUsers(ctx context.Context, s *secret, department int64) ([]user, error) {
+func (c *client) listUsers(ctx context.Context, s *secret, department int64) ([]written[user], error) {
 	var out struct {
-		Users *[]user `json:"userlist"`
+		Users *[]written[user] `json:"userlist"`
 	}
 	q := &request{operation: "user/list", query: url.Values{"department_id": {formatID(department)}}}
 	if err := c.do(ctx, s, q, &out); err != nil {
@@ -236,9 +236,9 @@ func (c *client) getDepartment(ctx context.Context, s *secret, id int64) (*depar
 
 // listDepartments reads all departments that the secret may see.
 // https://developer.work.weixin.qq.com/document/path/90208
-func (c *client) listDepartments(ctx context.Context, s *secret) ([]department, error) {
+func (c *client) listDepartments(ctx context.Context, s *secret) ([]written[department], error) {
 	var out struct {
-		Departments *[]department `json:"department"`
+		Departments *[]written[department] `json:"department"`
 	}
 	q := &request{operation: "department/list"}
 	if err := c.do(ctx, s, q, &out); err != nil {
@@ -288,6 +288,98 @@ func (c *client) createDepartment(ctx context.Context, s *secret, fields map[str
 // updateDepartment: https://developer.work.weixin.qq.com/document/path/90206
 func (c *client) updateDepartment(ctx context.Context, s *secret, fields map[string]any) error {
 	return c.do(ctx, s, &request{operation: "department/update", write: true, body: fields}, nil)
+}
+
+// tag is a row of tag/list.
+type tag struct {
+	ID   number  `json:"tagid"`
+	Name *string `json:"tagname"`
+}
+
+// holders is what tag/get says of who has a tag.
+type holders struct {
+	Name        *string               `json:"tagname"`
+	Users       []written[identified] `json:"userlist"`
+	Departments []number              `json:"partylist"`
+}
+
+// identified is a row with a user id.
+type identified struct {
+	UserID string `json:"userid"`
+}
+
+// listTags: https://developer.work.weixin.qq.com/document/path/90216
+func (c *client) listTags(ctx context.Context, s *secret) ([]written[tag], error) {
+	var out struct {
+		Tags *[]written[tag] `json:"taglist"`
+	}
+	q := &request{operation: "tag/list"}
+	if err := c.do(ctx, s, q, &out); err != nil {
+		return nil, err
+	}
+	if out.Tags == nil {
+		return nil, incomprehensible(q)
+	}
+	return *out.Tags, nil
+}
+
+// getTag: https://developer.work.weixin.qq.com/document/path/90213
+func (c *client) getTag(ctx context.Context, s *secret, id int64) (*holders, error) {
+	var out holders
+	q := &request{operation: "tag/get", query: url.Values{"tagid": {formatID(id)}}}
+	if err := c.do(ctx, s, q, &out); err != nil {
+		return nil, err
+	}
+	if out.Name == nil {
+		return nil, incomprehensible(q)
+	}
+	return &out, nil
+}
+
+// createTag: https://developer.work.weixin.qq.com/document/path/90210
+func (c *client) createTag(ctx context.Context, s *secret, name string) (int64, error) {
+	var out struct {
+		ID *number `json:"tagid"`
+	}
+	q := &request{operation: "tag/create", write: true, body: map[string]any{"tagname": name}}
+	if err := c.do(ctx, s, q, &out); err != nil {
+		return 0, err
+	}
+	if out.ID == nil || *out.ID < 0 {
+		return 0, incomprehensible(q)
+	}
+	return int64(*out.ID), nil
+}
+
+// Most members of one call: https://developer.work.weixin.qq.com/document/path/90214
+const (
+	tagUsers       = 1000
+	tagDepartments = 100
+)
+
+// addToTag gives a tag to at most tagUsers and tagDepartments, and counts those
+// that the platform does not take. If it takes none it says so by an error.
+// https://developer.work.weixin.qq.com/document/path/90214
+func (c *client) addToTag(ctx context.Context, s *secret, id int64, users []string, departments []int64) (badUsers, badDepartments int, err error) {
+	var out struct {
+		Users       string   `json:"invalidlist"` // "a|b"
+		Departments []number `json:"invalidparty"`
+	}
+	q := &request{operation: "tag/addtagusers", write: true, body: map[string]any{"tagid": id}}
+	if len(users) > 0 {
+		q.body["userlist"] = users
+	}
+	if len(departments) > 0 {
+		q.body["partylist"] = departments
+	}
+	switch err := c.do(ctx, s, q, &out); {
+	case codeOf(err) == codeNoneValid:
+		return len(users), len(departments), nil
+	case err != nil:
+		return 0, 0, err
+	}
+	bad := strings.FieldsFunc(out.Users, func(r rune) bool { return r == '|' })
+	return len(bad), len(out.Departments), nil
 }
 
 // busyPauses are what a read waits before it asks a platform again that was busy (-1).

@@ -57,8 +57,11 @@ func (d *Directory) Account(ctx context.Context, id string) (directory.Account, 
 // not see them; the sync secret's list of ids decides.
 func (d *Directory) user(ctx context.Context, id string) (*user, error) {
 	u, notFound := d.client.getUser(ctx, d.details, id)
+	if notFound == nil {
+		return &u.is, nil
+	}
 	if directory.ClassOf(notFound) != directory.NotFound || d.details == d.sync {
-		return u, notFound
+		return nil, notFound
 	}
 	exists, err := d.listed(ctx, id)
 	switch {

@@ -24,6 +24,12 @@ const (
 	codeInvalidUser  = 40003
 	codeTooLarge     = 45029
 	codeNotTrusted   = 60020
+	codeNoneValid    = 40070
+	codeTooWide      = 301112
+	codeNotGranted   = 301055
+	codeForbidden    = 48002
+	codeNoAPI        = 48001
+	codeTooMany      = 81017
 )
 
 // meaning is what a platform code means to us.
@@ -45,9 +51,13 @@ var meanings = map[int]meaning{
 	60123:           {class: directory.NotFound, words: "there is no such department"},
 	60004:           {class: directory.NotFound, words: "there is no such parent department"},
 	60124:           {class: directory.NotFound, words: "there is no such parent department"},
+	40068:           {class: directory.NotFound, words: "there is no such tag"},
+	codeNoneValid:   {class: directory.NotFound, words: "none of them exists, or the app may see none of them"},
+	86003:           {class: directory.NotFound, words: "there is no such chat"},
 
 	60102: {class: directory.AlreadyExists, words: "the user id is taken (upper and lower case are the same)"},
 	60008: {class: directory.AlreadyExists, words: "the parent already has a department of this name, or the id is taken"},
+	40071: {class: directory.AlreadyExists, words: "there is a tag of this name"},
 	60104: {class: directory.Conflict, words: "another user has this mobile number"},
 	60106: {class: directory.Conflict, words: "another user has this mail address"},
 	60005: {class: directory.Conflict, words: "the department still has members"},
@@ -56,25 +66,26 @@ var meanings = map[int]meaning{
 	// Documented for deletion; that it also answers a freeze is unconfirmed.
 	301005: {class: directory.NotSupported, words: "this is the company's creator, whom no API can remove or disable"},
 
-	40032:  {class: directory.Invalid, words: "too many ids in one request"},
-	40035:  {class: directory.Invalid, words: "a parameter is invalid"},
-	40058:  {class: directory.Invalid, words: "a parameter is missing or out of range"},
-	40063:  {class: directory.Invalid, words: "a parameter is empty"},
-	40066:  {class: directory.Invalid, words: "the list of departments is malformed"},
-	41019:  {class: directory.Invalid, words: "the list of departments is malformed"},
-	60001:  {class: directory.Invalid, words: "a department's name must have 1 to 64 characters"},
-	60009:  {class: directory.Invalid, words: `a department's name must not have any of \ : * ? " < > |, and its order must be 0 to 4294967295`},
-	60010:  {class: directory.Invalid, words: "the department would be its own ancestor"},
-	60103:  {class: directory.Invalid, words: "the mobile number is not one"},
-	60105:  {class: directory.Invalid, words: "the mail address is not one"},
-	60112:  {class: directory.Invalid, words: "the name must have 1 to 64 characters"},
-	60125:  {class: directory.Invalid, words: "the department's name is invalid"},
-	60127:  {class: directory.Invalid, words: "the list of departments is malformed"},
-	60129:  {class: directory.Invalid, words: "a mobile number or a mail address is needed, at least one"},
-	60132:  {class: directory.Invalid, words: "as many leader marks as departments are needed"},
-	301012: {class: directory.Invalid, words: "the position is invalid"},
-	301013: {class: directory.Invalid, words: "the telephone number is invalid"},
-	301036: {class: directory.Invalid, words: "a user id chosen by us cannot be changed"},
+	40032:       {class: directory.Invalid, words: "too many ids in one request"},
+	40035:       {class: directory.Invalid, words: "a parameter is invalid"},
+	40058:       {class: directory.Invalid, words: "a parameter is missing or out of range"},
+	40063:       {class: directory.Invalid, words: "a parameter is empty"},
+	40066:       {class: directory.Invalid, words: "the list of departments is malformed"},
+	41019:       {class: directory.Invalid, words: "the list of departments is malformed"},
+	60001:       {class: directory.Invalid, words: "a department's name must have 1 to 64 characters"},
+	60009:       {class: directory.Invalid, words: `a department's name must not have any of \ : * ? " < > |, and its order must be 0 to 4294967295`},
+	60010:       {class: directory.Invalid, words: "the department would be its own ancestor"},
+	60103:       {class: directory.Invalid, words: "the mobile number is not one"},
+	60105:       {class: directory.Invalid, words: "the mail address is not one"},
+	60112:       {class: directory.Invalid, words: "the name must have 1 to 64 characters"},
+	60125:       {class: directory.Invalid, words: "the department's name is invalid"},
+	60127:       {class: directory.Invalid, words: "the list of departments is malformed"},
+	60129:       {class: directory.Invalid, words: "a mobile number or a mail address is needed, at least one"},
+	60132:       {class: directory.Invalid, words: "as many leader marks as departments are needed"},
+	301012:      {class: directory.Invalid, words: "the position is invalid"},
+	301013:      {class: directory.Invalid, words: "the telephone number is invalid"},
+	codeTooWide: {class: directory.Invalid, words: "there is too much in this span of time"},
+	301036:      {class: directory.Invalid, words: "a user id chosen by us cannot be changed"},
 
 	codeBadSecret:    {class: directory.Unauthenticated, words: "the secret is wrong, was reset, or its app is disabled"},
 	40013:            {class: directory.Unauthenticated, words: "the corp id is wrong"},
@@ -85,14 +96,16 @@ var meanings = map[int]meaning{
 	codeInvalidToken: {class: directory.Unauthenticated, words: "the platform refuses a token that it has just given"},
 	codeExpiredToken: {class: directory.Unauthenticated, words: "the platform calls a token expired that it has just given"},
 
-	48001:          {class: directory.PermissionDenied, words: "the app may not call this API"},
-	48002:          {class: directory.PermissionDenied, words: "this secret may not call this API; writes need the secret of 通讯录同步 with API editing turned on"},
+	codeNoAPI:      {class: directory.PermissionDenied, words: "the app may not call this API"},
+	codeForbidden:  {class: directory.PermissionDenied, words: "this secret may not call this API; writes need the secret of 通讯录同步 with API editing turned on"},
 	48009:          {class: directory.PermissionDenied, words: "since August 2022 the secret of 通讯录同步 may not read details from a new address; add appSecret to the credentials: the secret of a self-built app whose visible range is the whole company"},
 	50002:          {class: directory.PermissionDenied, words: "the user is outside the app's visible range; make that the whole company"},
 	50003:          {class: directory.PermissionDenied, words: "the app is disabled"},
 	60011:          {class: directory.PermissionDenied, words: "outside what the secret may see or change; the app's visible range must be the whole company"},
 	codeNotTrusted: {class: directory.PermissionDenied, words: "this address is not among the trusted ones (企业可信IP) of the app; a change takes about a minute"},
 	301002:         {class: directory.PermissionDenied, words: "the app may not do this"},
+	codeNotGranted: {class: directory.PermissionDenied, words: "the app may not read approvals"},
+	81011:          {class: directory.PermissionDenied, words: "a tag can be changed only by the app that made it"},
 
 	// Blocked for a minute, an hour or until the day ends, by the window that was
 	// exceeded; the answer does not say which, so we ask again after the shortest.
@@ -105,6 +118,8 @@ var meanings = map[int]meaning{
 	60110:        {class: directory.QuotaExceeded, words: "a user may not be in so many departments"},
 	60257:        {class: directory.QuotaExceeded, words: "a user may not have so many managers"},
 	81001:        {class: directory.QuotaExceeded, words: "a department may have 30000 members and departments"},
+	81003:        {class: directory.QuotaExceeded, words: "a tag may have 30000 members and departments"},
+	codeTooMany:  {class: directory.QuotaExceeded, words: "the app sees more people than this call takes at once"},
 	81002:        {class: directory.QuotaExceeded, words: "departments may be nested 15 levels deep"},
 
 	codeBusy: {class: directory.Unavailable, words: "the platform is busy"},

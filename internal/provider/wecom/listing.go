@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"rollcall.dev/rollcall/internal/directory"
 )
@@ -19,22 +20,16 @@ const listers = 4
 // sees everybody; details from the other one, department by department. Where
 // the two disagree, the listing says so.
 func (d *Directory) List(ctx context.Context) (*directory.Listing, error) {
-	l, err := d.readIDs(ctx)
+	l, err := d.begin(ctx)
 	if err != nil {
 		return nil, err
-	}
-	if l.departments, err = d.client.listDepartments(ctx, d.details); err != nil {
-		return nil, err
-	}
-	if len(l.departments) == 0 {
-		return nil, empty("department/list", "no department is visible; the app's visible range must be the whole company")
 	}
 	if err := d.readMembers(ctx, l); err != nil {
 		return nil, err
 	}
 	out := d.assemble(l)
 	if len(out.Accounts) == 0 {
-		return nil, empty("user/list", fmt.Sprintf("none of %d users is visible; the app's visible range must be the whole company", len(l.ids)))
+		return nil, l.nobody()
 	}
 	return out, nil
 }
@@ -44,15 +39,19 @@ func empty(operation, words string) *directory.Error {
 	return &directory.Error{Class: directory.Unavailable, Operation: operation, Message: words}
 }
 
+func (l *reading) nobody() error {
+	return empty("user/list", fmt.Sprintf("none of %d users is visible; the app's visible range must be the whole company", len(l.ids)))
+}
+
 // reading is what one full reading has found so far.
 type reading struct {
 	// ids are all users, in lower case, and departmentIDs all departments, by the sync secret.
 	ids           map[string]bool
 	departmentIDs map[int64]bool
 	// departments and members are what the details secret sees.
-	departments []department
+	departments []written[department]
 	members     [][]user // by index of departments
-	gaps        []string
+	gaps        []directory.Gap
 }
 
 // eachID goes through the ids of all users, page by page, until f returns false.
@@ -83,7 +82,8 @@ func (d *Directory) listed(ctx context.Context, id string) (found bool, err erro
 	return found, err
 }
 
-func (d *Directory) readIDs(ctx context.Context) (*reading, error) {
+// begin reads all ids, and the departments that are visible.
+func (d *Directory) begin(ctx context.Context) (*reading, error) {
 	l := &reading{ids: map[string]bool{}, departmentIDs: map[int64]bool{}}
 	if err := d.eachID(ctx, func(id string) bool { l.ids[strings.ToLower(id)] = true; return true }); err != nil {
 		return nil, err
@@ -98,65 +98,77 @@ func (d *Directory) readIDs(ctx context.Context) (*reading, error) {
 	for _, id := range departments {
 		l.departmentIDs[id] = true
 	}
+	if l.departments, err = d.client.listDepartments(ctx, d.details); err != nil {
+		return nil, err
+	}
+	if len(l.departments) == 0 {
+		return nil, empty("department/list", "no department is visible; the app's visible range must be the whole company")
+	}
 	return l, nil
 }
 
 // readMembers reads the members of every visible department. One department that
 // cannot be read for a reason of its own is a gap; any other error ends the reading.
 func (d *Directory) readMembers(ctx context.Context, l *reading) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
 	l.members = make([][]user, len(l.departments))
-	gaps := make([]string, len(l.departments))
-	var failed error
-	var once sync.Once
-	next := make(chan int)
-	var wg sync.WaitGroup
-	for range min(listers, len(l.departments)) {
+	gaps := make([]directory.Gap, len(l.departments))
+	err := inParallel(ctx, len(l.departments), func(ctx context.Context, i int) error {
+		members, gap, err := d.readDepartment(ctx, l.departments[i].is.ID)
+		for _, m := range members {
+			l.members[i] = append(l.members[i], m.is)
+		}
+		gaps[i] = gap
+		return err
+	})
+	l.gaps = slices.DeleteFunc(gaps, func(g directory.Gap) bool { return g.Reason == "" })
+	return err
+}
+
+func (d *Directory) readDepartment(ctx context.Context, id int64) (members []written[user], gap directory.Gap, err error) {
+	members, err = d.client.listUsers(ctx, d.details, id)
+	gap = directory.Gap{Part: directory.PartAccounts, Class: directory.ClassOf(err)}
+	switch {
+	case err == nil:
+		return members, directory.Gap{}, nil
+	case gap.Class == directory.NotFound:
+		gap.Reason = fmt.Sprintf("department %d vanished while it was read", id)
+	case codeOf(err) == codeTooLarge:
+		gap.Reason = fmt.Sprintf("department %d has too many members for the platform to list (code %d)", id, codeTooLarge)
+	default:
+		return nil, directory.Gap{}, err
+	}
+	return nil, gap, nil
+}
+
+// inParallel does n things, a few at a time. The first error ends the others and
+// is returned.
+func inParallel(ctx context.Context, n int, do func(ctx context.Context, i int) error) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var (
+		wg    sync.WaitGroup
+		next  atomic.Int64
+		once  sync.Once
+		first error
+	)
+	for range min(n, listers) {
 		wg.Go(func() {
-			for i := range next {
-				var err error
-				l.members[i], gaps[i], err = d.readDepartment(ctx, l.departments[i].ID)
-				if err != nil {
-					once.Do(func() { failed = err })
-					cancel(err)
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				if err := do(ctx, i); err != nil {
+					once.Do(func() { first = err })
+					stop()
+					return
 				}
 			}
 		})
 	}
-	for i := range l.departments {
-		if ctx.Err() != nil {
-			break
-		}
-		next <- i
-	}
-	close(next)
 	wg.Wait()
-	l.gaps = slices.DeleteFunc(gaps, func(g string) bool { return g == "" })
-	if failed == nil && ctx.Err() != nil {
-		return &directory.Error{Class: directory.Unavailable, Operation: "user/list",
-			Message: "gave up reading departments", Err: context.Cause(ctx)}
-	}
-	return failed
-}
-
-func (d *Directory) readDepartment(ctx context.Context, id int64) (members []user, gap string, err error) {
-	members, err = d.client.listUsers(ctx, d.details, id)
-	switch {
-	case err == nil:
-		return members, "", nil
-	case directory.ClassOf(err) == directory.NotFound:
-		return nil, fmt.Sprintf("department %d vanished while it was read", id), nil
-	case codeOf(err) == codeTooLarge:
-		return nil, fmt.Sprintf("department %d has too many members for the platform to list (code %d)", id, codeTooLarge), nil
-	default:
-		return nil, "", err
-	}
+	return first
 }
 
 // assemble merges the pages, each person once, and compares the two sources.
 func (d *Directory) assemble(l *reading) *directory.Listing {
-	out := &directory.Listing{Gaps: l.gaps}
+	out := &directory.Listing{}
 	detailed := map[string]bool{} // by id in lower case
 	for _, page := range l.members {
 		for i := range page {
@@ -173,40 +185,61 @@ func (d *Directory) assemble(l *reading) *directory.Listing {
 				delete(l.ids, key)
 				delete(detailed, key)
 			default:
-				out.Gaps = append(out.Gaps, fmt.Sprintf("user %s: status %d is not known here", a.ID, page[i].Status))
+				l.gaps = append(l.gaps, unknownStatus(&page[i]))
 			}
 		}
 	}
-	visible := map[int64]bool{}
 	for i := range l.departments {
-		visible[l.departments[i].ID] = true
-		out.Departments = append(out.Departments, fromWire(&l.departments[i]))
+		out.Departments = append(out.Departments, fromWire(&l.departments[i].is))
 	}
-	out.Gaps = append(out.Gaps, disagreements(l, detailed, visible)...)
+	for _, gap := range slices.Concat(l.gaps, l.people(detailed), l.units()) {
+		out.Gaps = append(out.Gaps, gap.Reason)
+	}
 	return out
 }
 
-// disagreements says in words what only one of the two secrets knows.
-func disagreements(l *reading, detailed map[string]bool, visible map[int64]bool) []string {
-	var gaps []string
+func unknownStatus(u *user) directory.Gap {
+	return directory.Gap{Part: directory.PartAccounts, Class: directory.Unavailable,
+		Reason: fmt.Sprintf("user %s: status %d is not known here", u.UserID, u.Status)}
+}
+
+// people says in words which users only one of the two secrets knows.
+func (l *reading) people(detailed map[string]bool) (gaps []directory.Gap) {
+	const part = directory.PartAccounts
 	if only, n := missing(l.ids, detailed); n > 0 {
-		gaps = append(gaps, fmt.Sprintf("%d users exist whose details cannot be seen (%s): the app's visible range must be the whole company", n, only))
+		gaps = append(gaps, directory.Gap{Part: part, Class: directory.PermissionDenied,
+			Reason: fmt.Sprintf("%d users exist whose details cannot be seen (%s): the app's visible range must be the whole company", n, only)})
 	}
 	if only, n := missing(detailed, l.ids); n > 0 {
-		gaps = append(gaps, fmt.Sprintf("%d users were seen in departments but are not among all users (%s): the platform's answers disagree", n, only))
-	}
-	if only, n := missing(l.departmentIDs, visible); n > 0 {
-		gaps = append(gaps, fmt.Sprintf("%d departments exist that cannot be seen (%s): the app's visible range must be the whole company", n, only))
-	}
-	if only, n := missing(visible, l.departmentIDs); n > 0 {
-		gaps = append(gaps, fmt.Sprintf("%d departments were seen but are not among all departments (%s): the platform's answers disagree", n, only))
+		gaps = append(gaps, directory.Gap{Part: part, Class: directory.Unavailable,
+			Reason: fmt.Sprintf("%d users were seen in departments but are not among all users (%s): the platform's answers disagree", n, only)})
 	}
 	return gaps
 }
 
+// units says the same of departments.
+func (l *reading) units() (gaps []directory.Gap) {
+	const part = directory.PartDepartments
+	visible := map[int64]bool{}
+	for i := range l.departments {
+		visible[l.departments[i].is.ID] = true
+	}
+	if only, n := missing(l.departmentIDs, visible); n > 0 {
+		gaps = append(gaps, directory.Gap{Part: part, Class: directory.PermissionDenied,
+			Reason: fmt.Sprintf("%d departments exist that cannot be seen (%s): the app's visible range must be the whole company", n, only)})
+	}
+	if only, n := missing(visible, l.departmentIDs); n > 0 {
+		gaps = append(gaps, directory.Gap{Part: part, Class: directory.Unavailable,
+			Reason: fmt.Sprintf("%d departments were seen but are not among all departments (%s): the platform's answers disagree", n, only)})
+	}
+	return gaps
+}
+
+// named is how many of those who are missing are named.
+const named = 5
+
 // missing counts the members of a that b lacks, and names a few.
 func missing[K cmp.Ordered](a, b map[K]bool) (some string, n int) {
-	const named = 5
 	var names []string
 	for _, k := range slices.Sorted(maps.Keys(a)) {
 		if b[k] {
