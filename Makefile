@@ -107,7 +107,7 @@ vuln: $(TOOLS)/govulncheck ## Look for known vulnerabilities that the code reach
 ##@ Prove it
 
 .PHONY: test
-test: controlplane build verify-generated vet lint ## Everything that a change must pass.
+test: controlplane build verify-generated vet lint $(TOOLS)/versitygw $(TOOLS)/age $(TOOLS)/age-keygen ## Everything that a change must pass.
 	@hack/test.sh $(FUZZTIME)
 
 .PHONY: verify
@@ -139,11 +139,17 @@ $(TOOLS)/ko: hack/tools/ko/go.mod
 	@echo "building ko (about 60 s once)"
 	@cd hack/tools/ko && $(GO_BUILD) -o $(abspath $@) github.com/google/ko
 
+$(TOOLS)/versitygw: hack/tools/versitygw/go.mod
+	@echo "building versitygw, an S3 server (about 60 s once)"
+	@cd hack/tools/versitygw && $(GO_BUILD) -o $(abspath $@) github.com/versity/versitygw/cmd/versitygw
+
+$(TOOLS)/age: PACKAGE := filippo.io/age/cmd/age
+$(TOOLS)/age-keygen: PACKAGE := filippo.io/age/cmd/age-keygen
 $(TOOLS)/controller-gen: PACKAGE := sigs.k8s.io/controller-tools/cmd/controller-gen
 $(TOOLS)/crd-ref-docs: PACKAGE := github.com/elastic/crd-ref-docs
 $(TOOLS)/kustomize: PACKAGE := sigs.k8s.io/kustomize/kustomize/v5
 $(TOOLS)/govulncheck: PACKAGE := golang.org/x/vuln/cmd/govulncheck
-$(TOOLS)/controller-gen $(TOOLS)/crd-ref-docs $(TOOLS)/kustomize $(TOOLS)/govulncheck: hack/tools/go.mod
+$(TOOLS)/age $(TOOLS)/age-keygen $(TOOLS)/controller-gen $(TOOLS)/crd-ref-docs $(TOOLS)/kustomize $(TOOLS)/govulncheck: hack/tools/go.mod
 	@echo "building $(@F) (up to 20 s once)"
 	@cd hack/tools && $(GO_BUILD) -o $(abspath $@) $(PACKAGE)
 

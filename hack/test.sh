@@ -5,6 +5,15 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 fuzztime=$1
 export KUBEBUILDER_ASSETS=$PWD/bin/controlplane # holds links to what your own KUBEBUILDER_ASSETS has
 
+# The archive format is proven with stock tools. tar and sha256sum are everywhere, age is built; zstd is the system's.
+if ! command -v zstd >/dev/null && command -v apt-get >/dev/null; then
+	echo "installing zstd, which the tests of the archive format run"
+	apt-get install -y -qq --no-install-recommends zstd >/dev/null ||
+		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends zstd >/dev/null; } || true
+fi
+command -v zstd >/dev/null ||
+	{ echo "the tests need zstd (https://facebook.github.io/zstd): install it, e.g. apt-get install zstd"; exit 1; }
+
 race=()
 if command -v "$(go env CC)" >/dev/null && printf 'int main(void){return 0;}' | "$(go env CC)" -x c -o /dev/null - 2>/dev/null; then
 	race=(-race)
