@@ -16,7 +16,7 @@ import (
 // +kubebuilder:printcolumn:name="Progress",type=string,JSONPath=`.status.progress.text`
 // +kubebuilder:printcolumn:name="Verified",type=string,JSONPath=`.status.conditions[?(@.type=="Verified")].status`
 // +kubebuilder:printcolumn:name="Size",type=string,JSONPath=`.status.archive.sizeText`
-// +kubebuilder:printcolumn:name="Hold",type=string,JSONPath=`.spec.legalHold`
+// +kubebuilder:printcolumn:name="Hold",type=string,JSONPath=`.status.legalHold`
 // +kubebuilder:printcolumn:name="Expires",type=date,JSONPath=`.status.expireTime`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="Storage",type=string,JSONPath=`.spec.storageRef.name`,priority=1
@@ -78,7 +78,7 @@ type BackupSpec struct {
 	ExpireAfterDays int32 `json:"expireAfterDays,omitempty"`
 	// legalHold keeps the archive whatever retention, expiry or a deletion says: Held or
 	// Released. The hold is recorded beside the archive and outlives this object. When
-	// omitted, Released.
+	// omitted, a hold that lies there already stays, and none is laid: only Released ends one.
 	// +optional
 	LegalHold LegalHold `json:"legalHold,omitempty"`
 	// deletionPolicy says what deleting this object does to the archive: Retain (it stays,
@@ -169,6 +169,12 @@ type BackupStatus struct {
 	// expireTime is when the archive and this object are deleted.
 	// +optional
 	ExpireTime *metav1.Time `json:"expireTime,omitempty"`
+	// retryTime is when the next attempt begins, after one that failed.
+	// +optional
+	RetryTime *metav1.Time `json:"retryTime,omitempty"`
+	// legalHold is what lies beside the archive, as last seen: Held or Released.
+	// +optional
+	LegalHold LegalHold `json:"legalHold,omitempty"`
 	// progress of the attempt.
 	// +optional
 	Progress Progress `json:"progress,omitempty,omitzero"`

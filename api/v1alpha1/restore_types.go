@@ -201,9 +201,16 @@ type RestoreStatus struct {
 	// action in force.
 	// +optional
 	Action RestoreAction `json:"action,omitempty"`
-	// startTime of the execution.
+	// startTime of the execution, recorded before anything is changed.
 	// +optional
 	StartTime *metav1.Time `json:"startTime,omitempty"`
+	// retryTime is when it is tried again, after a failure.
+	// +optional
+	RetryTime *metav1.Time `json:"retryTime,omitempty"`
+	// failures in a row.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Failures *int32 `json:"failures,omitempty"`
 	// completionTime of the dry run or the execution.
 	// +optional
 	CompletionTime *metav1.Time `json:"completionTime,omitempty"`

@@ -389,6 +389,10 @@ func (in *BackupStatus) DeepCopyInto(out *BackupStatus) {
 		in, out := &in.ExpireTime, &out.ExpireTime
 		*out = (*in).DeepCopy()
 	}
+	if in.RetryTime != nil {
+		in, out := &in.RetryTime, &out.RetryTime
+		*out = (*in).DeepCopy()
+	}
 	in.Progress.DeepCopyInto(&out.Progress)
 	in.Archive.DeepCopyInto(&out.Archive)
 	if in.Datasets != nil {
@@ -1534,6 +1538,15 @@ func (in *RestoreStatus) DeepCopyInto(out *RestoreStatus) {
 	if in.StartTime != nil {
 		in, out := &in.StartTime, &out.StartTime
 		*out = (*in).DeepCopy()
+	}
+	if in.RetryTime != nil {
+		in, out := &in.RetryTime, &out.RetryTime
+		*out = (*in).DeepCopy()
+	}
+	if in.Failures != nil {
+		in, out := &in.Failures, &out.Failures
+		*out = new(int32)
+		**out = **in
 	}
 	if in.CompletionTime != nil {
 		in, out := &in.CompletionTime, &out.CompletionTime
