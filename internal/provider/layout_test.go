@@ -19,13 +19,12 @@ const module = "rollcall.dev/rollcall/"
 // layout is what every platform's folder has: whoever knows one finds their way
 // in all. A file more or less is a difference that has to be made everywhere.
 var layout = []string{
-	"auth.go", "capabilities.go", "client.go", "directory.go", "doc.go", "errors.go", "listing.go", "mapping.go", "register.go",
+	"auth.go", "capabilities.go", "client.go", "datasets.go", "directory.go", "doc.go", "errors.go", "export.go", "listing.go",
+	"mapping.go", "register.go", "roles.go", "wire.go",
 }
 
-// optional is where that is found which not every platform has: the Exporter, its
-// datasets beside the directory, the RoleKeeper, and the forms in which the wire
-// writes values, where they fill a file.
-var optional = []string{"datasets.go", "export.go", "roles.go", "wire.go"}
+// optional is where a platform goes on that has too many datasets for one file.
+var optional = []string{"datasets_files.go", "datasets_people.go"}
 
 // allowed is what a provider may import of this module, and beyond the standard
 // library.

@@ -94,6 +94,7 @@ type client struct {
 	http              *http.Client
 	throttled         func(operation string, retryAfter time.Duration)
 	answered          func(operation string, class directory.Class)
+	now               func() time.Time
 	older, newer      *api
 	appKey, appSecret string
 }
@@ -107,7 +108,7 @@ type api struct {
 }
 
 func newClient(s directory.Settings, older, newer, appKey, appSecret string) *client {
-	c := &client{http: s.HTTP, throttled: s.Throttled, answered: s.Answered, appKey: appKey, appSecret: appSecret}
+	c := &client{http: s.HTTP, throttled: s.Throttled, answered: s.Answered, now: s.Now, appKey: appKey, appSecret: appSecret}
 	c.older = &api{base: older, tokens: &tokens{fetch: c.fetchOldToken, now: s.Now}, show: showInQuery, code: oldCode}
 	c.newer = &api{base: newer, tokens: &tokens{fetch: c.fetchNewToken, now: s.Now}, show: showInHeader, code: newCode}
 	return c
@@ -351,6 +352,7 @@ type user struct {
 	Disabled         boolean       `json:"disable_status"`
 
 	// user/get only.
+	UnionID text                  `json:"unionid"`
 	Manager text                  `json:"manager_userid"`
 	Orders  many[departmentOrder] `json:"dept_order_list"`
 	Leads   many[departmentLead]  `json:"leader_in_dept"`

@@ -45,6 +45,7 @@ const (
 	noUser              // a user does not exist
 	noDepartment        // a department does not exist
 	noRole              // a role does not exist
+	noThing             // something else that was asked for does not exist
 	mobileTaken         // getbymobile can name the holder
 	needsGrant          // the app lacks a permission of the operation
 	badParameter        // the platform does not say which one
@@ -64,6 +65,9 @@ type meaning struct {
 // departmentNameRule is from [address-book-update-department].
 const departmentNameRule = "a department name on DingTalk has 1 to 64 characters, and none of - , ，"
 
+// reading is refused by newer calls that are made in somebody's name.
+const reading = "DingTalk does not let the app, or the person in whose name it reads, see this"
+
 // meanings is the one table from platform code to class: errcode, sub_code and
 // the textual code of the newer API. Codes and what they mean are from
 // [server-api-error-codes-1] unless a comment says otherwise; the words are ours.
@@ -78,8 +82,12 @@ var meanings = map[string]meaning{
 	"user.not.exist":          {class: directory.NotFound, trait: noUser, words: "no such user"},
 	"60003":                   {class: directory.NotFound, trait: noDepartment, words: "no such department"},
 	"40009":                   {class: directory.NotFound, trait: noDepartment, words: "no such department"},
-	"33011":                   {class: directory.NotFound, trait: noRole, words: "no such role"}, // [obtain-the-list-of-employees-of-a-role]
-	"60301":                   {class: directory.NotFound, trait: noRole, words: "no such role"}, // [update-role-member-management-department-scope]
+	"33011":                   {class: directory.NotFound, trait: noRole, words: "no such role"},                       // [obtain-the-list-of-employees-of-a-role]
+	"60301":                   {class: directory.NotFound, trait: noRole, words: "no such role"},                       // [update-role-member-management-department-scope]
+	"processInstanceNotExist": {class: directory.NotFound, trait: noThing, words: "no such approval"},                  // [obtains-the-details-of-a-single-approval-instance-pop]
+	"parentNodeNotExist":      {class: directory.NotFound, trait: noThing, words: "no such folder"},                    // [get-node-list]
+	"spaceNotExist":           {class: directory.NotFound, trait: noThing, words: "no such space"},                     // [get-a-list-of-all-files-or-folders-under-a]
+	"corpNotOpenHrm":          {class: directory.NotSupported, words: "the company has not turned on Smart HR (智能人事)"}, // [obtain-resignation-information-of-employees-new-version]
 	"60004":                   {class: directory.Invalid, words: "the parent department does not exist"},
 	"22":                      {class: directory.NotSupported, words: "this address does not know the operation; check the endpoint"}, // blog.csdn.net/weixin_52401377/article/details/123931981
 	"404":                     {class: directory.NotSupported, words: "this address does not know the operation; check the endpoint"}, // published probe of the live API
@@ -153,6 +161,9 @@ var meanings = map[string]meaning{
 	"50002":              {class: directory.PermissionDenied, words: "the user is outside the address-book scope of the app"},
 	codeDepartmentHidden: {class: directory.PermissionDenied, words: "the department is outside the address-book scope of the app"},
 	"60020":              {class: directory.PermissionDenied, words: "our address is not on the app's list of server addresses"},
+	"noPermission":       {class: directory.PermissionDenied, words: reading},
+	"permissionDenied":   {class: directory.PermissionDenied, words: reading},
+	"no.priviledge":      {class: directory.PermissionDenied, words: reading}, // sic [queries-a-space-list]
 	"50003":              {class: directory.PermissionDenied, words: "the app is disabled"},
 	"50005":              {class: directory.PermissionDenied, words: "the company is disabled"},
 	"Forbidden.AccessDenied.AccessTokenPermissionDenied": {class: directory.PermissionDenied, trait: needsGrant, words: "the app may not call this operation"},
@@ -177,6 +188,7 @@ var meanings = map[string]meaning{
 	codeBanned:                        {class: directory.RateLimited, words: "too many calls from our network address; DingTalk bans it for five minutes", pause: pauseBan, wide: true},
 	"Forbidden.AccessDenied.QpsLimit": {class: directory.RateLimited, words: "too many calls of this operation", pause: pauseWindow},
 	"Forbidden.AccessDenied.QpmLimit": {class: directory.RateLimited, words: "too many calls of this operation in a minute", pause: pauseSuspended},
+	"request.overlimit":               {class: directory.RateLimited, words: "too many calls of this operation", pause: pauseWindow}, // [queries-a-space-list]
 	"invokeFrequentyly":               {class: directory.RateLimited, words: "too many calls of this operation", pause: pauseWindow}, // sic
 
 	// Full.
@@ -188,13 +200,17 @@ var meanings = map[string]meaning{
 	"40023": {class: directory.QuotaExceeded, words: "the department is full: at most 1000 people directly in it"},
 
 	// Their trouble.
-	"-1":           {class: directory.Unavailable, trait: busy, words: "DingTalk is busy"},
-	"400001":       {class: directory.Unavailable, trait: busy, words: "DingTalk has failed"},
-	"1002":         {class: directory.Unavailable, trait: busy, words: "DingTalk is busy"},
-	"system.busy":  {class: directory.Unavailable, trait: busy, words: "DingTalk is busy"},
-	"systemError":  {class: directory.Unavailable, trait: busy, words: "DingTalk has failed"},
-	"unknownError": {class: directory.Unavailable, trait: busy, words: "DingTalk has failed"},
-	"60019":        {class: directory.Unavailable, words: "DingTalk could not read the people of the department"},
+	"-1":               {class: directory.Unavailable, trait: busy, words: "DingTalk is busy"},
+	"400001":           {class: directory.Unavailable, trait: busy, words: "DingTalk has failed"},
+	"1002":             {class: directory.Unavailable, trait: busy, words: "DingTalk is busy"},
+	"system.busy":      {class: directory.Unavailable, trait: busy, words: "DingTalk is busy"},
+	"systemError":      {class: directory.Unavailable, trait: busy, words: "DingTalk has failed"},
+	"unknownError":     {class: directory.Unavailable, trait: busy, words: "DingTalk has failed"},
+	"system.error":     {class: directory.Unavailable, trait: busy, words: "DingTalk has failed"},
+	"unknown.error":    {class: directory.Unavailable, trait: busy, words: "DingTalk has failed"},
+	"internalError":    {class: directory.Unavailable, trait: busy, words: "DingTalk has failed"},
+	"operationTimeout": {class: directory.Unavailable, trait: busy, words: "DingTalk has failed"},
+	"60019":            {class: directory.Unavailable, words: "DingTalk could not read the people of the department"},
 }
 
 // meaningOf finds the row of a code. The newer API appends what was limited to

@@ -24,14 +24,14 @@ type dataset struct {
 // datasets has all of them. See doc.go for the calls behind each.
 var datasets = map[directory.Dataset]dataset{
 	directory.DatasetDirectory:     {read: (*export).directory},
-	directory.DatasetApprovals:     {missing: "Rollcall does not read it yet"},
-	directory.DatasetAttendance:    {missing: "Rollcall does not read it yet"},
-	directory.DatasetReports:       {missing: "Rollcall does not read it yet"},
-	directory.DatasetRoster:        {missing: "Rollcall does not read it yet"},
-	directory.DatasetGroups:        {missing: "Rollcall does not read it yet"},
-	directory.DatasetFiles:         {missing: "Rollcall does not read it yet"},
-	directory.DatasetOperationLogs: {missing: "Rollcall does not read it yet"},
-	directory.DatasetCalendars:     {missing: "Rollcall does not read it yet"},
+	directory.DatasetApprovals:     {read: (*export).approvals},
+	directory.DatasetAttendance:    {read: (*export).attendance},
+	directory.DatasetReports:       {read: (*export).reports},
+	directory.DatasetRoster:        {read: (*export).roster},
+	directory.DatasetGroups:        {read: (*export).groups},
+	directory.DatasetFiles:         {read: (*export).files},
+	directory.DatasetOperationLogs: {read: (*export).operationLogs},
+	directory.DatasetCalendars:     {read: (*export).calendars},
 	directory.DatasetMessages:      {missing: "DingTalk has no API that reads what was said in chats"},
 }
 
@@ -109,10 +109,13 @@ func (x *export) total(part string, n int64) {
 }
 
 // answers puts the answers of several calls side by side, by the names of the operations.
-func answers(parts map[string]json.RawMessage) json.RawMessage {
-	b, err := json.Marshal(parts)
+func answers(parts map[string]json.RawMessage) json.RawMessage { return encoded(parts) }
+
+// encoded writes texts, and what was read as JSON, as JSON.
+func encoded(v any) json.RawMessage {
+	b, err := json.Marshal(v)
 	if err != nil {
-		return json.RawMessage("{}") // cannot be: each was read as JSON
+		panic(err) // these have no values that cannot be written
 	}
 	return b
 }

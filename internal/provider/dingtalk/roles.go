@@ -73,6 +73,10 @@ func (c *client) roleGroups(ctx context.Context, use func(*written[roleGroup]) e
 			return err
 		}
 		for i := range page.Groups {
+			g := &page.Groups[i].is
+			if g.ID <= 0 || slices.ContainsFunc(g.Roles, func(r written[roleOfGroup]) bool { return r.is.ID <= 0 }) {
+				return incomplete(&opRoleGroups, "a role or group has no id")
+			}
 			if err := use(&page.Groups[i]); err != nil {
 				return err
 			}
