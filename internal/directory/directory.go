@@ -140,6 +140,8 @@ type Descriptor struct {
 	SecretKeys []SecretKey
 	// OperationsPerSecond is the platform's documented limit for each operation.
 	OperationsPerSecond float64
+	// SlowOperations are those with a lower limit of their own, per second.
+	SlowOperations map[string]float64
 	// AccountID maps an employee number to the user id that we choose on this
 	// platform, or says (class Invalid) why it cannot be one.
 	AccountID func(number string) (string, error)

@@ -33,12 +33,22 @@ type Rate struct {
 
 // Limits of one tenant.
 type Limits struct {
-	// PerOperation is the platform's documented limit of each operation.
+	// PerOperation is the platform's documented limit of each operation, but for
+	// Operations, which have their own.
 	PerOperation Rate
+	Operations   map[string]Rate
 	// Total is what the administrator set for the whole account.
 	Total Rate
 	// Concurrency is the number of calls under way at once; 0 = 16.
 	Concurrency int
+}
+
+// of is the limit of one operation.
+func (l *Limits) of(operation string) Rate {
+	if r, own := l.Operations[operation]; own {
+		return r
+	}
+	return l.PerOperation
 }
 
 // Budget decides when the calls of one tenant may go. It is safe for concurrent
@@ -101,8 +111,8 @@ func (b *Budget) SetLimits(l Limits) {
 	defer b.mu.Unlock()
 	b.limits = l
 	b.total.limit = l.Total
-	for _, q := range b.operations {
-		q.bucket.limit = l.PerOperation
+	for operation, q := range b.operations {
+		q.bucket.limit = l.of(operation)
 	}
 	b.dispatch()
 }
@@ -135,7 +145,7 @@ func (b *Budget) Answered(operation, class string) { b.obs.Answered(operation, c
 func (b *Budget) queue(operation string) *queue {
 	q := b.operations[operation]
 	if q == nil {
-		q = &queue{bucket: bucket{limit: b.limits.PerOperation}}
+		q = &queue{bucket: bucket{limit: b.limits.of(operation)}}
 		b.operations[operation] = q
 	}
 	return q

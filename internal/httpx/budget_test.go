@@ -214,6 +214,31 @@ func TestTotalLimitsAllOperationsTogether(t *testing.T) {
 	})
 }
 
+func TestAnOperationMayHaveALimitOfItsOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		limits := Limits{PerOperation: Rate{PerSecond: 100}, Operations: map[string]Rate{"oa/getapprovalinfo": {PerSecond: 1}}}
+		b := NewBudget(limits, nil, nil)
+		took := func(operation string) time.Duration {
+			start := time.Now()
+			ctx := WithOperation(t.Context(), operation)
+			line(t, b.Transport(&platform{}), ctx, ctx, ctx)()
+			return time.Since(start)
+		}
+		if got := took("oa/getapprovalinfo"); got != 2*time.Second {
+			t.Errorf("3 slow calls took %s, want 2s", got)
+		}
+		if got := took("user/get"); got != 20*time.Millisecond {
+			t.Errorf("3 others took %s, want 20ms", got)
+		}
+		time.Sleep(time.Second)
+		limits.Operations = nil
+		b.SetLimits(limits)
+		if got := took("oa/getapprovalinfo"); got != 20*time.Millisecond {
+			t.Errorf("without its own limit they took %s, want 20ms", got)
+		}
+	})
+}
+
 func TestConcurrencyCountsUntilTheBodyIsOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := NewBudget(Limits{Concurrency: 1}, nil, nil)

@@ -4,9 +4,9 @@
 // (DingTalk has two hosts, WeCom two credentials). It decides when a call may
 // go, in this order: is the tenant reachable at all (the breaker), is there a
 // free place (Limits.Concurrency), does the account's own rate allow it
-// (Limits.Total), does the operation's (Limits.PerOperation), and who of those
-// waiting goes first ([Priority]). Nothing is shared between tenants, so a sick
-// one harms only itself.
+// (Limits.Total), does the operation's (Limits.PerOperation, Limits.Operations),
+// and who of those waiting goes first ([Priority]). Nothing is shared between
+// tenants, so a sick one harms only itself.
 //
 // [Client] assembles an http.Client over a budget. Send requests with [Do],
 // never with the client's own methods: net/http puts the whole URL, with the

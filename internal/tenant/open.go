@@ -49,7 +49,11 @@ func (s Spec) limits() httpx.Limits {
 		// Whoever sets the total knows better than the public documents.
 		return httpx.Limits{Total: httpx.Rate{PerSecond: s.PerSecond}}
 	}
-	return httpx.Limits{PerOperation: httpx.Rate{PerSecond: s.Descriptor.OperationsPerSecond}}
+	l := httpx.Limits{PerOperation: httpx.Rate{PerSecond: s.Descriptor.OperationsPerSecond}, Operations: map[string]httpx.Rate{}}
+	for operation, perSecond := range s.Descriptor.SlowOperations {
+		l.Operations[operation] = httpx.Rate{PerSecond: perSecond}
+	}
+	return l
 }
 
 // Open returns the tenant that s describes; Run starts it. The error says which

@@ -23,6 +23,10 @@ const (
 	// hour of nothing but one operation, which no reading or filling of a company
 	// of less than 150 000 people comes to.
 	perMinute = 10_000
+
+	// slowPerMinute is the limit of the calls of several datasets, each of whose
+	// pages says so.
+	slowPerMinute = 600
 )
 
 // Descriptor registers the platform.
@@ -36,9 +40,23 @@ func Descriptor() directory.Descriptor {
 				" for reading details; needed unless 通讯录同步 was in use from this operator's address before 2022-08-15"},
 		},
 		OperationsPerSecond: perMinute / 60.0,
+		SlowOperations:      slowOperations(),
 		AccountID:           accountID,
 		New:                 open,
 	}
+}
+
+// slowOperations: https://developer.work.weixin.qq.com/document/path/91816 and 91983 (approvals),
+// 96497 (clock-ins), 93393 and 93394 (reports), 100178 and 100179 (logs).
+func slowOperations() map[string]float64 {
+	slow := map[string]float64{}
+	for _, operation := range []string{
+		"oa/getapprovalinfo", "oa/getapprovaldetail", "checkin/getcheckindata", "oa/journal/get_record_list",
+		"oa/journal/get_record_detail", "security/admin_oper_log/list", "security/member_oper_log/list",
+	} {
+		slow[operation] = slowPerMinute / 60.0
+	}
+	return slow
 }
 
 // userID is what a user id may be (https://developer.work.weixin.qq.com/document/path/90195).
