@@ -38,7 +38,15 @@ func (c *census) add(obj client.Object, observed *int64, conditions []metav1.Con
 
 // settle takes an account back whose counts are not up to date: they follow the people by seconds.
 func (c *census) settle(o *v1alpha1.EnterpriseAccount) {
-	if n := o.Status.People.Differing; c.ready > 0 && (n == nil || *n > 0) {
+	count := func(n *int32) int32 {
+		if n == nil {
+			return -1
+		}
+		return *n
+	}
+	p := o.Status.People
+	settled := count(p.Differing) == 0 && count(p.Managed)+max(count(p.Invited), 0) == count(p.Declared)
+	if c.ready > 0 && !settled {
 		c.ready--
 		c.waiting = append(c.waiting, o.GetName()+": still counting")
 	}
