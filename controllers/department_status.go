@@ -50,6 +50,7 @@ func (s *departmentScope) summarize() {
 		if a.tenant != nil && (!a.observe || len(a.plan.Actions) == 0) && a.plan.Record != (plan.DepartmentRecord{}) {
 			r := a.plan.Record
 			st.DepartmentID, st.Origin, st.AppliedVersion = r.ID, v1alpha1.Origin(r.Origin), r.Applied
+			st.Creating = v1alpha1.DepartmentCreation{DisplayName: r.AskedName, ParentID: r.AskedParent}
 			st.IgnoredFields = r.Ignored.Names()
 		}
 		if a.tenant != nil {

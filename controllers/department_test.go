@@ -15,10 +15,10 @@ var _ = Describe("Department", func() {
 	var c *company
 	wecomUnits := on[*v1alpha1.Department]("wecom")
 
-	BeforeEach(func() {
-		c = founded()
-		c.open(c.wecom, c.dingtalk)
-	})
+	BeforeEach(func() { c = founded() })
+
+	// After what a spec finds on the platforms: a first reading shows it.
+	JustBeforeEach(func() { c.open(c.wecom, c.dingtalk) })
 
 	wecomUnitOf := func(d *v1alpha1.Department) func() (*wecomUnit, error) {
 		return seen[wecomUnit](c.wecom, "departments", fmt.Sprint(c.unit(c.wecom, d.Name)))
@@ -288,6 +288,33 @@ var _ = Describe("Department", func() {
 		Expect(all[dingUnit](c.dingtalk, "departments")()).To(HaveLen(2))
 		Expect(d).To(unitOn("wecom", HaveField("Origin", v1alpha1.OriginCreated)))
 		Expect(d).To(unitOn("dingtalk", HaveField("Origin", v1alpha1.OriginCreated)))
+	})
+
+	It("P3: is made once, though it is renamed and moved while its creation is unanswered", func() {
+		ops := create(c.department("ops", "运营中心"))
+		Eventually(of(ops)).Should(beReady())
+		for _, t := range []*twin{c.wecom, c.dingtalk} {
+			for _, f := range []core.Fault{
+				{Kind: core.KindDropAfter, Operation: "department/create", Times: 1},
+				{Kind: core.KindHTTPStatus, HTTPStatus: 502, Operation: "department/create", Skip: 1},
+				{Kind: core.KindHTTPStatus, HTTPStatus: 502, Operation: "department/get"},
+			} {
+				t.fault(f)
+			}
+		}
+		d := create(c.department("rd", "研发中心"))
+		for _, t := range []*twin{c.wecom, c.dingtalk} {
+			Eventually(func() int { n, _ := t.Objects(t.tenant, "departments"); return len(n) }).Should(Equal(3), "the company itself, ops and rd")
+			Eventually(of(d)).Should(unitOn(t.Name(), HaveField("Reason", Not(BeElementOf("", "Progressing")))), "the answer is lost")
+		}
+		change(d, below("ops"), func(d *v1alpha1.Department) { d.Spec.DisplayName = "研究院" })
+		Eventually(of(d)).Should(HaveField("Status.ObservedGeneration", HaveValue(Equal(d.Generation))))
+		c.sim.Faults.Clear()
+		Eventually(of(d)).Should(And(beReady(), unitOn("wecom", HaveField("Origin", v1alpha1.OriginCreated)), unitOn("dingtalk", HaveField("Origin", v1alpha1.OriginCreated))))
+		Expect(all[wecomUnit](c.wecom, "departments")()).To(HaveLen(3))
+		Expect(all[dingUnit](c.dingtalk, "departments")()).To(HaveLen(3))
+		Expect(wecomUnitOf(d)()).To(And(HaveField("Name", "研究院"), HaveField("ParentID", c.unit(c.wecom, "ops"))))
+		Expect(dingUnitOf(d)()).To(And(HaveField("Name", "研究院"), HaveField("ParentID", BeEquivalentTo(c.unit(c.dingtalk, "ops")))))
 	})
 
 	It("says what the platform refuses of it", func() {

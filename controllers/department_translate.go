@@ -64,7 +64,7 @@ func (r *DepartmentReconciler) place(ctx context.Context, s *departmentScope, sp
 	record := departmentRecord(&a.status)
 	if o, ok := a.tenant.Lane.Outcome(s.lane); ok {
 		a.outcome = o
-		record = foldDepartment(record, o)
+		record = foldDepartment(record, o, departmentObjectKey(d))
 		if o.FoundDepartment != nil {
 			a.tenant.Mirror.PutDepartment(*o.FoundDepartment)
 		}
@@ -73,11 +73,15 @@ func (r *DepartmentReconciler) place(ctx context.Context, s *departmentScope, sp
 	if err != nil || a.problem != nil {
 		return a, err
 	}
-	facts, err := r.facts(ctx, s, a, record)
-	if err != nil {
+	if err := r.decide(ctx, s, a, record); err != nil {
 		return a, err
 	}
-	a.plan = plan.ForDepartment(a.wish, record, facts)
+	if record.Origin == plan.Creating && a.tenant.Lane.Refused(s.lane, a.plan.Digest()) {
+		// There is nothing to be finished as it was begun: what is declared now counts.
+		if err := r.decide(ctx, s, a, plan.DepartmentRecord{}); err != nil {
+			return a, err
+		}
+	}
 	switch {
 	case a.plan.Hold != nil:
 		a.problem = problemOfHold(a.plan.Hold)
@@ -89,6 +93,15 @@ func (r *DepartmentReconciler) place(ctx context.Context, s *departmentScope, sp
 		a.problem = waiting
 	}
 	return a, nil
+}
+
+// decide plans from the record and what is known now.
+func (r *DepartmentReconciler) decide(ctx context.Context, s *departmentScope, a *departmentAccount, record plan.DepartmentRecord) error {
+	facts, err := r.facts(ctx, s, a, record)
+	if err == nil {
+		a.plan = plan.ForDepartment(a.wish, record, facts)
+	}
+	return err
 }
 
 // enterpriseAccount reads an account that others refer to.
@@ -130,6 +143,9 @@ func problemAgain(reason, message string) *Problem {
 	return problem(reason, strings.TrimPrefix(message, v1alpha1.ReasonCodes[reason]+": "))
 }
 
+// departmentObjectKey is the key that platforms keep with the department, where they can.
+func departmentObjectKey(d *v1alpha1.Department) string { return d.Namespace + "/" + d.Name }
+
 func departmentVersion(d *v1alpha1.Department) string { return strconv.FormatInt(d.Generation, 10) }
 
 // wish translates the declaration. It returns what is still waited for when everything else is done.
@@ -144,7 +160,7 @@ func (r *DepartmentReconciler) wish(ctx context.Context, s *departmentScope, spe
 	}
 	w := directory.Department{
 		Set: directory.DepartmentName | directory.DepartmentParent | directory.DepartmentKey,
-		ID:  spec.DepartmentID, Name: d.Spec.DisplayName, Parent: parent, Key: d.Namespace + "/" + d.Name,
+		ID:  spec.DepartmentID, Name: d.Spec.DisplayName, Parent: parent, Key: departmentObjectKey(d),
 	}
 	if w.ID == capabilities.RootDepartment {
 		w.Set &^= directory.DepartmentParent // the company itself is below nothing
@@ -163,7 +179,7 @@ func (r *DepartmentReconciler) wish(ctx context.Context, s *departmentScope, spe
 	}
 	a.wish = plan.DepartmentWish{
 		Department: w, Version: departmentVersion(d),
-		Choice:   chooseDepartmentID(a.tenant.Mirror, d.Namespace+"/"+d.Name),
+		Choice:   chooseDepartmentID(a.tenant.Mirror, departmentObjectKey(d)),
 		Adoption: adoption(spec.AdoptionPolicy, account.Spec.AdoptionPolicy),
 	}
 	return waiting, nil
@@ -245,6 +261,7 @@ func chooseDepartmentID(m *mirror.Mirror, key string) string {
 
 func departmentRecord(s *v1alpha1.DepartmentAccountStatus) plan.DepartmentRecord {
 	r := plan.DepartmentRecord{ID: s.DepartmentID, Origin: plan.Origin(s.Origin), Applied: s.AppliedVersion}
+	r.AskedName, r.AskedParent = s.Creating.DisplayName, s.Creating.ParentID
 	for _, f := range []directory.DepartmentFields{directory.DepartmentName, directory.DepartmentParent, directory.DepartmentOrder, directory.DepartmentManagers} {
 		if slices.Contains(s.IgnoredFields, f.Names()[0]) {
 			r.Ignored |= f
@@ -253,12 +270,13 @@ func departmentRecord(s *v1alpha1.DepartmentAccountStatus) plan.DepartmentRecord
 	return r
 }
 
-func foldDepartment(r plan.DepartmentRecord, o *execute.Outcome) plan.DepartmentRecord {
-	if r.Origin == plan.Creating && o.Existed && !o.Asked {
+func foldDepartment(r plan.DepartmentRecord, o *execute.Outcome, key string) plan.DepartmentRecord {
+	ours := o.FoundDepartment != nil && o.FoundDepartment.Set.Has(directory.DepartmentKey) && o.FoundDepartment.Key == key
+	if r.Origin == plan.Creating && o.Existed && !o.Asked && !ours {
 		return plan.DepartmentRecord{} // somebody else made it since we looked: it is adopted like any other, or not (P4)
 	}
 	if o.Created {
-		r.Origin, r.ID = plan.Created, o.ID
+		r.Origin, r.ID, r.AskedName, r.AskedParent = plan.Created, o.ID, "", ""
 	}
 	if o.Err == nil && len(o.Done) > 0 {
 		if r.Applied != o.Version {
@@ -281,7 +299,8 @@ func (r *DepartmentReconciler) facts(ctx context.Context, s *departmentScope, a 
 		f.Department, f.Absent = m.Department(id), m.DepartmentAbsent(id)
 	}
 	if f.Department == nil {
-		f.Sibling = m.Child(a.wish.Department.Parent, a.wish.Department.Name)
+		begun := record.Begun(a.wish.Department)
+		f.Sibling = m.Child(begun.Parent, begun.Name)
 		if f.Sibling != nil {
 			id = f.Sibling.ID
 		}

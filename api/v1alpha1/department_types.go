@@ -139,6 +139,10 @@ type DepartmentAccountStatus struct {
 	// origin says whether Rollcall created or adopted it.
 	// +optional
 	Origin Origin `json:"origin,omitempty"`
+	// creating is what the platform was asked to create and has not confirmed. It is finished under this name and
+	// below this department; what was declared since follows.
+	// +optional
+	Creating DepartmentCreation `json:"creating,omitempty,omitzero"`
 	// reason is empty when the department is as declared; else why it is not (docs/reasons.md).
 	// +optional
 	// +kubebuilder:validation:MinLength=1
@@ -170,6 +174,21 @@ type DepartmentAccountStatus struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
 	AppliedVersion string `json:"appliedVersion,omitempty"`
+}
+
+// DepartmentCreation is where a department was begun.
+// +kubebuilder:validation:MinProperties=1
+type DepartmentCreation struct {
+	// displayName that was asked for.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	DisplayName string `json:"displayName,omitempty"`
+	// parentID is the platform's id of the department above that was asked for.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=20
+	ParentID string `json:"parentID,omitempty"`
 }
 
 // DepartmentList is a list of Departments.

@@ -176,6 +176,22 @@ func (l *Lane) Last(key, digest string) error {
 	return nil
 }
 
+// Refused reports that the last finished task with this digest was refused in words, and that no run for the key may
+// have taken effect without being seen: it left nothing behind.
+func (l *Lane) Refused(key, digest string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := l.keys[key]
+	if s == nil || s.digest != digest || s.asked {
+		return false
+	}
+	switch directory.ClassOf(s.err) {
+	case "", directory.OutcomeUnknown, directory.Unavailable, directory.RateLimited, directory.Unauthenticated, directory.AlreadyExists:
+		return false
+	}
+	return true
+}
+
 // Outcome returns the outcome that was not yet acknowledged, if there is one.
 func (l *Lane) Outcome(key string) (*Outcome, bool) {
 	l.mu.Lock()

@@ -304,6 +304,40 @@ func TestP3WhatMayHaveBeenCreatedIsRemembered(t *testing.T) {
 	})
 }
 
+func TestP3OnlyARefusalInWordsLeavesNothingBehind(t *testing.T) {
+	for class, refused := range map[directory.Class]bool{
+		directory.Invalid: true, directory.NotFound: true, directory.Conflict: true, directory.PermissionDenied: true,
+		directory.QuotaExceeded: true, directory.NotSupported: true,
+		"": false, directory.OutcomeUnknown: false, directory.Unavailable: false, directory.RateLimited: false,
+		directory.Unauthenticated: false, directory.AlreadyExists: false,
+	} {
+		inLane(t, 1, func(l *lab) {
+			var err error
+			if class != "" {
+				err = &directory.Error{Class: class}
+			}
+			l.Offer("unit", l.task("create", err))
+			l.wants("create")
+			if got := l.Refused("unit", "create"); got != refused {
+				t.Errorf("after %q, refused is %t", class, got)
+			}
+			if l.Refused("unit", "another") || l.Refused("other", "create") {
+				t.Error("what did not run was refused")
+			}
+		})
+	}
+	inLane(t, 1, func(l *lab) {
+		l.Offer("unit", execute.Task{Digest: "create", Run: func(context.Context) execute.Outcome { return execute.Outcome{Asked: true} }})
+		synctest.Wait()
+		l.pass(time.Second)
+		l.Offer("unit", l.task("create", &directory.Error{Class: directory.Invalid}))
+		l.wants("create")
+		if l.Refused("unit", "create") {
+			t.Error("an earlier run may have taken effect")
+		}
+	})
+}
+
 func TestWithdraw(t *testing.T) {
 	inLane(t, 1, func(l *lab) {
 		release := l.hold("busy")

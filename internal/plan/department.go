@@ -23,6 +23,18 @@ type DepartmentRecord struct {
 	Origin  Origin
 	Applied string
 	Ignored directory.DepartmentFields
+	// AskedName and AskedParent are what the platform was asked to create, while Origin is Creating.
+	AskedName, AskedParent string
+}
+
+// Begun is the wished department as its creation was asked for. What was declared
+// since follows as an update: were an unanswered creation not finished as it was
+// begun, there would be a second department (P3).
+func (r *DepartmentRecord) Begun(wish directory.Department) directory.Department {
+	if r.Origin == Creating && r.AskedName != "" {
+		wish.Name, wish.Parent = r.AskedName, r.AskedParent
+	}
+	return wish
 }
 
 // DepartmentFacts is what is known of the department now.
@@ -33,7 +45,7 @@ type DepartmentFacts struct {
 	Department *directory.Department
 	// Absent: a direct read said not-found, after the listing.
 	Absent bool
-	// Sibling has the wished name under the wished parent and is nobody's.
+	// Sibling has the name under the parent of [DepartmentRecord.Begun] and is nobody's.
 	Sibling *directory.Department
 	// Claimant names the Department object that holds it instead; empty if nobody does.
 	Claimant string
@@ -62,7 +74,7 @@ func (p *DepartmentPlan) Digest() string { return digest(p.Actions) }
 // ForDepartment decides what to do for one department on one tenant.
 func ForDepartment(w DepartmentWish, r DepartmentRecord, f DepartmentFacts) DepartmentPlan {
 	p := DepartmentPlan{Record: r}
-	if r.Origin == Creating && f.Department != nil && foreign(&w.Department, f.Department) {
+	if begun := r.Begun(w.Department); r.Origin == Creating && f.Department != nil && foreign(&begun, f.Department) {
 		f.Department = nil // the id we were about to choose is somebody else's: choose again
 	}
 	switch {
@@ -101,7 +113,7 @@ func departmentAbsent(w DepartmentWish, f DepartmentFacts, p *DepartmentPlan) {
 		f.Department = f.Sibling
 		adoptDepartment(w, f, p)
 	default:
-		d := w.Department
+		d := p.Record.Begun(w.Department)
 		d.Set &= f.Capabilities.DepartmentWrites
 		if f.Capabilities.ChoosesDepartmentID {
 			d.ID = w.Choice
@@ -109,7 +121,7 @@ func departmentAbsent(w DepartmentWish, f DepartmentFacts, p *DepartmentPlan) {
 		// Managers have to be members first: they follow in an update.
 		d.Set &^= directory.DepartmentManagers
 		d.Managers = nil
-		p.Record.ID, p.Record.Origin = d.ID, Creating
+		p.Record.ID, p.Record.Origin, p.Record.AskedName, p.Record.AskedParent = d.ID, Creating, d.Name, d.Parent
 		p.Actions = []DepartmentAction{{Kind: Create, Department: d}}
 	}
 }
@@ -118,10 +130,16 @@ func adoptDepartment(w DepartmentWish, f DepartmentFacts, p *DepartmentPlan) {
 	d := f.Department
 	differ := DifferDepartment(&w.Department, d)
 	const identity = directory.DepartmentName | directory.DepartmentParent
+	begun := p.Record.Begun(w.Department)
+	unfinished := p.Record.Origin == Creating && DifferDepartment(&begun, d)&identity == 0
 	switch {
-	case p.Record.Origin == Creating && differ&identity == 0 && !keyed(&w.Department, d):
-		p.Record.ID, p.Record.Origin = d.ID, Created
+	case unfinished && !keyed(&w.Department, d):
+		p.Record = DepartmentRecord{ID: d.ID, Origin: Created, Applied: p.Record.Applied, Ignored: p.Record.Ignored}
 		convergeDepartment(w, f, p)
+	case unfinished && (begun.Name != w.Department.Name || begun.Parent != w.Department.Parent):
+		// Somebody else has the place that the creation was begun for, and another one is wished by now.
+		f.Department, f.Sibling, p.Record = nil, nil, DepartmentRecord{}
+		departmentAbsent(w, f, p)
 	case w.Adoption == Never:
 		p.Hold = hold(DataConflict, "the department %s exists already, and adoptionPolicy is Never: allow its adoption, or choose another displayName", d.ID)
 	case w.Adoption != Overwrite && differ != 0:

@@ -112,13 +112,13 @@ func TestDepartmentsBeforeAnythingIsKnown(t *testing.T) {
 }
 
 func TestAbsentDepartments(t *testing.T) {
-	chosen := plan.DepartmentRecord{ID: "4711", Origin: plan.Creating}
+	chosen := plan.DepartmentRecord{ID: "4711", Origin: plan.Creating, AskedName: "研发部", AskedParent: "1"}
 	checkDepartments(t, open(), []departmentRow{
 		{name: "P3: created under the id of our choice", want: "Create 4711 {displayName, parent, order}", after: chosen},
 		{
 			name: "P3: somebody else's under that id lets us choose again", wish: func(w *plan.DepartmentWish) { w.Choice = "4712" },
 			record: chosen, facts: shown("4711", called("市场部"), below("9")), want: "Create 4712 {displayName, parent, order}",
-			after: plan.DepartmentRecord{ID: "4712", Origin: plan.Creating},
+			after: plan.DepartmentRecord{ID: "4712", Origin: plan.Creating, AskedName: "研发部", AskedParent: "1"},
 		},
 		{name: "P5: a listing alone proves nothing", record: oursUnit(), want: "Confirm 4711", after: oursUnit()},
 		{name: "P5: what is gone is held, not made again", record: oursUnit(), facts: gone, want: "Vanished", after: oursUnit()},
@@ -139,7 +139,8 @@ func TestAbsentDepartments(t *testing.T) {
 				w.Department.Set |= directory.DepartmentManagers
 				w.Department.Managers = []string{"E0001"}
 			},
-			want: "Create  {displayName, parent, order, key}", after: plan.DepartmentRecord{Origin: plan.Creating},
+			want:  "Create  {displayName, parent, order, key}",
+			after: plan.DepartmentRecord{Origin: plan.Creating, AskedName: "研发部", AskedParent: "1"},
 		},
 	})
 }
@@ -169,6 +170,34 @@ func TestP3DepartmentCreationsThatWereNotAnswered(t *testing.T) {
 		{
 			name: "P4: unless half of it is somebody else's", record: chosen, facts: shown("4711", below("9")),
 			want: "AdoptionReview", says: "differs in: parent", after: chosen,
+		},
+	})
+}
+
+// TestP3DepartmentRenamedWhileItsCreationIsUnanswered: it is finished as it was begun, and then renamed and moved.
+func TestP3DepartmentRenamedWhileItsCreationIsUnanswered(t *testing.T) {
+	asked := plan.DepartmentRecord{Origin: plan.Creating, AskedName: "研究部", AskedParent: "7"}
+	checkDepartments(t, closed(), []departmentRow{
+		{
+			name: "asked for once more under the name that it may have by now", record: asked,
+			want: "Create  {displayName, parent, order, key}", after: asked,
+		},
+		{
+			name: "found under that name, and renamed and moved", record: asked, facts: beside("8", called("研究部"), below("7"), keyed("acme/research")),
+			want: "Update 8 {displayName, parent}", after: plan.DepartmentRecord{ID: "8", Origin: plan.Created},
+		},
+		{
+			name: "P4: somebody else's of that name is left alone", record: asked, facts: beside("8", called("研究部"), below("7"), keyed("acme/sales")),
+			want:  "Create  {displayName, parent, order, key}",
+			after: plan.DepartmentRecord{Origin: plan.Creating, AskedName: "研发部", AskedParent: "1"},
+		},
+	})
+	chosen := asked
+	chosen.ID = "4711"
+	checkDepartments(t, open(), []departmentRow{
+		{
+			name: "found under the id that we chose", record: chosen, facts: shown("4711", called("研究部"), below("7")),
+			want: "Update 4711 {displayName, parent}", after: plan.DepartmentRecord{ID: "4711", Origin: plan.Created},
 		},
 	})
 }

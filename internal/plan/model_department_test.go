@@ -76,7 +76,7 @@ func (w *tree) create(d directory.Department) (made, failed bool) {
 		}
 		return false, true
 	}
-	w.record.Origin, w.record.ID = plan.Created, d.ID
+	w.record = plan.DepartmentRecord{Origin: plan.Created, ID: d.ID, Applied: w.record.Applied, Ignored: w.record.Ignored}
 	return true, !w.read(d.ID)
 }
 
@@ -114,7 +114,8 @@ func (w *tree) round(wish plan.DepartmentWish) plan.DepartmentPlan {
 	if d, there := w.seen[id]; there {
 		f.Department = &d
 	} else {
-		f.Absent, f.Sibling = w.absent[id], child(w.seen, wish.Department.Parent, wish.Department.Name)
+		begun := w.record.Begun(wish.Department)
+		f.Absent, f.Sibling = w.absent[id], child(w.seen, begun.Parent, begun.Name)
 	}
 	p := plan.ForDepartment(wish, w.record, f)
 	w.record = p.Record
@@ -199,13 +200,21 @@ func FuzzP3Departments(f *testing.F) {
 				wish.Department.Order = int64(d.n(9))
 				wish.Version += "+"
 			}
+			if d.one(4) { // also while a creation is unanswered
+				wish.Department.Name += "一部"
+				wish.Version += "+"
+			}
+			if d.one(4) {
+				wish.Department.Parent += "1"
+				wish.Version += "+"
+			}
 		}
 		p := w.settle(t, wish)
 		if w.made != 1 {
 			t.Fatalf("%d departments were made", w.made)
 		}
 		have := w.real[w.record.ID]
-		if equal := have.Order == wish.Department.Order && have.Name == wish.Department.Name; p.InSync() != equal {
+		if equal := have.Order == wish.Department.Order && have.Name == wish.Department.Name && have.Parent == wish.Department.Parent; p.InSync() != equal {
 			t.Errorf("in sync: %t, and really %+v, declared %+v", p.InSync(), have, wish.Department)
 		}
 		if !p.InSync() && (p.Hold.Reason != plan.WriteIgnored || w.ignores == 0) {
