@@ -16,6 +16,7 @@ import (
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	crmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
@@ -454,16 +455,43 @@ func (c *company) unit(t *twin, name string) int {
 	return 0
 }
 
-// resync has the account's directory listed anew, and returns when it was.
+// resync has the account's directory listed anew, and returns when what the listing shows is known, or that it failed.
 func (c *company) resync(t *twin) {
 	GinkgoHelper()
 	a := &v1alpha1.EnterpriseAccount{ObjectMeta: c.meta(t.Name())}
 	last := map[string]string{"wecom": "user/list", "dingtalk": "user/count"}[t.Name()] // ends a listing
-	since := c.sim.Log.Last()
+	since, began := c.sim.Log.Last(), time.Now()
 	change(a, func(a *v1alpha1.EnterpriseAccount) {
 		a.Spec.ResyncIntervalSeconds = 80000 + a.Spec.ResyncIntervalSeconds%10 + 1
 	})
-	Eventually(func() []core.Entry { return t.calls(core.Query{Operation: last, Since: since}) }).ShouldNot(BeEmpty())
+	failed := func() bool {
+		GinkgoHelper()
+		Expect(of(a)()).NotTo(BeNil())
+		return meta.IsStatusConditionFalse(a.Status.Conditions, v1alpha1.ConditionDirectoryRead)
+	}
+	Eventually(func() bool {
+		over := len(t.calls(core.Query{Operation: last, Since: since})) > 0
+		return over && (c.listed(a.Name).After(began) || failed())
+	}).Should(BeTrue(), "%s is listed anew", a.Name)
+}
+
+// listed is when the last successful listing of the account began.
+func (c *company) listed(account string) time.Time {
+	GinkgoHelper()
+	families, err := measured.Gather()
+	Expect(err).NotTo(HaveOccurred())
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			of := map[string]string{}
+			for _, l := range m.GetLabel() {
+				of[l.GetName()] = l.GetValue()
+			}
+			if f.GetName() == "rollcall_mirror_age_seconds" && of["namespace"] == c.namespace && of["account"] == account {
+				return epoch.Add(-time.Duration(m.GetGauge().GetValue() * float64(time.Second)))
+			}
+		}
+	}
+	return time.Time{}
 }
 
 // calls are the calls to the tenant.

@@ -32,6 +32,7 @@ var (
 	api      client.Client
 	logged   = &logbook{}
 	measured = prometheus.NewRegistry()
+	epoch    = time.Now() // ages are measured at this moment, which tells when something was
 )
 
 func TestControllers(t *testing.T) {
@@ -80,7 +81,7 @@ func startManager(config *rest.Config, kinds *runtime.Scheme) {
 	Expect(err).NotTo(HaveOccurred())
 	running, stop := context.WithCancel(ctx)
 	Expect(controllers.Setup(running, mgr, controllers.Dependencies{
-		Platforms: provider.All(), Now: time.Now, Metrics: metrics.New(measured, time.Now),
+		Platforms: provider.All(), Now: time.Now, Metrics: metrics.New(measured, func() time.Time { return epoch }),
 	})).To(Succeed())
 	ended := make(chan error, 1)
 	go func() { ended <- mgr.Start(running) }()
