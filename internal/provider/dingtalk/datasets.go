@@ -166,6 +166,17 @@ func pages(op *operation, read func(token string) (text, error)) error {
 	}
 }
 
+// after is the next page of a call that says beside its token whether there is one.
+func after(op *operation, more boolean, next text, err error) (text, error) {
+	switch {
+	case err != nil || !bool(more):
+		return "", err
+	case next == "" || next == "0":
+		return "", incomplete(op, "there are more pages, and it does not say where")
+	}
+	return next, nil
+}
+
 // cursor is a token as the number that some calls want.
 func cursor(token string) any {
 	if n, err := strconv.ParseInt(token, 10, 64); err == nil || token == "" {

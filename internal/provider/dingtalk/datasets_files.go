@@ -32,6 +32,7 @@ func (x *export) groups(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
+			before := seen.len()
 			for _, g := range a.Items {
 				if seen.add(string(g.is.ID)) {
 					if err := x.thing(&opGroupInfos, "groups", string(g.is.ID), g.raw); err != nil {
@@ -39,9 +40,12 @@ func (x *export) groups(ctx context.Context) error {
 					}
 				}
 			}
-			if len(a.Items) < groupInfoPage {
+			switch {
+			case len(a.Items) < groupInfoPage:
 				x.total("groups", int64(a.Total))
 				return nil
+			case seen.len() == before:
+				return incomplete(&opGroupInfos, "the next page is the same page")
 			}
 		}
 	})

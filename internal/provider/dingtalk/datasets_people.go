@@ -175,11 +175,12 @@ func (x *export) results(ctx context.Context, people []string, w window) error {
 		if err != nil {
 			return err
 		}
+		before := seen.len()
 		if err := x.clockIns(&opResults, "results", page, seen); err != nil || !page.More {
 			return err
 		}
-		if len(page.Records) == 0 {
-			return incomplete(&opResults, "there are more pages, and this one is empty")
+		if seen.len() == before {
+			return incomplete(&opResults, "there are more pages, and this one has nothing new")
 		}
 	}
 }
@@ -207,10 +208,24 @@ func (x *export) clockIns(op *operation, part string, page clockIns, seen *idSet
 
 // report is what we look at in a report.
 type report struct {
-	ID       text `json:"report_id"`
-	Contents many[struct {
+	ID       text            `json:"report_id"`
+	Contents json.RawMessage `json:"contents"`
+}
+
+// cut reports whether a text of it is as long as DingTalk shows, and so may go on.
+func (r *report) cut() bool {
+	var contents many[struct {
 		Value text `json:"value"`
-	}] `json:"contents"`
+	}]
+	if json.Unmarshal(r.Contents, &contents) != nil {
+		return false // other forms have no such texts
+	}
+	for _, c := range contents {
+		if utf8.RuneCountInString(string(c.Value)) >= reportText {
+			return true
+		}
+	}
+	return false
 }
 
 // reports reads what people wrote of their days and weeks.
@@ -248,16 +263,11 @@ func (x *export) reportsOf(ctx context.Context, person string, w window, cut *id
 			if err == nil {
 				err = x.thing(&opReports, "reports", string(r.is.ID), r.raw)
 			}
-			for _, c := range r.is.Contents {
-				if utf8.RuneCountInString(string(c.Value)) >= reportText {
-					cut.add(string(r.is.ID))
-				}
+			if r.is.cut() {
+				cut.add(string(r.is.ID))
 			}
 		}
-		if !page.More {
-			return "", err
-		}
-		return page.Next, err
+		return after(&opReports, page.More, page.Next, err)
 	})
 }
 
@@ -310,10 +320,7 @@ func (x *export) dismissals(ctx context.Context) error {
 		if err == nil && len(page.IDs) > 0 {
 			err = x.dismissalsOf(ctx, page.IDs)
 		}
-		if !page.More {
-			return "", err
-		}
-		return page.Next, err
+		return after(&opDismissed, page.More, page.Next, err)
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"rollcall.dev/rollcall/internal/directory"
 )
@@ -30,6 +31,8 @@ func FuzzAnswer(f *testing.F) {
 	f.Add(502, "<html>")
 	f.Add(200, `{"errcode":0,"result":{"dept_id":"1","list":[{}],"has_more":1,"count":null}}`)
 	f.Add(200, `{"errcode":"0","result":"[]"}`)
+	f.Add(200, `{"errcode":0,"result":{"hasMore":true,"list":[{"groupId":1,"name":"默认","roles":[{"id":1},{"id":2}],"userid":"a"}],"nextToken":"3"},"nextToken":"n"}`)
+	f.Add(200, `{"nodes":[{"nodeId":"1","hasChildren":true}],"workspaces":[{"workspaceId":"1","rootNodeId":"1"}],"nextToken":1,"recordresult":"[{\"id\":1}]","hasMore":1}`)
 	f.Add(400, `{"code":"exclusive.account.only","errcode":null}`)
 	f.Add(200, `{"result":"true","disable":0}`)
 	f.Fuzz(func(t *testing.T, status int, body string) {
@@ -37,6 +40,9 @@ func FuzzAnswer(f *testing.F) {
 		for _, op := range []*operation{
 			&opScopes, &opCount, &opUser, &opUsers, &opUserByMobile, &opCreateUser, &opUpdateUser,
 			&opDepartment, &opDepartments, &opCreateDepartment, &opUpdateDepartment, &opDisable, &opSignOut, &opStatus,
+			&opRoleGroups, &opHolders, &opCreateGroup, &opCreateRole, &opAddToRole, &opRoleScope,
+			&opUserIDs, &opAdmins, &opForms, &opInstanceIDs, &opInstance, &opResults, &opPunches, &opReports, &opOnJob, &opDismissed,
+			&opDismissals, &opLeavers, &opGroupInfos, &opWorkspaces, &opNodes, &opSpaces, &opFileLogs,
 		} {
 			s.on(op, answer{status: status, body: body})
 		}
@@ -98,4 +104,20 @@ func try(t *testing.T, d *Directory, says said, body string) {
 	check("CreateDepartment", err, says.fine && says.result)
 	check("Freeze", d.Freeze(ctx, "zhangsan", ""), says.result)
 	check("Check", d.Check(ctx), says.fine)
+	_, err = d.Roles(ctx)
+	check("Roles", err, says.fine && says.result)
+	_, err = d.RoleMembers(ctx, "1")
+	check("RoleMembers", err, says.fine && says.result)
+	_, err = d.CreateRole(ctx, directory.Role{Name: "一"})
+	check("CreateRole", err, says.fine)
+	check("AddToRole", d.AddToRole(ctx, "1", []directory.RoleMember{{Account: "zhangsan"}}), says.fine)
+	for _, o := range d.Offers() {
+		_, err := d.Export(ctx, o.Dataset, directory.Scope{From: time.Date(2026, 2, 20, 0, 0, 0, 0, time.UTC)}, func(i directory.Item) error {
+			if i.ID == "" || !json.Valid(i.Raw) {
+				t.Errorf("%s: emitted %q %q with %q from %q", o.Dataset, i.Part, i.ID, i.Raw, body)
+			}
+			return nil
+		})
+		check("Export of "+string(o.Dataset), err, o.Missing == "" && (o.Dataset != directory.DatasetDirectory || says.fine && says.result))
+	}
 }

@@ -64,6 +64,7 @@ func (g *roleGroup) role(r *roleOfGroup) directory.Role {
 
 // roleGroups reads all groups with their roles, page by page.
 func (c *client) roleGroups(ctx context.Context, use func(*written[roleGroup]) error) error {
+	seen := &idSet{}
 	for offset := 0; ; offset += groupPage {
 		page, err := ask[struct {
 			More   boolean                  `json:"hasMore"`
@@ -72,10 +73,14 @@ func (c *client) roleGroups(ctx context.Context, use func(*written[roleGroup]) e
 		if err != nil {
 			return err
 		}
+		before := seen.len()
 		for i := range page.Groups {
 			g := &page.Groups[i].is
 			if g.ID <= 0 || slices.ContainsFunc(g.Roles, func(r written[roleOfGroup]) bool { return r.is.ID <= 0 }) {
 				return incomplete(&opRoleGroups, "a role or group has no id")
+			}
+			if !seen.add(departmentID(int64(g.ID))) {
+				continue
 			}
 			if err := use(&page.Groups[i]); err != nil {
 				return err
@@ -84,8 +89,8 @@ func (c *client) roleGroups(ctx context.Context, use func(*written[roleGroup]) e
 		if !page.More {
 			return nil
 		}
-		if len(page.Groups) == 0 {
-			return incomplete(&opRoleGroups, "there are more pages, and this one is empty")
+		if seen.len() == before {
+			return incomplete(&opRoleGroups, "there are more pages, and this one has nothing new")
 		}
 	}
 }
@@ -108,6 +113,7 @@ func (h *holder) member(role string) directory.RoleMember {
 
 // holders reads everybody who has a role, page by page.
 func (c *client) holders(ctx context.Context, role int64, use func(*written[holder]) error) error {
+	seen := &idSet{}
 	for offset := 0; ; offset += holderPage {
 		page, err := ask[struct {
 			More boolean               `json:"hasMore"`
@@ -116,9 +122,14 @@ func (c *client) holders(ctx context.Context, role int64, use func(*written[hold
 		if err != nil {
 			return err
 		}
+		before := seen.len()
 		for i := range page.List {
-			if page.List[i].is.UserID == "" {
+			id := string(page.List[i].is.UserID)
+			if id == "" {
 				return incomplete(&opHolders, "a person has no id")
+			}
+			if !seen.add(id) {
+				continue
 			}
 			if err := use(&page.List[i]); err != nil {
 				return err
@@ -127,8 +138,8 @@ func (c *client) holders(ctx context.Context, role int64, use func(*written[hold
 		if !page.More {
 			return nil
 		}
-		if len(page.List) == 0 {
-			return incomplete(&opHolders, "there are more pages, and this one is empty")
+		if seen.len() == before {
+			return incomplete(&opHolders, "there are more pages, and this one has nothing new")
 		}
 	}
 }
