@@ -140,13 +140,14 @@ type once struct {
 // turn begins the next window.
 func (o *once) turn() { o.before, o.now = o.now, nil }
 
+// first reports whether id is one, and new.
 func (o *once) first(id string) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.now == nil {
 		o.now = map[string]bool{}
 	}
-	known := o.now[id] || o.before[id]
+	known := id == "" || o.now[id] || o.before[id]
 	o.now[id] = true
 	return !known
 }
@@ -194,12 +195,12 @@ func single(err error) bool {
 	return false
 }
 
-// settle makes a gap of what was refused singly, or an error if there is nothing else.
+// settle makes a gap of what was refused singly, or an error if nothing may be read at all.
 func (x *export) settle(part string, lost *missed) error {
 	switch {
 	case lost.n == 0:
 		return nil
-	case lost.had.Load() == 0:
+	case lost.had.Load() == 0 && lost.first.Class == directory.PermissionDenied:
 		return lost.first
 	}
 	x.gap(directory.Gap{Part: part, Class: lost.first.Class, Reason: fmt.Sprintf("%d of %d could not be read (%s): %s (platform code %s)",
@@ -318,9 +319,12 @@ func (x *export) roster(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var fields once
 	for _, g := range groups {
-		if err := x.one("fields", formatID(int64(g.is.ID)), g.raw); err != nil {
-			return err
+		if id := formatID(int64(g.is.ID)); fields.first(id) {
+			if err := x.one("fields", id, g.raw); err != nil {
+				return err
+			}
 		}
 	}
 	ids, err := x.people(ctx)
@@ -435,7 +439,7 @@ func (x *export) groupsOf(ctx context.Context, owners []string, status int, new 
 		listed := map[string]json.RawMessage{}
 		var ids []string
 		for _, row := range rows {
-			if row.is.ID != "" && new.first(row.is.ID) {
+			if new.first(row.is.ID) {
 				listed[row.is.ID], ids = row.raw, append(ids, row.is.ID)
 			}
 		}

@@ -97,8 +97,12 @@ func (x *export) directory(ctx context.Context) error {
 		return err
 	}
 	x.summary.Totals = map[string]int64{directory.PartDepartments: int64(len(l.departmentIDs))}
+	var units once
 	for _, d := range parentsFirst(l.departments) {
 		dept := fromWire(&d.is)
+		if !units.first(dept.ID) {
+			continue
+		}
 		if err := x.emit(directory.Item{Part: directory.PartDepartments, ID: dept.ID, Raw: d.raw, Department: &dept}); err != nil {
 			return err
 		}
@@ -238,6 +242,8 @@ func (x *export) tags(ctx context.Context) error {
 	case err != nil:
 		return err
 	}
+	var roles, members once
+	tags = slices.DeleteFunc(tags, func(t written[tag]) bool { return !roles.first(formatID(int64(t.is.ID))) })
 	for i := range tags {
 		r := role(&tags[i].is)
 		if err := x.emit(directory.Item{Part: directory.PartRoles, ID: r.ID, Raw: tags[i].raw, Role: &r}); err != nil {
@@ -259,7 +265,7 @@ func (x *export) tags(ctx context.Context) error {
 			return err
 		}
 		return x.emit(slices.DeleteFunc(h.items(formatID(int64(tags[i].is.ID))), func(i directory.Item) bool {
-			return x.scope.Accounts != nil && i.Member.Account != "" && !chosen[strings.ToLower(i.Member.Account)]
+			return x.scope.Accounts != nil && i.Member.Account != "" && !chosen[strings.ToLower(i.Member.Account)] || !members.first(i.ID)
 		})...)
 	})
 }

@@ -34,6 +34,11 @@ func FuzzAnswers(f *testing.F) {
 	}
 	for _, s := range []string{``, `{}`, `[]`, `null`, `<html>`, `{"errcode":60104,"errmsg":"mobile existed:zhangsan"}`,
 		`{"errcode":0,"userlist":[{"userid":"zhangsan","status":1,"department":[1]}],"dept_user":[{"userid":"zhangsan"}],"department":[{"id":1}],"department_id":[{"id":1}]}`,
+		`{"errcode":0,"taglist":[{"tagid":"1"}],"tagname":"x","userlist":[{"userid":"a","status":1}],"partylist":[2],"dept_user":[{"userid":"a"}],` +
+			`"department":[{"id":1}],"department_id":[{"id":1}]}`,
+		`{"errcode":0,"sp_no_list":["1"],"journaluuid_list":["a",""],"endflag":1,"info":{"a":1},"group_list":[{}],"field_info":[],"dept_user":[{"userid":"a"}],` +
+			`"group_chat_list":[{"chat_id":"g"}],"group_chat":{},"auth_space_list":[{"spaceid":"s"}],"file_list":[{}],"record_list":[{"time":"1"}],"checkindata":[{}]}`,
+		`{"errcode":301112}`, `{"errcode":0,"has_more":true,"next_cursor":"x","record_list":[null,7]}`,
 		`{"errcode":0,"id":7}`, `{"errcode":60111,"errmsg":"` + "`" + `"}`, `{"errcode":60020,"errmsg":"from ip: :::"}`} {
 		f.Add([]byte(s))
 	}
@@ -58,6 +63,7 @@ func FuzzAnswers(f *testing.F) {
 		if l, err := d.List(t.Context()); err == nil && (len(l.Accounts) == 0 || len(l.Departments) == 0) {
 			t.Errorf("listing %+v", l)
 		}
+		handsOut(t, d)
 		if id, err := d.FindByMobile(t.Context(), "13800001234"); err == nil && id == "" {
 			t.Error("found nobody")
 		}
@@ -74,4 +80,29 @@ func FuzzAnswers(f *testing.F) {
 			t.Errorf("department created by %q", body)
 		}
 	})
+}
+
+// handsOut exports everything: what comes out has an id of its own and is JSON.
+func handsOut(t *testing.T, d *Directory) {
+	t.Helper()
+	for _, name := range directory.Datasets() {
+		seen := map[string]bool{}
+		_, err := d.Export(t.Context(), name, directory.Scope{From: time.Now().Add(-time.Hour)}, func(i directory.Item) error {
+			if key := i.Part + "/" + i.ID; i.ID == "" || seen[key] || !json.Valid(i.Raw) {
+				t.Errorf("%s: emitted %s twice, or without an id, or as %q", name, key, i.Raw)
+			} else {
+				seen[key] = true
+			}
+			return nil
+		})
+		if name == directory.DatasetDirectory && err == nil && len(seen) == 0 {
+			t.Error("an empty directory is no export")
+		}
+	}
+	if id, err := d.CreateRole(t.Context(), directory.Role{Name: "x"}); err == nil && id == "" {
+		t.Error("created a role without an id")
+	}
+	_, _ = d.Roles(t.Context())
+	_, _ = d.RoleMembers(t.Context(), "1")
+	_ = d.AddToRole(t.Context(), "1", []directory.RoleMember{{Account: "a"}, {Department: "2"}})
 }

@@ -62,7 +62,7 @@ func (d *Directory) eachID(ctx context.Context, f func(id string) bool) error {
 			return err
 		}
 		for _, row := range rows {
-			if !f(row.UserID) {
+			if row.UserID != "" && !f(row.UserID) {
 				return nil
 			}
 		}
