@@ -111,4 +111,52 @@
 //
 // Limits: 10 000 calls a minute and 150 000 an hour for each API, three times the
 // company's size in creations a month [90312].
+//
+// # Roles
+//
+// Roles are tags. Any app may read them, of their holders those that it sees
+// [90213, 90216 (?)]. Only the app that made a tag may change it [90210], so all
+// of it is done with the app's secret; a tag that the console or another app made
+// is refused (81011). Names are unique; there are no groups and no scopes. One
+// call gives a tag to 1000 users and 100 departments at most; those that it does
+// not know are listed in a success (invalidlist, invalidparty), and if it knows
+// none the answer is 40070 [90214]. That who has the tag keeps it without an
+// error is not documented (?). A tag may have 30 000 holders, a company 3000 tags.
+//
+// # What is handed out
+//
+// The directory is read as for a listing, with what each answer says of a thing
+// kept as it was written; chosen people are read one by one. Everything else is
+// read with the app's secret, and each product has to be granted to the app
+// (可调用接口的应用); since 2023-12-01 the products' own secrets are refused to
+// new companies [93393, 96497]. What is not granted is 48002 on the wire (seen
+// for clock-ins), 301055 for approvals (?). An app sees only what people in its
+// visible range did, but for the administrators' log [91816, 96497, 100179].
+//
+//   - Approvals: numbers by the time at which they were handed in, 31 days and 100
+//     a call; a page may be short, new_next_cursor says whether there is more
+//     [91816]; then the details of each [91983]. 301112 is taken for "too much in
+//     this span" (?): the window is halved.
+//   - Attendance: clock-ins of 100 people and 30 days a call, all kinds [96497].
+//     They have no id: ours is the time and a hash.
+//   - Reports: ids, a month and 100 a call, until endflag [93393]; then the details
+//     of each [93394]. A week at a time, so that the ids do not grow.
+//   - Roster: the fields [99131], then all of one person a call [99132].
+//   - Groups: those with customers in them, by 100 owners a call; owners who have
+//     left are refused (40003) and their groups are asked for by status 1, which a
+//     company with more than 1000 visible people may be refused (81017) [92120];
+//     then each with its members [92122]. No call lists groups of colleagues.
+//   - Files: wedrive/file_list [96847] wants the id of a space, and no call lists
+//     spaces but that of the paid 文件内容存档: the spaces that a person let be
+//     archived [101674], and their files there [101676]. What it answers for
+//     somebody without a seat is not documented (?).
+//   - OperationLogs: of administrators [100179] and of users [100178], at most 180
+//     days back, 7 days and 400 a call, and an end that is past: has_more says
+//     whether there is more. What was done by API is in neither.
+//   - Messages: 会话内容存档 is a native library and paid by seat [91774].
+//   - Calendars: only those that the same app has made, by ids that no call lists [97717].
+//
+// No page says whether the borders of a span are included: neighbouring windows
+// share theirs, and what comes twice is dropped. Most of these calls may be made
+// 600 times a minute; their pages say so (register.go).
 package wecom
