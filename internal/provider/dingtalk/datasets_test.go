@@ -62,8 +62,7 @@ func (c *tenant) calls(path string) []asked {
 	return slices.DeleteFunc(slices.Clone(c.seen), func(a asked) bool { return a.path != path })
 }
 
-// export reads a dataset and returns the ids by part, and the raw things by part and id.
-func (c *tenant) export(t *testing.T, set directory.Dataset, s directory.Scope) (map[string][]string, map[string]string, directory.Summary, error) {
+func (c *tenant) open(t *testing.T) *Directory {
 	t.Helper()
 	d, err := open(directory.Settings{
 		Secrets:   map[string][]byte{"appKey": []byte("k"), "appSecret": []byte("s")},
@@ -73,8 +72,14 @@ func (c *tenant) export(t *testing.T, set directory.Dataset, s directory.Scope) 
 	if err != nil {
 		t.Fatal(err)
 	}
+	return d.(*Directory)
+}
+
+// export reads a dataset and returns the ids by part, and the raw things by part and id.
+func (c *tenant) export(t *testing.T, set directory.Dataset, s directory.Scope) (map[string][]string, map[string]string, directory.Summary, error) {
+	t.Helper()
 	ids, raws := map[string][]string{}, map[string]string{}
-	sum, err := d.(directory.Exporter).Export(t.Context(), set, s, func(i directory.Item) error {
+	sum, err := c.open(t).Export(t.Context(), set, s, func(i directory.Item) error {
 		if !json.Valid(i.Raw) || raws[i.Part+"/"+i.ID] != "" {
 			t.Errorf("%s %s comes twice, or is not JSON: %s", i.Part, i.ID, i.Raw)
 		}

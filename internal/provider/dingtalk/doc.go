@@ -66,6 +66,36 @@
 // Managers must be members; they are cleared through force_update_fields. Order
 // is smallest first. source_identifier keeps our own key.
 //
+// # Roles
+//
+// Every role is in a group; those of the group 默认 are DingTalk's own
+// [add-role-information-to-employees-in-batches]. role/list pages groups, 200 at a
+// time [obtains-a-list-of-enterprise-roles]; whether its offset counts groups or
+// roles is not stated (?), so what comes twice is taken once. People alone have
+// roles, given to 20 at a time; what one unknown person does to the other nineteen
+// is not documented (?): a refused batch is halved. A role reaches the whole company
+// or up to 50 departments, for each holder
+// [update-role-member-management-department-scope].
+//
+// # Exports
+//
+// An export of the directory asks department/get for each department and user/get
+// for each person, because no listing shows a manager, a key or an order. At 20
+// calls a second for each operation, 50 000 people take 42 minutes: they are asked
+// for in parallel, department by department.
+//
+// The other datasets look back as far as their pages say, in windows that the code
+// names with its sources. Reading takes hours, so it keeps a day's distance from the
+// horizon. Codes of approval forms are listed for the whole company when no user is
+// named [obtains-a-list-of-approval-forms-visible-to-the-specified]. The roster's
+// fields want the app's AgentId [api-getemployeerosterbyfield] and are a gap. Groups,
+// knowledge bases and drives are read in somebody's name, who may not see all of
+// them: the main administrator's [query-the-administrator-list], or that of each of
+// the chosen. How far back reports, file logs and leavers go, and whether a reader who
+// is no administrator may ask for groups, is not stated (?). Lists in a query are
+// JSON, as the vendor's SDKs write them (alibabacloud-go/dingtalk, hrm_1_0). There is
+// no call for what was said in chats.
+//
 // # Freezing
 //
 // Ordinary accounts (普通账号) belong to the person: no API freezes them, signs

@@ -156,8 +156,8 @@ func (x *export) departments(ctx context.Context) ([]int64, error) {
 		var next []int64
 		err := inParallel(ctx, len(level), func(ctx context.Context, i int) error {
 			children, err := x.department(ctx, level[i])
-			if err = x.pardon(err, level[i]); err != nil {
-				return err
+			if err != nil {
+				return x.pardon(err, level[i])
 			}
 			x.mu.Lock()
 			defer x.mu.Unlock()
