@@ -58,6 +58,7 @@ var exports = []contract{
 			t.Errorf("gaps are %+v, want one of class NotFound", gaps)
 		}
 	}},
+	{"what was exported of a person can be written back", writtenBack},
 	{"an error of emit ends the export and is returned as it is", func(t *testing.T, s *suite) {
 		e := s.exporter(t)
 		if e == nil {
@@ -359,6 +360,43 @@ func exportsChosen(t *testing.T, s *suite) {
 	if k != nil && (len(members) != 1 || members[0].Account != first || members[0].Role != roles[0]) {
 		t.Errorf("exported holders are %+v, want the chosen one alone", members)
 	}
+}
+
+// writtenBack makes somebody again from what an export says of them. What a
+// platform does not tell has to come from elsewhere, as it would in a restore.
+func writtenBack(t *testing.T, s *suite) {
+	e := s.exporter(t)
+	if e == nil {
+		return
+	}
+	a := s.department(t, "甲部", s.caps.RootDepartment)
+	b := s.department(t, "乙部", s.caps.RootDepartment)
+	boss, _ := s.create(t, 1, a)
+	id, want := sampleID(2), s.wish(2, a, b)
+	want.Manager = boss
+	want.Memberships[1].Leader = s.caps.Writes.Has(directory.FieldLeads)
+	if _, err := s.Directory.CreateAccount(t.Context(), id, directory.Ordinary, want); err != nil {
+		t.Fatal(err)
+	}
+	items, _, err := collect(t, e, directory.Scope{Accounts: []string{id}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(items, func(i directory.Item) bool { return i.Account != nil })
+	if i < 0 {
+		t.Fatalf("%s is not exported", id)
+	}
+	archived := items[i].Account
+	s.Remove(t, id)
+	p := archived.Profile.Clone()
+	p.Set &= s.caps.Writes | s.caps.Creates
+	if !p.Set.Has(directory.FieldMobile) {
+		p.Set, p.Mobile = p.Set|directory.FieldMobile, want.Mobile
+	}
+	if _, err := s.Directory.CreateAccount(t.Context(), archived.ID, archived.Type, p); err != nil {
+		t.Fatalf("making %s again: %v", id, err)
+	}
+	s.reads(t, id, p)
 }
 
 func brokenExport(t *testing.T, s *suite, m Malady, want directory.Class) {

@@ -330,6 +330,26 @@ func TestStaleReadIsDriftNotAnError(t *testing.T) {
 	}
 }
 
+// onPlatform is the member as the platform keeps it.
+func (c *company) onPlatform(t *testing.T, id string) string {
+	t.Helper()
+	members, err := c.platform.Objects(c.spec.Name, "users")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range members {
+		text, err := json.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(text), `"userid":"`+id+`"`) {
+			return string(text)
+		}
+	}
+	t.Fatalf("nobody has the id %s", id)
+	return ""
+}
+
 func TestP2FrozenFromTheFirstMoment(t *testing.T) {
 	c := newCompany(t)
 	d, ok := c.open(t, c.spec.SyncSecret, c.spec.Apps[0].Secret).(directory.FrozenCreator)
@@ -340,21 +360,21 @@ func TestP2FrozenFromTheFirstMoment(t *testing.T) {
 	if state, err := d.CreateFrozen(t.Context(), "E1", directory.Ordinary, p); err != nil || state != directory.Frozen {
 		t.Fatalf("%q, %v", state, err)
 	}
-	members, err := c.platform.Objects(c.spec.Name, "users")
-	if err != nil {
+	if text := c.onPlatform(t, "E1"); !strings.Contains(text, `"enable":0`) || !strings.Contains(text, `"invitations":0`) {
+		t.Errorf("usable, or invited: %s", text)
+	}
+	// Whoever is thawed is not invited either: a restore can make people again without a message to each.
+	if err := d.(directory.Freezer).Unfreeze(t.Context(), "E1", ""); err != nil {
 		t.Fatal(err)
 	}
-	for _, m := range members {
-		text, err := json.Marshal(m)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if strings.Contains(string(text), `"userid":"E1"`) {
-			if !strings.Contains(string(text), `"enable":0`) || !strings.Contains(string(text), `"invitations":0`) {
-				t.Errorf("usable, or invited: %s", text)
-			}
-			return
-		}
+	if text := c.onPlatform(t, "E1"); !strings.Contains(text, `"enable":1`) || !strings.Contains(text, `"invitations":0`) {
+		t.Errorf("not usable, or invited: %s", text)
 	}
-	t.Error("nobody was created")
+	if _, err := c.open(t, c.spec.SyncSecret, "").CreateAccount(t.Context(), "E2", directory.Ordinary,
+		directory.Profile{Set: p.Set, Name: "李四", Mobile: "+86-13800004321"}); err != nil {
+		t.Fatal(err)
+	}
+	if text := c.onPlatform(t, "E2"); !strings.Contains(text, `"invitations":1`) {
+		t.Errorf("who is created to be used is invited: %s", text)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 
 	"rollcall.dev/rollcall/internal/directory"
@@ -103,6 +104,7 @@ func (d *Directory) create(ctx context.Context, id string, t directory.AccountTy
 	if err != nil {
 		return "", err
 	}
+	maps.DeleteFunc(fields, func(_ string, value any) bool { return value == "" }) // there is nothing to clear yet
 	// Inviting is the platform's default; it is how a person learns of the account.
 	fields["to_invite"] = state == directory.Active
 	if state == directory.Frozen {

@@ -79,6 +79,7 @@
 //
 // Creation asks the platform to invite the person (to_invite, its default): a
 // short message or mail once a day, for at most three working days [90195].
+// Whoever is created frozen is not invited, nor when they are thawed.
 //
 // Freezing is enable 0; afterwards status is 2 [90196, 90197]. What happens to
 // running sessions is not documented (?). The company's creator may be refused
