@@ -3,7 +3,6 @@ package controllers
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -16,7 +15,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
-	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
@@ -93,7 +91,7 @@ func (r *EnterpriseAccountReconciler) Reconcile(ctx context.Context, req ctrl.Re
 		r.stop(req.NamespacedName)
 	}
 	if !observed(account.Status.ObservedGeneration, account.Generation) { // it may name another Secret now
-		if err := r.releaseSecrets(ctx, account.Namespace); err != nil {
+		if err := releaseSecrets(ctx, r.Client, account.Namespace, ""); err != nil {
 			return done(0, err)
 		}
 	}
@@ -161,22 +159,21 @@ func (r *EnterpriseAccountReconciler) open(key client.ObjectKey, spec tenant.Spe
 
 // credentials reads the Secret, and keeps it from vanishing while it is needed (P10).
 func (r *EnterpriseAccountReconciler) credentials(ctx context.Context, account *v1alpha1.EnterpriseAccount, d directory.Descriptor, at *standing) (map[string][]byte, error) {
-	secret := &corev1.Secret{}
 	name := account.Spec.CredentialsSecretRef.Name
-	err := r.Live.Get(ctx, client.ObjectKey{Namespace: account.Namespace, Name: name}, secret)
-	if apierrors.IsNotFound(err) {
+	secret, leaving, err := heldSecret(ctx, r.Client, r.Live, account.Namespace, name)
+	if err != nil {
+		return nil, err
+	}
+	if secret == nil {
 		at.stop = problem(v1alpha1.ReasonCredentialsMissing, fmt.Sprintf("the Secret %q does not exist; create it with the keys %s", name, keys(d)))
 		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("reading the credentials: %w", err)
 	}
 	if missing := missingKeys(d, secret); len(missing) > 0 {
 		at.stop = problem(v1alpha1.ReasonCredentialsMissing, fmt.Sprintf("the Secret %q lacks %s", name, strings.Join(missing, ", ")))
 		return nil, nil
 	}
-	if secret.DeletionTimestamp.IsZero() {
-		return secret.Data, kube.AddFinalizer(ctx, r.Client, secret, v1alpha1.CredentialsFinalizer)
+	if !leaving {
+		return secret.Data, nil
 	}
 	at.leaving = problem(v1alpha1.ReasonCredentialsLeaving, fmt.Sprintf("the Secret %q is being deleted, and is kept only because this account needs it: name another in credentialsSecretRef", name))
 	return secret.Data, nil
@@ -268,7 +265,7 @@ func (r *EnterpriseAccountReconciler) delete(ctx context.Context, before, accoun
 		_, err := kube.PatchStatus(ctx, r.Client, before, account)
 		return done(0, err)
 	}
-	if err := r.releaseSecrets(ctx, account.Namespace); err != nil {
+	if err := releaseSecrets(ctx, r.Client, account.Namespace, ""); err != nil {
 		return done(0, err)
 	}
 	r.Recorder.Eventf(account, nil, corev1.EventTypeNormal, v1alpha1.ReasonRetained, "Delete", "left everything on the platform as it is")
@@ -286,32 +283,4 @@ func (r *EnterpriseAccountReconciler) dependants(ctx context.Context, account *v
 		return 0, 0, fmt.Errorf("listing departments: %w", err)
 	}
 	return len(employees.Items), len(units.Items), nil
-}
-
-// releaseSecrets lets credentials go that no account names any more. Accounts that
-// are being deleted do not count: they call nobody, and two of them must not wait for each other.
-func (r *EnterpriseAccountReconciler) releaseSecrets(ctx context.Context, namespace string) error {
-	secrets := &metav1.PartialObjectMetadataList{}
-	secrets.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("SecretList"))
-	if err := r.List(ctx, secrets, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
-		return fmt.Errorf("listing Secrets: %w", err)
-	}
-	for i := range secrets.Items {
-		if !controllerutil.ContainsFinalizer(&secrets.Items[i], v1alpha1.CredentialsFinalizer) {
-			continue
-		}
-		secret := secrets.Items[i].DeepCopy() // the list is the cache's own
-		var users v1alpha1.EnterpriseAccountList
-		if err := r.List(ctx, &users, client.InNamespace(namespace), client.MatchingFields{indexSecret: secret.Name}); err != nil {
-			return fmt.Errorf("listing EnterpriseAccounts: %w", err)
-		}
-		if slices.ContainsFunc(users.Items, func(a v1alpha1.EnterpriseAccount) bool { return a.DeletionTimestamp.IsZero() }) {
-			continue
-		}
-		secret.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
-		if err := kube.RemoveFinalizer(ctx, r.Client, secret, v1alpha1.CredentialsFinalizer); err != nil {
-			return err
-		}
-	}
-	return nil
 }
