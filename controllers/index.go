@@ -28,6 +28,10 @@ const (
 	indexSecret = "secret"
 	// indexRule: the numberRuleRef of an Employee.
 	indexRule = "rule"
+	// indexStorage: the storageRef of a Backup or a BackupSchedule.
+	indexStorage = "storage"
+	// indexSchedule: the BackupSchedule that made a Backup.
+	indexSchedule = "schedule"
 )
 
 // SetupIndexes registers the indexes that the controllers list by.
@@ -50,6 +54,11 @@ func SetupIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 		{&v1alpha1.Department{}, indexName, departmentIndex(func(d *v1alpha1.Department) []string { return named(d.Spec.DisplayName) })},
 		{&v1alpha1.Department{}, indexManager, departmentIndex(departmentManagers)},
 		{&v1alpha1.EnterpriseAccount{}, indexSecret, accountSecrets},
+		{&v1alpha1.BackupStorage{}, indexSecret, storageSecrets},
+		{&v1alpha1.BackupSchedule{}, indexAccount, scheduleIndex(func(s *v1alpha1.BackupSchedule) string { return s.Spec.AccountRef.Name })},
+		{&v1alpha1.BackupSchedule{}, indexStorage, scheduleIndex(func(s *v1alpha1.BackupSchedule) string { return s.Spec.StorageRef.Name })},
+		{&v1alpha1.Backup{}, indexStorage, backupIndex(func(b *v1alpha1.Backup) string { return b.Spec.StorageRef.Name })},
+		{&v1alpha1.Backup{}, indexSchedule, backupIndex(func(b *v1alpha1.Backup) string { return b.Labels[v1alpha1.ScheduleLabel] })},
 	} {
 		if err := indexer.IndexField(ctx, i.object, i.field, i.extract); err != nil {
 			return fmt.Errorf("indexing %T by %s: %w", i.object, i.field, err)
@@ -81,6 +90,36 @@ func accountSecrets(o client.Object) []string {
 		return named(a.Spec.CredentialsSecretRef.Name)
 	}
 	return nil
+}
+
+func storageSecrets(o client.Object) []string {
+	bs, ok := o.(*v1alpha1.BackupStorage)
+	if !ok {
+		return nil
+	}
+	names := named(bs.Spec.Encryption.IdentitySecretRef.Name)
+	for _, place := range []*v1alpha1.StorageLocation{&bs.Spec.Location, &bs.Spec.Offsite} {
+		names = append(names, named(place.S3.CredentialsSecretRef.Name)...)
+	}
+	return names
+}
+
+func scheduleIndex(key func(*v1alpha1.BackupSchedule) string) client.IndexerFunc {
+	return func(o client.Object) []string {
+		if s, ok := o.(*v1alpha1.BackupSchedule); ok {
+			return named(key(s))
+		}
+		return nil
+	}
+}
+
+func backupIndex(key func(*v1alpha1.Backup) string) client.IndexerFunc {
+	return func(o client.Object) []string {
+		if b, ok := o.(*v1alpha1.Backup); ok {
+			return named(key(b))
+		}
+		return nil
+	}
 }
 
 func named(name string) []string {

@@ -3,8 +3,11 @@ package v1alpha1
 // Finalizer is held by Rollcall on every object whose deletion it must see.
 const Finalizer = "rollcall.dev/finalizer"
 
-// CredentialsFinalizer keeps a credentials Secret while an EnterpriseAccount uses it.
+// CredentialsFinalizer keeps a Secret while an EnterpriseAccount or a BackupStorage uses it.
 const CredentialsFinalizer = "rollcall.dev/credentials-in-use"
+
+// ScheduleLabel names, on a Backup, the BackupSchedule that made it.
+const ScheduleLabel = "rollcall.dev/schedule"
 
 // SecretReference names a Secret in the same namespace.
 type SecretReference struct {
