@@ -39,15 +39,16 @@ import (
 )
 
 type options struct {
-	metricsAddress string
-	metricsSecure  bool
-	probeAddress   string
-	namespaces     string
-	leaderElect    bool
-	leaseNamespace string
-	qps            float64
-	roleBinding    string
-	auditDirectory string
+	metricsAddress  string
+	metricsSecure   bool
+	probeAddress    string
+	namespaces      string
+	leaderElect     bool
+	leaseNamespace  string
+	qps             float64
+	roleBinding     string
+	auditDirectory  string
+	backupDirectory string
 }
 
 func main() {
@@ -60,6 +61,7 @@ func main() {
 	flag.StringVar(&o.leaseNamespace, "leader-election-namespace", "", "namespace of the Lease; empty is the pod's own")
 	flag.StringVar(&o.roleBinding, "role-binding", "rollcall-manager", "name of the RoleBinding that gives the manager its rights in each company: it is kept until a company that is deleted is empty; empty if the rights come otherwise")
 	flag.StringVar(&o.auditDirectory, "audit-directory", "", "folder on a durable volume for the audit trails, one below it for each EnterpriseAccount; empty keeps no records")
+	flag.StringVar(&o.backupDirectory, "backup-directory", "", "folder on a durable volume for BackupStorages with a local location; empty if there is none")
 	flag.Float64Var(&o.qps, "kube-api-qps", 400, "most requests a second to the API server; its priority and fairness guards it too")
 	var level slog.Level
 	flag.TextVar(&level, "log-level", slog.LevelInfo, "least level to log: DEBUG, INFO, WARN or ERROR")
@@ -98,6 +100,8 @@ func run(ctx context.Context, o options) error {
 
 		RoleBinding: o.roleBinding,
 		Trail:       trail,
+
+		BackupDirectory: o.backupDirectory,
 	})
 	if err != nil {
 		return err

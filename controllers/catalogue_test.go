@@ -68,6 +68,7 @@ var _ = Describe("The catalogue of wrong objects", Ordered, func() {
 				o := map[string]client.Object{
 					"EnterpriseAccount": &v1alpha1.EnterpriseAccount{}, "Department": &v1alpha1.Department{},
 					"Employee": &v1alpha1.Employee{}, "EmployeeNumberRule": &v1alpha1.EmployeeNumberRule{},
+					"BackupStorage": &v1alpha1.BackupStorage{}, "BackupSchedule": &v1alpha1.BackupSchedule{},
 				}[want.Kind]
 				o.SetNamespace(c.namespace)
 				o.SetName(want.Name)

@@ -102,7 +102,8 @@ func (c *company) end() {
 		c.discreet()
 		Expect(c.sim.Log.Entries(core.Query{})).NotTo(ContainElement(HaveField("Operation", MatchRegexp("(?i)delete|remove"))), "nothing is ever deleted on a platform")
 	}
-	for _, kind := range []client.Object{&v1alpha1.EnterpriseAccount{}, &v1alpha1.Employee{}, &v1alpha1.Department{}, &v1alpha1.EmployeeNumberRule{}} {
+	for _, kind := range []client.Object{&v1alpha1.EnterpriseAccount{}, &v1alpha1.Employee{}, &v1alpha1.Department{}, &v1alpha1.EmployeeNumberRule{},
+		&v1alpha1.Restore{}, &v1alpha1.Backup{}, &v1alpha1.BackupSchedule{}, &v1alpha1.BackupStorage{}} {
 		Expect(api.DeleteAllOf(ctx, kind, client.InNamespace(c.namespace))).To(Succeed())
 	}
 	ended = append(ended, c)
@@ -148,7 +149,9 @@ func (c *company) objects() []client.Object {
 	var departments v1alpha1.DepartmentList
 	var employees v1alpha1.EmployeeList
 	var rules v1alpha1.EmployeeNumberRuleList
-	for _, list := range []client.ObjectList{&accounts, &departments, &employees, &rules} {
+	var storages v1alpha1.BackupStorageList
+	var schedules v1alpha1.BackupScheduleList
+	for _, list := range []client.ObjectList{&accounts, &departments, &employees, &rules, &storages, &schedules} {
 		Expect(api.List(ctx, list, client.InNamespace(c.namespace))).To(Succeed())
 	}
 	for i := range accounts.Items {
@@ -162,6 +165,12 @@ func (c *company) objects() []client.Object {
 	}
 	for i := range rules.Items {
 		found = append(found, &rules.Items[i])
+	}
+	for i := range storages.Items {
+		found = append(found, &storages.Items[i])
+	}
+	for i := range schedules.Items {
+		found = append(found, &schedules.Items[i])
 	}
 	return found
 }

@@ -9,11 +9,13 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"rollcall.dev/rollcall/api/v1alpha1"
 	"rollcall.dev/rollcall/internal/audit"
 	"rollcall.dev/rollcall/internal/directory"
+	"rollcall.dev/rollcall/internal/jobs"
 	"rollcall.dev/rollcall/internal/plan"
 	"rollcall.dev/rollcall/internal/tenant"
 )
@@ -26,6 +28,8 @@ type Metrics interface {
 	Forget(account types.NamespacedName)
 	Changed(account types.NamespacedName, action plan.Kind)
 	Drifted(account types.NamespacedName)
+	StorageMetrics
+	ScheduleMetrics
 }
 
 // Dependencies are what the composition root chooses.
@@ -38,6 +42,10 @@ type Dependencies struct {
 	RoleBinding string
 	// Trail opens the audit trail of an EnterpriseAccount; nil keeps no records.
 	Trail func(account types.NamespacedName) (*audit.Log, error)
+	// BackupDirectory is where the volume for local storages is mounted; empty if there is none.
+	BackupDirectory string
+	// RestoreTest restores an archive into a scratch simulator; nil if that is not possible.
+	RestoreTest RestoreTest
 }
 
 // Setup registers all controllers. Tenants run until ctx ends.
@@ -52,7 +60,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, d Dependencies) error {
 	tenants, hub := tenant.NewRegistry(), &Hub{Reader: mgr.GetClient()}
 	recorder := mgr.GetEventRecorder("rollcall")
 	numbers := &Numbers{Client: mgr.GetClient(), Reader: mgr.GetAPIReader()}
-	all := []interface{ SetupWithManager(ctrl.Manager) error }{
+	all := []reconciler{
 		&EnterpriseAccountReconciler{
 			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Tenants: tenants, Hub: hub,
 			Platforms: platforms, Metrics: d.Metrics, Now: d.Now, Lifetime: ctx,
@@ -68,6 +76,32 @@ func Setup(ctx context.Context, mgr ctrl.Manager, d Dependencies) error {
 	if d.RoleBinding != "" {
 		all = append(all, &GrantReconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader()})
 	}
+	if err := register(mgr, all...); err != nil {
+		return err
+	}
+	return SetupArchives(ctx, mgr, d, recorder)
+}
+
+// SetupArchives registers the controllers of what keeps archives and has them made. They
+// export nothing themselves.
+func SetupArchives(ctx context.Context, mgr ctrl.Manager, d Dependencies, recorder events.EventRecorder) error {
+	storages := &Storages{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Directory: d.BackupDirectory}
+	return register(mgr,
+		&BackupStorageReconciler{
+			Client: mgr.GetClient(), Recorder: recorder, Storages: storages, Metrics: d.Metrics, Now: d.Now,
+			Surveys: jobs.New[struct{}, *survey](ctx, 1),
+		},
+		&BackupScheduleReconciler{
+			Client: mgr.GetClient(), Recorder: recorder, Storages: storages, Metrics: d.Metrics, Now: d.Now,
+			Test: d.RestoreTest, Tests: jobs.New[*RestoreTested, *RestoreTested](ctx, 1),
+		},
+	)
+}
+
+// reconciler is a controller that can be registered.
+type reconciler interface{ SetupWithManager(ctrl.Manager) error }
+
+func register(mgr ctrl.Manager, all ...reconciler) error {
 	for _, c := range all {
 		if err := c.SetupWithManager(mgr); err != nil {
 			return fmt.Errorf("setting up %T: %w", c, err)

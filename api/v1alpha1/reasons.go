@@ -98,6 +98,7 @@ const (
 	EventUpdated  = "Updated"
 	EventFrozen   = "Frozen"
 	EventUnfrozen = "Unfrozen"
+	EventMadeUp   = "MadeUpFor"
 )
 
 // ReasonCodes gives each reason that means trouble or waiting its stable code.

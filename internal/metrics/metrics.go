@@ -23,6 +23,8 @@ func labels(more ...string) []string { return append(append([]string{}, account.
 // Metrics of the manager. Reconcile outcomes are controller-runtime's
 // (controller_runtime_reconcile_total).
 type Metrics struct {
+	*backups
+
 	calls    *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
 	waits    *prometheus.HistogramVec
@@ -43,6 +45,7 @@ type Metrics struct {
 func New(registry prometheus.Registerer, now func() time.Time) *Metrics {
 	buckets := []float64{.005, .025, .1, .5, 1, 5, 30}
 	m := &Metrics{
+		backups:  newBackups(registry),
 		calls:    prometheus.NewCounterVec(prometheus.CounterOpts{Name: "rollcall_platform_calls_total", Help: "Calls to platforms by outcome: answered, not_sent, unknown, cancelled, throttled or unavailable, and HTTP status."}, labels("operation", "outcome", "status")),
 		seconds:  prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "rollcall_platform_call_seconds", Help: "Duration of calls from their turn to the end of the answer.", Buckets: buckets}, labels("operation")),
 		waits:    prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "rollcall_platform_wait_seconds", Help: "Time that calls waited for their turn in the budget.", Buckets: buckets}, labels("priority")),
@@ -141,9 +144,5 @@ func (o *observer) Throttled(operation string, _ time.Duration) {
 }
 
 func (o *observer) Opened(open bool) {
-	value := 0.0
-	if open {
-		value = 1
-	}
-	o.open.WithLabelValues(o.namespace, o.name).Set(value)
+	o.open.WithLabelValues(o.namespace, o.name).Set(number(open))
 }
