@@ -218,6 +218,24 @@ func exportsAll(t *testing.T, s *suite) {
 	if gaps := s.gaps(sum); len(gaps) != 0 {
 		t.Errorf("gaps: %+v", gaps)
 	}
+	s.sameIDs(t, items)
+	people := len(idsOf(items, directory.PartAccounts))
+	if n, counted := sum.Totals[directory.PartAccounts]; counted && n != int64(people) {
+		t.Errorf("the platform counts %d accounts, and there are %d", n, people)
+	}
+	for _, i := range items {
+		switch i.Part {
+		case directory.PartAccounts:
+			s.sameAccount(t, i)
+		case directory.PartDepartments:
+			s.sameUnit(t, i)
+		}
+	}
+}
+
+// sameIDs fails unless exactly those were exported who are listed.
+func (s *suite) sameIDs(t *testing.T, items []directory.Item) {
+	t.Helper()
 	var people, units []string
 	l := s.list(t)
 	for _, a := range l.Accounts {
@@ -234,25 +252,19 @@ func exportsAll(t *testing.T, s *suite) {
 	if got := idsOf(items, directory.PartDepartments); !slices.Equal(got, units) {
 		t.Errorf("exported departments are\n%v, and listed\n%v", got, units)
 	}
-	if n, counted := sum.Totals[directory.PartAccounts]; counted && n != int64(len(people)) {
-		t.Errorf("the platform counts %d accounts, and there are %d", n, len(people))
+}
+
+// sameUnit fails unless an exported department says what a single read says.
+func (s *suite) sameUnit(t *testing.T, i directory.Item) {
+	t.Helper()
+	if i.Department == nil || i.Department.ID != i.ID {
+		t.Errorf("department %s has %+v", i.ID, i.Department)
+		return
 	}
-	for _, i := range items {
-		switch i.Part {
-		case directory.PartAccounts:
-			s.sameAccount(t, i)
-		case directory.PartDepartments:
-			if i.Department == nil || i.Department.ID != i.ID {
-				t.Errorf("department %s has %+v", i.ID, i.Department)
-				continue
-			}
-			single := s.readDepartment(t, i.ID)
-			single.Set &= i.Department.Set
-			s.sameDepartment(t, *i.Department)
-			if i.Department.Set.Has(directory.DepartmentManagers) && !slices.Equal(i.Department.Managers, single.Managers) {
-				t.Errorf("department %s: managers exported %v, read %v", i.ID, i.Department.Managers, single.Managers)
-			}
-		}
+	s.sameDepartment(t, *i.Department)
+	single := s.readDepartment(t, i.ID)
+	if i.Department.Set.Has(directory.DepartmentManagers) && !slices.Equal(i.Department.Managers, single.Managers) {
+		t.Errorf("department %s: managers exported %v, read %v", i.ID, i.Department.Managers, single.Managers)
 	}
 }
 
@@ -288,20 +300,6 @@ func exportsRoles(t *testing.T, s *suite) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var want []string
-	holders := map[string][]string{}
-	for _, r := range roles {
-		want = append(want, r.ID)
-		members, err := k.RoleMembers(t.Context(), r.ID)
-		if err != nil {
-			t.Fatal(err)
-		}
-		holders[r.ID] = held(members)
-	}
-	slices.Sort(want)
-	if got := idsOf(items, directory.PartRoles); !slices.Equal(got, want) {
-		t.Errorf("exported roles are %v, want %v", got, want)
-	}
 	exported := map[string][]directory.RoleMember{}
 	for _, i := range items {
 		switch {
@@ -313,22 +311,32 @@ func exportsRoles(t *testing.T, s *suite) {
 			exported[i.Member.Role] = append(exported[i.Member.Role], *i.Member)
 		}
 	}
-	for _, id := range want {
-		if got := held(exported[id]); !slices.Equal(got, holders[id]) {
-			t.Errorf("exported holders of role %s are %v, want %v", id, got, holders[id])
+	var want []string
+	for _, r := range roles {
+		want = append(want, r.ID)
+		members, err := k.RoleMembers(t.Context(), r.ID)
+		if err != nil {
+			t.Fatal(err)
 		}
+		if got, want := held(exported[r.ID]), held(members); !slices.Equal(got, want) {
+			t.Errorf("exported holders of role %s are %v, want %v", r.ID, got, want)
+		}
+	}
+	slices.Sort(want)
+	if got := idsOf(items, directory.PartRoles); !slices.Equal(got, want) {
+		t.Errorf("exported roles are %v, want %v", got, want)
 	}
 }
 
 func exportsChosen(t *testing.T, s *suite) {
-	e, k := s.exporter(t), s.keeper(t)
+	e := s.exporter(t)
 	if e == nil {
 		return
 	}
 	first, p := s.create(t, 1)
 	second, _ := s.create(t, 2, p.Memberships[0].Department)
 	var roles []string
-	if k != nil {
+	if k := s.keeper(t); k != nil {
 		roles = []string{s.role(t, k, "审计员", first, second), s.role(t, k, "仓管员", second)}
 	}
 	s.Seed(t, 20, 3)
@@ -342,23 +350,23 @@ func exportsChosen(t *testing.T, s *suite) {
 	if got, want := len(idsOf(items, directory.PartDepartments)), len(s.list(t).Departments); got != want {
 		t.Errorf("%d departments exported, want all %d", got, want)
 	}
-	exported := idsOf(items, directory.PartRoles)
-	for _, id := range roles {
-		if !slices.Contains(exported, id) {
-			t.Errorf("role %s is not exported, only %v", id, exported)
-		}
-	}
-	var members []directory.RoleMember
+	var held []string
 	for _, i := range items {
-		switch {
-		case i.Part == directory.PartAccounts:
+		if i.Part == directory.PartAccounts {
 			s.sameAccount(t, i)
-		case i.Member != nil && i.Member.Account != "":
-			members = append(members, *i.Member)
+		}
+		if i.Member != nil && i.Member.Account != "" {
+			held = append(held, i.Member.Role+" "+i.Member.Account)
 		}
 	}
-	if k != nil && (len(members) != 1 || members[0].Account != first || members[0].Role != roles[0]) {
-		t.Errorf("exported holders are %+v, want the chosen one alone", members)
+	if roles == nil {
+		return
+	}
+	if got := idsOf(items, directory.PartRoles); !slices.Contains(got, roles[0]) || !slices.Contains(got, roles[1]) {
+		t.Errorf("exported roles are %v, want all, %v too", got, roles)
+	}
+	if want := []string{roles[0] + " " + first}; !slices.Equal(held, want) {
+		t.Errorf("exported holders are %v, want the chosen one alone: %v", held, want)
 	}
 }
 

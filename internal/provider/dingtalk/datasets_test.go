@@ -36,7 +36,7 @@ func (c *tenant) RoundTrip(r *http.Request) (*http.Response, error) {
 	c.mu.Lock()
 	c.seen = append(c.seen, a)
 	c.mu.Unlock()
-	text := ""
+	var text string
 	switch r.URL.Path {
 	case opOldToken.path:
 		text = `{"errcode":0,"access_token":"t","expires_in":7200}`
