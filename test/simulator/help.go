@@ -39,6 +39,8 @@ Edit by hand, as in the platform's console
   curl -X PATCH  $C/tenants/wecom/acme -d '{"syncReadRefused":false}'
   curl -X POST   $C/tenants -d '{"platform":"wecom","name":"initech","corpId":"wwinitech","syncSecret":"s1","apps":[{"name":"a","agentId":1000003,"secret":"s2"}]}'
   curl -X POST   $C/seed -d '{"platform":"wecom","tenant":"acme","users":2000,"departments":30}'
+  curl -X POST   $C/history -d '{"platform":"wecom","tenant":"acme","days":90,"seed":1}'   approvals, punches, reports ... of
+                                                           the people who are there, to back up; days 0 takes it away
   curl -X POST   $C/clock/advance -d '{"seconds":7200}'    tokens expire, blocks end
   curl -X PUT    $C/limits -d '{"platform":"wecom","overallPerSecond":200}'   or perSecond, burst, concurrent,
                                                            blockSeconds, documented, unlimited

@@ -39,6 +39,7 @@ type options struct {
 	latency                  time.Duration
 	logSize                  int
 	tenants, tlsDir, ready   string
+	history                  string
 	allowRemote              bool
 }
 
@@ -54,6 +55,7 @@ func flags(o *options) *flag.FlagSet {
 	f.DurationVar(&o.latency, "latency", 0, "time added to every call of a platform")
 	f.IntVar(&o.logSize, "log-size", 200_000, "calls that the log keeps")
 	f.StringVar(&o.tenants, "tenants", "", "JSON `file` with a list of more tenants, each as POST /tenants takes it")
+	f.StringVar(&o.history, "history", "", "past of the people of all tenants, in days such as 90d: approvals, punches, reports; none by default")
 	f.StringVar(&o.tlsDir, "tls-dir", "", "serve the platforms with TLS and write the CA to ca.crt in this `directory`")
 	f.StringVar(&o.ready, "ready-file", "", "JSON `file` that is written, with the URLs, when all addresses are served")
 	f.BoolVar(&o.allowRemote, "allow-remote", false, "allow addresses that are not loopback: whoever reaches them controls the simulator")
@@ -111,10 +113,15 @@ func configure(c *core.Core, o options) error {
 			}
 		}
 	}
-	if o.tenants == "" {
+	if o.tenants != "" {
+		if err := addTenants(c, o.tenants); err != nil {
+			return err
+		}
+	}
+	if o.history == "" {
 		return nil
 	}
-	return addTenants(c, o.tenants)
+	return giveHistory(c, o.history)
 }
 
 // server is one address that is listened on.

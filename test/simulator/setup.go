@@ -14,6 +14,8 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 
 	"rollcall.dev/rollcall/test/simulator/control"
@@ -33,6 +35,22 @@ func addTenants(c *core.Core, path string) error {
 	for i, spec := range specs {
 		if err := control.AddTenant(c, spec); err != nil {
 			return fmt.Errorf("adding tenant %d of %s: %w", i+1, path, err)
+		}
+	}
+	return nil
+}
+
+// giveHistory gives the people of all tenants a past of so many days: "90d".
+func giveHistory(c *core.Core, text string) error {
+	days, err := strconv.Atoi(strings.TrimSuffix(text, "d"))
+	if err != nil {
+		return fmt.Errorf("-history must be days such as 90d, not %q", text)
+	}
+	for _, p := range c.Platforms() {
+		for _, t := range p.TenantNames() {
+			if err := (core.History{Days: days, Seed: 1}).Give(p, t); err != nil {
+				return fmt.Errorf("-history: %w", err)
+			}
 		}
 	}
 	return nil

@@ -49,6 +49,7 @@ func New(c *core.Core, help string) http.Handler {
 		"GET /tenants":           s.tenants,
 		"POST /tenants":          s.addTenant,
 		"POST /seed":             s.seed,
+		"POST /history":          s.history,
 		"POST /reset":            s.reset,
 
 		"PATCH /tenants/{platform}/{tenant}": s.configure,

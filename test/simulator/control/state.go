@@ -173,3 +173,20 @@ func (s *server) seed(r *http.Request) (any, error) {
 	}
 	return p.Seed(body.Tenant, body.Seed)
 }
+
+// history gives the people of a tenant a past.
+func (s *server) history(r *http.Request) (any, error) {
+	var body struct {
+		Platform string `json:"platform"`
+		Tenant   string `json:"tenant"`
+		core.History
+	}
+	if err := decode(r, &body); err != nil {
+		return nil, err
+	}
+	p, err := s.platform(body.Platform)
+	if err != nil {
+		return nil, err
+	}
+	return nil, body.Give(p, body.Tenant)
+}

@@ -18,6 +18,8 @@ type Options struct {
 	LogSize int           // calls that the log keeps; 0: 200,000
 	Latency time.Duration // added to every call
 	Seed    uint64        // of the random numbers behind Fault.Probability
+
+	Unlimited bool // platforms are registered without their documented limits
 }
 
 // Core is shared by all platforms of one simulator.
@@ -27,7 +29,8 @@ type Core struct {
 	Faults *Faults
 	Limits *Limiter
 
-	latency time.Duration
+	latency   time.Duration
+	unlimited bool
 
 	mu        sync.Mutex
 	platforms map[string]Platform
@@ -47,6 +50,7 @@ func New(o Options) *Core {
 		Faults:    newFaults(o.Seed),
 		Limits:    newLimiter(o.Clock),
 		latency:   o.Latency,
+		unlimited: o.Unlimited,
 		platforms: map[string]Platform{},
 	}
 }
@@ -64,7 +68,11 @@ func (c *Core) Register(p Platform) http.Handler {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.platforms[p.Name()] = p
-	c.Limits.document(p.Name(), p.DocumentedLimits())
+	rules := p.DocumentedLimits()
+	if c.unlimited {
+		rules = nil
+	}
+	c.Limits.document(p.Name(), rules)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { c.serve(p, w, r) })
 }
 

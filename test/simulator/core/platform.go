@@ -40,6 +40,8 @@ type Platform interface {
 type Admin interface {
 	// Tenants lists the tenants with their credentials and options.
 	Tenants() []any
+	// TenantNames lists the names that the other methods take.
+	TenantNames() []string
 	// AddTenant adds one from its JSON description; ErrExists if it is there.
 	AddTenant(spec json.RawMessage) error
 	// Configure merges JSON into a tenant's options.

@@ -36,6 +36,15 @@ func (p *platform) Tenants() []any {
 	return list
 }
 
+// TenantNames implements [core.Admin].
+func (p *platform) TenantNames() []string {
+	var names []string
+	for _, t := range p.all() {
+		names = append(names, t.spec.Name)
+	}
+	return names
+}
+
 // AddTenant implements [core.Admin].
 func (p *platform) AddTenant(raw json.RawMessage) error {
 	spec, err := core.Merge(tenantSpec{}, raw)
@@ -161,7 +170,11 @@ func (p *platform) Objects(tenantName, collection string) ([]any, error) {
 	case collTokens:
 		list = p.tokens.states(t)
 	default:
-		return nil, fmt.Errorf("collection %q: %w", collection, core.ErrUnsupported)
+		past, ok := t.pastObjects(collection)
+		if !ok {
+			return nil, fmt.Errorf("collection %q: %w", collection, core.ErrUnsupported)
+		}
+		list = past
 	}
 	return list, nil
 }
@@ -226,7 +239,12 @@ func (t *tenant) record(collection, id string) (any, error) {
 			}
 		}
 	default:
-		return nil, fmt.Errorf("collection %q: %w", collection, core.ErrUnsupported)
+		if o, ok := t.pastObject(collection, id); ok {
+			return o, nil
+		}
+		if !isPast(collection) {
+			return nil, fmt.Errorf("collection %q: %w", collection, core.ErrUnsupported)
+		}
 	}
 	return nil, notFound(collection, id)
 }
@@ -258,6 +276,9 @@ func (p *platform) Create(tenantName, collection, id string, fields json.RawMess
 		case collRoles:
 			return t.createRoleByHand(id, fields)
 		default:
+			if isPast(collection) {
+				return t.createPast(collection, id, fields)
+			}
 			return fmt.Errorf("creating %s: %w", collection, core.ErrUnsupported)
 		}
 	})
@@ -286,6 +307,9 @@ func (p *platform) Merge(tenantName, collection, id string, fields json.RawMessa
 			}
 			return t.editRole(old, fields)
 		default:
+			if isPast(collection) {
+				return t.editPast(collection, id, fields)
+			}
 			return fmt.Errorf("editing %s: %w", collection, core.ErrUnsupported)
 		}
 	})
@@ -315,6 +339,9 @@ func (p *platform) Remove(tenantName, collection, id string) error {
 				return notFound(collection, id)
 			}
 		default:
+			if isPast(collection) {
+				return t.editPast(collection, id, nil)
+			}
 			return fmt.Errorf("removing %s: %w", collection, core.ErrUnsupported)
 		}
 		return nil

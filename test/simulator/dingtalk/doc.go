@@ -1,6 +1,7 @@
 // Package dingtalk is a wire-level twin of DingTalk's open platform as an
 // internal app of an organisation meets it: tokens, users, departments, roles,
-// enterprise accounts, leave records and work notices. It is written from the
+// enterprise accounts, leave records, work notices, and what backups read:
+// attendance, approvals, reports, chats, documents and the roster. It is written from the
 // vendor's documents alone and shares no code with any client.
 //
 // # Two APIs at one address
@@ -33,36 +34,81 @@
 //
 //   - A token of one API is valid in the other as well (public SDKs rely on it).
 //     An expired token is answered like a wrong one.
+//
 //   - Extension fields that were not added in the console are dropped silently.
 //     The documents say only that fields must be added first.
+//
 //   - A mobile number in user/update is ignored silently. An empty text in it
 //     clears the field, except for manager_userid, which must be forced.
+//
 //   - A telephone in use is 40100, a mail address in use 40101 (60106 exists
 //     too), a mobile number in use 60104, a malformed one 40104 (60103 exists
 //     too); a login name in use 40035. A user id is compared by case.
+//
 //   - 40103 checks everything else first and leaves nothing behind but an
 //     invitation; asking again renews it.
+//
 //   - A user id is free again after deletion. Deleting an unknown user is 33012,
 //     updating one 60121. The main administrator can be deleted.
+//
 //   - user/list of an unknown department is 60003.
+//
 //   - A department order must be greater than 0 (40011 says so); without one it is
 //     the department's id. Names are unique among siblings only. How deep a tree
 //     may be is not limited.
+//
 //   - Managers of a department must be direct members: 40031 with the text
 //     不存在的userId. They stop being managers when they leave it.
+//
 //   - Permissions behind mobile number and personal data are called fieldMobile
 //     and fieldEmail.
+//
 //   - listsub has no source_identifier; user/list has no manager_userid and no
 //     role_list. One public SDK declares the first two.
+//
 //   - Holders of the default roles follow from what somebody is. Batches of roles
 //     beyond the limits are 40035 and a batch fails as a whole; deleting a role that
 //     somebody holds is 400002; adding to the default group is 23004.
+//
 //   - Enterprise accounts where they are not bought: 60011. Disabling twice
 //     succeeds.
+//
 //   - An agent_id that is not the app's is 40056; no receiver 1430000; asking for
 //     the result of more than 100 receivers -1.
+//
 //   - The HTTP status of the answer to a banned address is 200. The refusal of a
 //     wrong method on the new API is 405.
+//
+//   - How attendance and reports refuse a window, page or list that is too big:
+//     40035. Attendance from before its half year, or 180 days, is left out.
+//
+//   - A window of approvals ends after its 10,000 ids as if there were no more.
+//     A start more than 365 days ago is internalError. An unknown processCode, or an
+//     unknown author, has no approvals; an unknown author of reports no reports.
+//
+//   - What listbyuserid needs: Workflow.Form.Read, like its successor on the new API.
+//
+//   - Pages of orgGroupInfos have 100 entries at most, those of drive/spaces 50.
+//     Where the edition is not exclusive the permission is missing.
+//
+//   - Without Smart-HR nobody is on the job; rosters leave out who is unknown.
+//
+//   - Documents and forms are seen by everybody who works there.
+//
+// # The past
+//
+// The option history, or POST /history of the control endpoint, gives the people who
+// are there a past: two punches a working day, one approval of each of three forms a
+// quarter, one report a month; and some workspaces, spaces with files, and chats. It is
+// computed when read, and goes on as the clock moves; who leaves takes it along.
+// Collections are approvals, punches, reports, workspaces, nodes, spaces, dentries and
+// groups: all can be made, changed and removed by hand in the form that they have on
+// the wire. An approval has its processCode beside, a node its parentNodeId.
+//
+// An app learns the codes of the forms from workflow/processes/userVisibilities/templates
+// (obtains-a-list-of-approval-forms-visible-to-the-specified), or on the old API from
+// process/listbyuserid, which is no longer in the documents but in the vendor's SDK for
+// Java (github.com/opendingtalk/alibaba-dingtalk-service-sdk).
 //
 // # What SDKs say
 //
@@ -87,7 +133,7 @@
 //
 // # Not there
 //
-// Events (stream and callback), Smart-HR, industry and union organisations,
+// Events (stream and callback), changes of Smart-HR, downloads of documents, industry and union organisations,
 // external contacts, app visibility, the monthly quota of the standard edition
 // (contact calls are exempt from it) and calls of other products.
 //
@@ -95,7 +141,8 @@
 //
 // Two organisations, acme and globex, with the root department, the default
 // roles and their founder manager7001, the main administrator: an organisation is
-// never without anybody, so a listing of all users that is empty is never true.
+// never without anybody, so a listing of all users that is empty is never true. The
+// option noCreator leaves the founder out, as Scratch does.
 // Control collections are users, departments, roles, invitations, leavers,
 // messages and tokens; users and departments look like the results of user/get and
 // department/get. Removing the tokens of an app makes it get new ones.

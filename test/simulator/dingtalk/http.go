@@ -44,6 +44,16 @@ const (
 	permSearch     = "qyapi_addresslist_search"
 	permAccounts   = "Contact.OrgAccountSecurity.ReadWrite"
 	permContact    = "Contact.Common.Read"
+	permAttendance = "qyapi_get_attendance_data"
+	permReports    = "qyapi_report_query"
+	permForms      = "Workflow.Form.Read"
+	permInstances  = "Workflow.Instance.Read"
+	permGroups     = "Custom.Group.Read"
+	permWorkspaces = "Wiki.Workspace.Read"
+	permNodes      = "Wiki.Node.Read"
+	permSpaces     = "Drive.Space.Read"
+	permFiles      = "Storage.File.Read"
+	permRoster     = "qyapi_hrm_read_user"
 	// The two that decide about fields; the pages name them in words only (?).
 	permFieldMobile = "fieldMobile"
 	permFieldEmail  = "fieldEmail"
@@ -93,6 +103,12 @@ var oldAPI = map[string]endpoint{
 	"/topapi/role/removerolesforemps": {post, permManage, false, true, "userIds", (*session).removeRoles},
 	"/topapi/role/scope/update":       {post, permManage, false, true, "userid", (*session).updateRoleScope},
 
+	"/attendance/list":                          {post, permAttendance, true, false, "", (*session).attendanceResults},
+	"/attendance/listRecord":                    {post, permAttendance, true, false, "", (*session).punchRecords},
+	"/topapi/process/listbyuserid":              {post, permForms, true, false, "", (*session).oldTemplates},
+	"/topapi/report/list":                       {post, permReports, true, false, "userid", (*session).listReports},
+	"/topapi/smartwork/hrm/employee/queryonjob": {post, permRoster, true, false, "", (*session).onJob},
+
 	"/topapi/message/corpconversation/asyncsend_v2":    {post, permBase, false, true, "", (*session).sendMessage},
 	"/topapi/message/corpconversation/getsendprogress": {post, permBase, false, false, "task_id", (*session).sendProgress},
 	"/topapi/message/corpconversation/getsendresult":   {post, permBase, false, false, "task_id", (*session).sendResult},
@@ -108,7 +124,25 @@ var newAPI = map[string]endpoint{
 	"/v1.0/contact/orgAccounts/enable":  {post, permAccounts, false, true, "userId", (*session).enableAccount},
 	"/v1.0/contact/orgAccounts/signOut": {post, permAccounts, false, true, "userId", (*session).signOutAccount},
 	"/v1.0/contact/orgAccounts/status":  {get, permAccounts, false, false, "userId", (*session).accountStatus},
+
+	"/v1.0/workflow/processes/userVisibilities/templates": {get, permForms, true, false, "userId", (*session).visibleTemplates},
+	"/v1.0/workflow/processes/instanceIds/query":          {post, permInstances, true, false, "processCode", (*session).approvalIDs},
+	"/v1.0/workflow/processInstances":                     {get, permInstances, false, false, "processInstanceId", (*session).getApproval},
+	"/v1.0/exclusive/securities/orgGroupInfos":            {get, permGroups, true, false, "", (*session).listGroups},
+	"/v2.0/wiki/workspaces":                               {get, permWorkspaces, true, false, "", (*session).listWorkspaces},
+	"/v2.0/wiki/nodes":                                    {get, permNodes, true, false, "parentNodeId", (*session).listNodes},
+	"/v1.0/drive/spaces":                                  {get, permSpaces, true, false, "", (*session).listSpaces},
+	"/v1.0/hrm/rosters/meta/authorities/fields":           {get, permRoster, true, false, "", (*session).rosterMeta},
+	"/v1.0/hrm/rosters/lists/query":                       {post, permRoster, true, false, "", (*session).rosters},
 }
+
+// dentriesPrefix and dentriesSuffix are around the id of a space.
+const (
+	dentriesPrefix = "/v1.0/storage/spaces/"
+	dentriesSuffix = "/dentries/listAll"
+)
+
+var dentries = endpoint{post, permFiles, true, false, "", (*session).listDentries}
 
 // corpToken serves /v1.0/oauth2/{corpId}/token.
 var corpToken = endpoint{post, "", false, false, "", (*session).corpToken}
@@ -129,6 +163,10 @@ func find(path string) (endpoint, bool) {
 	if corp, ok := strings.CutPrefix(path, "/v1.0/oauth2/"); ok {
 		corp, ok = strings.CutSuffix(corp, "/token")
 		return corpToken, ok && corp != "" && !strings.Contains(corp, "/")
+	}
+	if space, ok := strings.CutPrefix(path, dentriesPrefix); ok {
+		space, ok = strings.CutSuffix(space, dentriesSuffix)
+		return dentries, ok && space != "" && !strings.Contains(space, "/")
 	}
 	return endpoint{}, false
 }

@@ -19,6 +19,9 @@ type platform struct {
 	apps    map[string]*app // by key
 }
 
+// anyField stands for every custom field.
+const anyField = "*"
+
 // tenantSpec describes an organisation, its apps and how its administrators
 // have set it up.
 type tenantSpec struct {
@@ -41,7 +44,7 @@ type app struct {
 
 // options are what an organisation's administrators decide in the console.
 type options struct {
-	// ExtensionFields are the custom fields that exist.
+	// ExtensionFields are the custom fields that exist; "*": whatever is written.
 	ExtensionFields []string `json:"extensionFields"`
 	// ProtectedMobiles and ProtectedUserIDs are people whose accounts are
 	// protected: creating them sends an invitation (40103).
@@ -59,6 +62,14 @@ type options struct {
 	// null: everything.
 	AuthedDepts []int64  `json:"authedDepts"`
 	AuthedUsers []string `json:"authedUsers"`
+	// History is what people have done so far; see [core.History].
+	History core.History `json:"history"`
+	// Exclusive says that this is the exclusive edition (专属钉钉), SmartHR that
+	// Smart-HR (智能人事) is opened.
+	Exclusive bool `json:"exclusive"`
+	SmartHR   bool `json:"smartHR"`
+	// NoCreator says that the organisation begins with nobody in it.
+	NoCreator bool `json:"noCreator"`
 	// TokenSeconds is how long a token lives; 0: 7200, as documented.
 	TokenSeconds int `json:"tokenSeconds"`
 }
@@ -66,14 +77,15 @@ type options struct {
 // New makes the platform with its built-in organisations and registers it. One
 // handler serves the paths of both hosts.
 func New(c *core.Core) http.Handler {
-	p := &platform{
-		core: c, tokens: newTokens(),
-		tenants: map[string]*tenant{}, apps: map[string]*app{},
-	}
+	p := empty(c)
 	for _, spec := range builtIn() {
 		p.add(spec)
 	}
 	return c.Register(p)
+}
+
+func empty(c *core.Core) *platform {
+	return &platform{core: c, tokens: newTokens(), tenants: map[string]*tenant{}, apps: map[string]*app{}}
 }
 
 // builtIn are the organisations that are there without being asked for. Their
@@ -84,7 +96,7 @@ func builtIn() []tenantSpec {
 			Name: "acme", CorpID: "dingcorpacme0001", Title: "极点科技",
 			Apps: []*app{{Name: "rollcall", AppKey: "dingacme0001", AppSecret: "acme-app-secret", AgentID: 3_000_000_001}},
 			Options: options{
-				ExtensionFields: []string{"职级", "工位", "工号"}, EnterpriseAccounts: true,
+				ExtensionFields: []string{"职级", "工位", "工号"}, EnterpriseAccounts: true, SmartHR: true,
 			},
 		},
 		{

@@ -47,6 +47,8 @@ type tenant struct {
 	invitees map[phone]string // mobile number -> id of the invitation
 	leavers  []leaver
 	messages messages
+	began    time.Time
+	past     *core.Past
 
 	lastUser, lastDept, lastRole int64
 }
@@ -150,8 +152,9 @@ const (
 	systemSub   = "子管理员"
 )
 
-// creator is the main administrator that every organisation has: whoever
-// founded it. So no true listing of all users is ever empty.
+// creator is the main administrator that every organisation has, unless its
+// options say otherwise: whoever founded it. So no true listing of all users is
+// ever empty.
 const creator = "manager7001"
 
 // clear brings the tenant to the state of an organisation just founded.
@@ -167,6 +170,7 @@ func (t *tenant) clear() {
 	t.sorted.Clear()
 	t.invited, t.invitees = map[string]*invitation{}, map[phone]string{}
 	t.leavers, t.messages = nil, newMessages()
+	t.began, t.past = t.clock.Now(), core.NewPast()
 	t.lastUser, t.lastDept, t.lastRole = 0, 560_100_000, 1_507_113_576
 
 	t.putDept(&department{id: rootDept, name: t.spec.Title})
@@ -175,6 +179,9 @@ func (t *tenant) clear() {
 	for _, name := range []string{systemOwner, systemLead, systemMain, systemSub} {
 		id := t.nextRole()
 		t.roles.Put(key(id), &role{id: id, group: group, name: name, system: name})
+	}
+	if t.spec.Options.NoCreator {
+		return
 	}
 	now := t.clock.Now()
 	t.putUser(&user{

@@ -304,7 +304,7 @@ func (t *tenant) applyExtension(u *user, c *userChange) {
 		next = u.extension
 	}
 	for name, value := range c.extension {
-		if !slices.Contains(t.spec.Options.ExtensionFields, name) {
+		if fields := t.spec.Options.ExtensionFields; !slices.Contains(fields, name) && !slices.Contains(fields, anyField) {
 			continue
 		}
 		if value == "" {

@@ -62,6 +62,13 @@ func (s *Server) Tenants() []any {
 	return list
 }
 
+// TenantNames implements core.Admin.
+func (s *Server) TenantNames() []string {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return slices.Clone(s.names)
+}
+
 // AddTenant implements core.Admin.
 func (s *Server) AddTenant(raw json.RawMessage) error {
 	spec, err := core.Merge(Tenant{Options: Options{SyncReadRefused: true}}, raw)

@@ -62,6 +62,8 @@ type Options struct {
 	TrustedIPs []string `json:"trustedIPs,omitempty"`
 	// TokenRotation: every gettoken gives a new token.
 	TokenRotation bool `json:"tokenRotation"`
+	// History is what members have done so far; see [core.History].
+	History core.History `json:"history"`
 	// MaxMembers is the cap of accounts; 0: 100,000.
 	MaxMembers int `json:"maxMembers,omitempty"`
 	// MaxNodes is the cap of nodes per department; 0: 30,000 (90205).
