@@ -19,6 +19,7 @@ import (
 // tenant answers calls by a function of what was asked, on the second of March 2026.
 type tenant struct {
 	answer func(path string, body map[string]any, query url.Values) string
+	person string // what user/get answers, if not the same of everybody
 
 	mu   sync.Mutex
 	seen []asked
@@ -45,7 +46,10 @@ func (c *tenant) RoundTrip(r *http.Request) (*http.Response, error) {
 	case opAdmins.path:
 		text = `{"errcode":0,"result":[{"userid":"sub","sys_level":2},{"userid":"boss","sys_level":1}]}`
 	case opUser.path:
-		text = fmt.Sprintf(`{"errcode":0,"result":{"userid":%q,"unionid":"u-%[1]s","name":"甲"}}`, a.body["userid"])
+		if text = c.person; text != "" {
+			break
+		}
+		text = fmt.Sprintf(`{"errcode":0,"result":{"userid":%q,"unionid":"u-%[1]s","name":"甲","mobile":"13800550001","email":"a@example.com"}}`, a.body["userid"])
 	default:
 		text = c.answer(r.URL.Path, a.body, r.URL.Query())
 	}

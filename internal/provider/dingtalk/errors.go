@@ -24,6 +24,10 @@ const codeBanned = "1111"
 // the app's scope makes a listing incomplete, not impossible.
 const codeDepartmentHidden = "50004"
 
+// codeUserHidden is told apart in the same way: of such a person an export has
+// what the listing says.
+const codeUserHidden = "50002"
+
 const (
 	// The window of the documented limits: sleep one second, says
 	// [how-to-process-api-throttling-on-the-dingtalk-server].
@@ -158,7 +162,7 @@ var meanings = map[string]meaning{
 	"88":                 {class: directory.PermissionDenied, words: "DingTalk refuses the app without a reason that we know"},
 	"60011":              {class: directory.PermissionDenied, trait: needsGrant, words: "the app may not call this operation"},
 	"43007":              {class: directory.PermissionDenied, trait: needsGrant, words: "the app may not call this operation"},
-	"50002":              {class: directory.PermissionDenied, words: "the user is outside the address-book scope of the app"},
+	codeUserHidden:       {class: directory.PermissionDenied, words: "the user is outside the address-book scope of the app"},
 	codeDepartmentHidden: {class: directory.PermissionDenied, words: "the department is outside the address-book scope of the app"},
 	"60020":              {class: directory.PermissionDenied, words: "our address is not on the app's list of server addresses"},
 	"noPermission":       {class: directory.PermissionDenied, words: reading},

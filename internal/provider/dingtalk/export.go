@@ -76,6 +76,10 @@ type export struct {
 	emit   func(directory.Item) error
 	failed error // of emit
 	sum    directory.Summary
+
+	// hidden are people whose details the app may not see, unreachable those
+	// whose mobile number it may not.
+	hidden, unreachable idSet
 }
 
 // put emits an item. Once emit has failed it is not called again.
@@ -144,7 +148,21 @@ func (x *export) directory(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	x.untold()
 	return x.roles(ctx)
+}
+
+// untold makes gaps of what the app may not see of people, as far as that can be told.
+func (x *export) untold() {
+	if n := x.hidden.len(); n > 0 {
+		x.gap(directory.PartAccounts, directory.PermissionDenied, "%d people are outside the address-book scope of the app: only what listings say of them is in it", n)
+	}
+	if n := x.unreachable.len(); n > 0 {
+		x.gap(directory.PartAccounts, directory.PermissionDenied, "the mobile numbers of %d people are hidden from the app: grant it 企业员工手机号信息 in the developer console", n)
+	}
+	if !x.personal.Load() {
+		x.gap(directory.PartAccounts, directory.PermissionDenied, "nobody shows a mail address, a workplace or an attribute: if there are any, grant the app 邮箱等个人信息 in the developer console")
+	}
 }
 
 // departments emits all departments, each after the one above it, and returns
@@ -249,7 +267,14 @@ func (x *export) chosen(ctx context.Context) error {
 // beside it the row of the listing that named them.
 func (x *export) person(ctx context.Context, id string, row *written[user]) error {
 	got, err := x.wire.rawUser(ctx, id)
+	e, _ := errors.AsType[*directory.Error](err)
 	switch {
+	case e != nil && e.Code == codeUserHidden && row != nil:
+		x.hidden.add(id)
+		a := account(&row.is, x.personal.Load())
+		return x.put(directory.Item{
+			Part: directory.PartAccounts, ID: a.ID, Raw: answers(map[string]json.RawMessage{opUsers.name: row.raw}), Account: &a,
+		})
 	case directory.ClassOf(err) == directory.NotFound && row == nil:
 		x.gap(directory.PartAccounts, directory.NotFound, "there is no account %s", id)
 		return nil
@@ -263,6 +288,9 @@ func (x *export) person(ctx context.Context, id string, row *written[user]) erro
 		x.personal.Store(true)
 	}
 	a := x.whole(&got.is)
+	if a.Type == directory.Ordinary && !a.Profile.Set.Has(directory.FieldMobile) {
+		x.unreachable.add(id) // an ordinary account has one: its person signs in with it
+	}
 	parts := map[string]json.RawMessage{opUser.name: got.raw}
 	if row != nil {
 		parts[opUsers.name] = row.raw

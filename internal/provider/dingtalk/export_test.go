@@ -57,7 +57,7 @@ func TestDirectoryIsExportedAsItWasWritten(t *testing.T) {
 	})
 	for key, want := range map[string]string{
 		"departments/2": `{"dept_id":2,"name":"部","order":7,"dept_manager_userid_list":["a"],"new_field":{"x":[1]}}`,
-		"accounts/b":    `{"user/get":{"userid":"b","unionid":"u-b","name":"甲"},"user/list":{"userid":"b"}}`,
+		"accounts/b":    `{"user/get":{"userid":"b","unionid":"u-b","name":"甲","mobile":"13800550001","email":"a@example.com"},"user/list":{"userid":"b"}}`,
 		"roles/11":      `{"group":{"groupId":10,"name":"默认","new_field":1},"role":{"id":11,"name":"负责人","role_field":true}}`,
 		"members/21/a":  `{"userid":"a","name":"甲","manageScopes":[{"dept_id":2,"name":"部"}]}`,
 	} {
@@ -108,6 +108,23 @@ func TestP5GapsOfExports(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// P5: what the app may not see of people is said, and costs nobody else anything.
+func TestP5WhatIsHiddenOfPeopleIsAGap(t *testing.T) {
+	c := &tenant{answer: house, person: `{"errcode":50002}`}
+	ids, raws, sum, err := c.export(t, directory.DatasetDirectory, directory.Scope{})
+	if err != nil || !slices.Equal(ids["accounts"], []string{"a", "b"}) || raws["accounts/b"] != `{"user/list":{"userid":"b"}}` {
+		t.Fatal(raws, err)
+	}
+	if g := gaps(sum); !strings.Contains(g, "accounts PermissionDenied: 2 people are outside") {
+		t.Errorf("gaps: %s", g)
+	}
+	c = &tenant{answer: house, person: `{"errcode":0,"result":{"userid":"a","name":"甲"}}`}
+	_, _, sum, err = c.export(t, directory.DatasetDirectory, directory.Scope{Accounts: []string{"a"}})
+	if g := gaps(sum); err != nil || !strings.Contains(g, "of 1 people are hidden from the app: grant it 企业员工手机号信息") || !strings.Contains(g, "grant the app 邮箱等个人信息") {
+		t.Errorf("gaps: %s, %v", g, err)
 	}
 }
 
