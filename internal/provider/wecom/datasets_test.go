@@ -351,3 +351,29 @@ func TestNothingIsOlderThanThePlatformNorYetToCome(t *testing.T) {
 		t.Errorf("windows %v in the future", w)
 	}
 }
+
+func TestACursorThatStandsStillIsNoAnswer(t *testing.T) {
+	s := newStub(t, map[string]func(*http.Request, map[string]any) string{
+		"oa/getapprovalinfo": answer(`{"errcode":0,"errmsg":"ok","sp_no_list":[],"new_next_cursor":"x"}`),
+	})
+	_, _, err := exported(t, s.open(true), directory.DatasetApprovals, directory.Scope{From: s.clock().Add(-time.Hour)})
+	refused(t, err, directory.Unavailable)
+	if n := s.count("oa/getapprovalinfo"); n != 2 {
+		t.Errorf("asked %d times", n)
+	}
+}
+
+func TestOnceRemembersTwoWindows(t *testing.T) {
+	var o once
+	if !o.first("a") || o.first("a") || o.first("") {
+		t.Error("in one window it is new once, and what has no id never")
+	}
+	if o.turn(); o.first("a") {
+		t.Error("the border is in both windows, and new in one")
+	}
+	o.turn()
+	o.turn()
+	if len(o.now)+len(o.before) != 0 || !o.first("a") {
+		t.Errorf("remembers what was long ago: %v, %v", o.now, o.before)
+	}
+}
