@@ -196,15 +196,15 @@ func single(err error) bool {
 }
 
 // settle makes a gap of what was refused singly, or an error if nothing may be read at all.
-func (x *export) settle(part string, lost *missed) error {
+func (x *export) settle(part, things string, lost *missed) error {
 	switch {
 	case lost.n == 0:
 		return nil
 	case lost.had.Load() == 0 && lost.first.Class == directory.PermissionDenied:
 		return lost.first
 	}
-	x.gap(directory.Gap{Part: part, Class: lost.first.Class, Reason: fmt.Sprintf("%d of %d could not be read (%s): %s (platform code %s)",
-		lost.n, int64(lost.n)+lost.had.Load(), lost.names(), lost.first.Message, lost.first.Code)})
+	x.gap(directory.Gap{Part: part, Class: lost.first.Class, Reason: fmt.Sprintf("%d of %d %s could not be read (%s): %s (platform code %s)",
+		lost.n, int64(lost.n)+lost.had.Load(), things, lost.names(), lost.first.Message, lost.first.Code)})
 	return nil
 }
 
@@ -227,22 +227,22 @@ func (x *export) ungranted(err error) error {
 func (x *export) approvals(ctx context.Context) error {
 	var lost missed
 	for _, creator := range x.creators() {
-		var new once
+		var seen once
 		for _, w := range x.windows(approvalWindow) {
-			new.turn()
-			if err := x.approvalsIn(ctx, w, creator, &new, &lost); err != nil {
+			seen.turn()
+			if err := x.approvalsIn(ctx, w, creator, &seen, &lost); err != nil {
 				return err
 			}
 		}
 	}
-	return x.settle("approvals", &lost)
+	return x.settle("approvals", "approvals", &lost)
 }
 
-func (x *export) approvalsIn(ctx context.Context, w span, creator string, new *once, lost *missed) error {
+func (x *export) approvalsIn(ctx context.Context, w span, creator string, seen *once, lost *missed) error {
 	err := pages("oa/getapprovalinfo", func(cursor string) (page[string], error) {
 		return x.client.approvalNumbers(ctx, x.details, w, creator, cursor)
 	}, func(numbers []string) error {
-		numbers = slices.DeleteFunc(numbers, func(id string) bool { return !new.first(id) })
+		numbers = slices.DeleteFunc(numbers, func(id string) bool { return !seen.first(id) })
 		return x.each(ctx, "approvals", numbers, lost, func(ctx context.Context, id string) (json.RawMessage, error) {
 			return x.client.approval(ctx, x.details, id)
 		})
@@ -251,23 +251,23 @@ func (x *export) approvalsIn(ctx context.Context, w span, creator string, new *o
 		return err
 	}
 	half := w.from + (w.to-w.from)/2
-	if err := x.approvalsIn(ctx, span{w.from, half}, creator, new, lost); err != nil {
+	if err := x.approvalsIn(ctx, span{w.from, half}, creator, seen, lost); err != nil {
 		return err
 	}
-	return x.approvalsIn(ctx, span{half, w.to}, creator, new, lost)
+	return x.approvalsIn(ctx, span{half, w.to}, creator, seen, lost)
 }
 
 // reports: daily, weekly and other reports of the time.
 func (x *export) reports(ctx context.Context) error {
 	var lost missed
 	for _, creator := range x.creators() {
-		var new once
+		var seen once
 		for _, w := range x.windows(reportWindow) {
-			new.turn()
+			seen.turn()
 			err := pages("oa/journal/get_record_list", func(cursor string) (page[string], error) {
 				return x.client.reportIDs(ctx, x.details, w, creator, cursor)
 			}, func(ids []string) error {
-				ids = slices.DeleteFunc(ids, func(id string) bool { return !new.first(id) })
+				ids = slices.DeleteFunc(ids, func(id string) bool { return !seen.first(id) })
 				return x.each(ctx, "reports", ids, &lost, func(ctx context.Context, id string) (json.RawMessage, error) {
 					return x.client.reportDetails(ctx, x.details, id)
 				})
@@ -277,7 +277,7 @@ func (x *export) reports(ctx context.Context) error {
 			}
 		}
 	}
-	return x.settle("reports", &lost)
+	return x.settle("reports", "reports", &lost)
 }
 
 // attendance: clock-ins, which have no id of their own.
@@ -286,25 +286,34 @@ func (x *export) attendance(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var lost missed
 	batches := slices.Collect(slices.Chunk(ids, punchPeople))
-	return inParallel(ctx, len(batches), func(ctx context.Context, i int) error {
-		var new once
-		for _, w := range x.windows(punchWindow) {
-			new.turn()
-			rows, err := x.client.punches(ctx, x.details, w, batches[i])
-			if err != nil {
-				return err
-			}
-			for _, row := range rows {
-				if id := timed(row.is.Time, row.raw); new.first(id) {
-					if err := x.one("punches", id, row.raw); err != nil {
-						return err
-					}
+	err = inParallel(ctx, len(batches), func(ctx context.Context, i int) error {
+		return lost.together(batches[i], x.punchesOf(ctx, batches[i]))
+	})
+	if err != nil {
+		return err
+	}
+	return x.settle("punches", "users", &lost)
+}
+
+func (x *export) punchesOf(ctx context.Context, people []string) error {
+	var seen once
+	for _, w := range x.windows(punchWindow) {
+		seen.turn()
+		rows, err := x.client.punches(ctx, x.details, w, people)
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			if id := timed(row.is.Time, row.raw); seen.first(id) {
+				if err := x.one("punches", id, row.raw); err != nil {
+					return err
 				}
 			}
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
 // timed makes an id for a row that has none: its time and a part of its hash.
@@ -338,7 +347,7 @@ func (x *export) roster(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return x.settle("people", &lost)
+	return x.settle("people", "users", &lost)
 }
 
 // operationLogs: what administrators did in the console, and what users did.
@@ -380,14 +389,14 @@ func (x *export) operationLogs(ctx context.Context) error {
 
 func (x *export) log(ctx context.Context, part, operation string) error {
 	for _, person := range x.creators() {
-		var new once
+		var seen once
 		for _, w := range x.windows(logWindow) {
-			new.turn()
+			seen.turn()
 			err := pages(operation, func(cursor string) (page[written[record]], error) {
 				return x.client.operations(ctx, x.details, operation, w, person, cursor)
 			}, func(rows []written[record]) error {
 				for _, row := range rows {
-					if id := timed(row.is.Time, row.raw); new.first(id) {
+					if id := timed(row.is.Time, row.raw); seen.first(id) {
 						if err := x.one(part, id, row.raw); err != nil {
 							return err
 						}
@@ -411,17 +420,17 @@ func (x *export) groups(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var lost missed
-	var new once
+	var lost, lostOwners missed
+	var seen once
 	const anyStatus, ownerLeft = 0, 1
 	for owners := range slices.Chunk(ids, ownersAtOnce) {
-		if err := x.groupsOf(ctx, owners, anyStatus, &new, &lost); err != nil {
+		if err := lostOwners.together(owners, x.groupsOf(ctx, owners, anyStatus, &seen, &lost)); err != nil {
 			return err
 		}
 	}
 	if x.scope.Accounts == nil {
 		// Who has left is no owner one may ask for (40003).
-		err := x.groupsOf(ctx, nil, ownerLeft, &new, &lost)
+		err := x.groupsOf(ctx, nil, ownerLeft, &seen, &lost)
 		if codeOf(err) == codeTooMany {
 			x.gap(directory.Gap{Part: "groups", Class: directory.QuotaExceeded,
 				Reason: "groups whose owner has left cannot be listed in a company of this size"})
@@ -429,17 +438,20 @@ func (x *export) groups(ctx context.Context) error {
 			return err
 		}
 	}
-	return x.settle("groups", &lost)
+	if err := x.settle("groups", "owners", &lostOwners); err != nil {
+		return err
+	}
+	return x.settle("groups", "groups", &lost)
 }
 
-func (x *export) groupsOf(ctx context.Context, owners []string, status int, new *once, lost *missed) error {
+func (x *export) groupsOf(ctx context.Context, owners []string, status int, seen *once, lost *missed) error {
 	return pages("externalcontact/groupchat/list", func(cursor string) (page[written[customerGroup]], error) {
 		return x.client.customerGroups(ctx, x.details, owners, status, cursor)
 	}, func(rows []written[customerGroup]) error {
 		listed := map[string]json.RawMessage{}
 		var ids []string
 		for _, row := range rows {
-			if new.first(row.is.ID) {
+			if seen.first(row.is.ID) {
 				listed[row.is.ID], ids = row.raw, append(ids, row.is.ID)
 			}
 		}
@@ -476,7 +488,7 @@ func (x *export) files(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return x.settle("files", &lost)
+	return x.settle("files", "users", &lost)
 }
 
 func (x *export) filesOf(ctx context.Context, user string, spaces, files *once) error {

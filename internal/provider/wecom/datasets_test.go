@@ -186,6 +186,36 @@ func TestAttendanceTakesAHundredPeopleAndAMonth(t *testing.T) {
 	gapped(t, sum)
 }
 
+func TestOneRefusedBatchIsAGap(t *testing.T) {
+	ids := make([]string, 150)
+	for i := range ids {
+		ids[i] = fmt.Sprintf("u%03d", i)
+	}
+	refuse := func(first string, good string) func(*http.Request, map[string]any) string {
+		return func(_ *http.Request, body map[string]any) string {
+			if b, _ := json.Marshal(body); strings.Contains(string(b), first) {
+				return `{"errcode":40003,"errmsg":"no"}`
+			}
+			return good
+		}
+	}
+	answers := company(t, nil, ids...)
+	answers["checkin/getcheckindata"] = refuse("u100", `{"errcode":0,"errmsg":"ok","checkindata":[{"checkin_time":1}]}`)
+	answers["externalcontact/groupchat/list"] = refuse("u000", `{"errcode":0,"errmsg":"ok","group_chat_list":[]}`)
+	s := newStub(t, answers)
+	scope := directory.Scope{From: s.clock().Add(-time.Hour)}
+	items, sum, err := exported(t, s.open(true), directory.DatasetAttendance, scope)
+	if err != nil || len(items) != 1 {
+		t.Errorf("%q, %v", keys(items), err)
+	}
+	gapped(t, sum, "50 of 150 users could not be read (u100, ")
+	_, sum, err = exported(t, s.open(true), directory.DatasetGroups, scope)
+	if err != nil {
+		t.Error(err)
+	}
+	gapped(t, sum, "colleagues alone", "100 of 150 owners could not be read (u000, ")
+}
+
 func TestLogsReachBackHalfAYear(t *testing.T) {
 	var windows asked
 	s := newStub(t, nil)
@@ -237,7 +267,7 @@ func TestRosterIsReadPersonByPerson(t *testing.T) {
 	if want := []string{"fields/1001", "people/a"}; !slices.Equal(keys(items), want) || !strings.Contains(string(items["people/a"].Raw), `"value_string":"N1"`) {
 		t.Errorf("exported %q, want %q", keys(items), want)
 	}
-	gapped(t, sum, "1 of 2 could not be read (b)")
+	gapped(t, sum, "1 of 2 users could not be read (b)")
 }
 
 func TestGroupsAreAskedForByTheirOwners(t *testing.T) {

@@ -306,6 +306,21 @@ func (m *missed) note(id string, why error) {
 	}
 }
 
+// together notes those who were asked for in one call, if it is refused for a
+// reason of their own.
+func (m *missed) together(ids []string, err error) error {
+	switch {
+	case single(err):
+		for _, id := range ids {
+			m.note(id, err)
+		}
+		return nil
+	case err == nil:
+		m.had.Add(int64(len(ids)))
+	}
+	return err
+}
+
 func (m *missed) names() string {
 	names := slices.Sorted(slices.Values(m.some))
 	if m.n > named {
