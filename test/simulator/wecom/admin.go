@@ -15,7 +15,7 @@ func (s *Server) add(spec Tenant) error {
 	if err := spec.validate(); err != nil {
 		return err
 	}
-	t := &tenant{name: spec.Name, journal: s.core.NewJournal(), spec: spec}
+	t := &tenant{name: spec.Name, clock: s.core.Clock, journal: s.core.NewJournal(), spec: spec}
 	t.reset()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -130,7 +130,10 @@ func (s *Server) Objects(name, collection string) ([]any, error) {
 	case "messages":
 		list = rows(t.messages)
 	default:
-		return nil, unknownCollection(collection)
+		if !isPast(collection) {
+			return nil, unknownCollection(collection)
+		}
+		list = t.pastObjects(collection, t.clock.Now())
 	}
 	return list, nil
 }
@@ -144,7 +147,7 @@ func rows[V any](table *core.Table[V]) []any {
 }
 
 func unknownCollection(name string) error {
-	return fmt.Errorf("collection %q: %w; there are users, departments, tags, messages and tokens", name, core.ErrUnsupported)
+	return fmt.Errorf("collection %q: %w; there are users, departments, tags, messages, tokens, and those of the past", name, core.ErrUnsupported)
 }
 
 // states lists the credentials that have a token.
@@ -189,7 +192,10 @@ func (s *Server) Object(name, collection, id string) (any, error) {
 	case "messages":
 		v, ok = t.messages.Get(id, core.Live)
 	default:
-		return nil, unknownCollection(collection)
+		if !isPast(collection) {
+			return nil, unknownCollection(collection)
+		}
+		v, ok = t.pastObject(collection, id, t.clock.Now())
 	}
 	if !ok {
 		return nil, missing(collection, id)
@@ -236,6 +242,9 @@ func (s *Server) Create(name, collection, id string, raw json.RawMessage) error 
 		}
 		return t.editDepartment(number, &d)
 	default:
+		if isPast(collection) {
+			return t.editPast(collection, id, raw, true, t.clock.Now())
+		}
 		return unknownCollection(collection)
 	}
 }
@@ -281,6 +290,9 @@ func (s *Server) Merge(name, collection, id string, raw json.RawMessage) error {
 		}
 		return t.editDepartment(old.ID, &d)
 	default:
+		if isPast(collection) {
+			return t.editPast(collection, id, raw, false, t.clock.Now())
+		}
 		return unknownCollection(collection)
 	}
 }
@@ -361,6 +373,9 @@ func (s *Server) Remove(name, collection, id string) error {
 			return missing(collection, id)
 		}
 	default:
+		if isPast(collection) {
+			return t.editPast(collection, id, nil, false, t.clock.Now())
+		}
 		return unknownCollection(collection)
 	}
 	return nil

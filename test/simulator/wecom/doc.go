@@ -11,7 +11,10 @@
 // batch delete, 90200 and 90201 by department, 96067 list_id, 95402 by mobile,
 // 95895 by mail, 90975 invite; departments: 90205 create, 90206 update, 90207
 // delete, 90208 list, 95350 simplelist, 95351 get; 90210-90216 tags; 90227 apps;
-// 90236 message/send, 90312 limits; 96079 what the sync secret may no longer read.
+// 90236 message/send, 90312 limits; 96079 what the sync secret may no longer read;
+// what backups read: 91816 and 91983 approvals, 90262 checkins, 93393 and 93394 reports,
+// 99131 and 99132 the roster, 100178 and 100179 logs, 96847 and 97861 WeDrive, 92120
+// chats with customers.
 //
 // Wire text that those pages do not give comes from answers that others have
 // published: probes without credentials (the default empty fields of error
@@ -31,22 +34,57 @@
 //     use, 其他（待设置部门） below the root. An unknown id in department makes
 //     a department with that id, named after it, below that one (90195 says only
 //     that it is made there and reported).
+//
 //   - department as a string is refused with 41019 (90313 names this mistake), a
 //     string among its elements with 60127; a bare number is ignored with the
 //     warning, which was seen in 2021. A string was seen refused with 40066 then.
+//
 //   - A member's main_department, when not given, is the first department. When
 //     departments change without order and leader flags, those of the
 //     departments that stay are kept and the others are 0.
+//
 //   - +86 and spaces are dropped from a mobile number before it is stored.
+//
 //   - Wrong scalar types are ignored with the warning, as bad JSON is, but for
 //     those under "What SDKs say".
+//
 //   - gettoken gives the same token until it expires, with the seconds that are
 //     left; tokenRotation makes every call give a new one, the old one stays valid.
+//
 //   - Ten bad secrets within an hour ban the address for an hour; 90313 gives the
 //     hour, not the number.
+//
 //   - The creator cannot be deleted (301005) but can be disabled.
+//
 //   - A new department without order is sorted behind its siblings.
+//
 //   - The attributes of an update replace those of the same name, and leave others.
+//
+//   - How calls for data refuse: 301025 and 301055 are those of approvals; 40058 for
+//     parameters and 48002 for a product that does not list the app elsewhere are
+//     general codes of 90313. When 301112 comes is not published: option maxApprovals.
+//     An unknown number of an approval is 301025, an unknown space 40058.
+//
+//   - Checkins, reports and logs are filtered by visibility where their pages say so;
+//     the logs are not. A month of reports is 31 days. What next_cursor of reports is
+//     at the end: the number of those read.
+//
+//   - Names and types of the fields of hr/get_fields, whose page contradicts itself;
+//     those of the member log; the numbers of roster fields other than 12024.
+//
+//   - No call lists the spaces of WeDrive: an app knows those that it was told of, or
+//     made. More than 1000 visible chats (81017), quotas of WeDrive and the 600 calls a
+//     minute of these products are not simulated; limits can be set by PUT /limits.
+//
+// # The past
+//
+// The option history, or POST /history of the control endpoint, gives members a past:
+// two checkins a working day, one approval of each of three forms a quarter, a report
+// and an entry of each log a month; and some spaces with files, and chats. It is
+// computed when read, and goes on as the clock moves; who leaves takes it along.
+// Collections are approvals, checkins, journals, adminlog, memberlog, spaces, files and
+// groups: all can be made, changed and removed by hand in the form that they have on
+// the wire. The option closed names products that do not list the apps of the corp.
 //
 // debug=1 and its own limit (90487) are not simulated, nor redirects from http.
 //
@@ -70,6 +108,6 @@
 // # Layout
 //
 // One file per area. Each area file has a function that lists its endpoints
-// (auth, users, departments, tags, messages); server.go joins the lists. Areas
+// (auth, users, departments, tags, messages, oa, products); server.go joins the lists. Areas
 // to come (leaving customers, jobs, callbacks) are further files with such a list.
 package wecom

@@ -289,7 +289,7 @@ func (x *exchange) fillAttributes(u *User) *failure {
 			return fail(40058)
 		}
 		a, usable := a.alone()
-		if !usable || !slices.Contains(x.tenant.spec.Options.Attributes, a.Name) {
+		if !usable || !x.tenant.registered(a.Name) {
 			continue
 		}
 		if i := slices.IndexFunc(set, func(b Attribute) bool { return b.Name == a.Name }); i >= 0 {
@@ -448,4 +448,10 @@ func (t *tenant) settle(u *User, places []int) (made []madeDepartment) {
 		u.MainDepartment = u.Department[0]
 	}
 	return made
+}
+
+// registered tells whether the corp has an extension attribute.
+func (t *tenant) registered(name string) bool {
+	known := t.spec.Options.Attributes
+	return slices.Contains(known, name) || slices.Contains(known, anyAttribute)
 }

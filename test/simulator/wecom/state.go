@@ -1,6 +1,7 @@
 package wecom
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 	"strconv"
@@ -109,6 +110,7 @@ func (u *User) Status() int {
 // never changed, so it may be used after the lock is released.
 type tenant struct {
 	name    string
+	clock   *core.Clock
 	journal *core.Journal
 
 	mu          sync.RWMutex
@@ -128,6 +130,10 @@ type tenant struct {
 	created     []time.Time // of members
 	sent        map[string][]time.Time
 	duplicates  map[string]time.Time
+	began       time.Time
+	past        *core.Past
+	members     map[int]map[string]*User // directly in a department, by key
+	reports     map[string]int           // how many have this one as direct leader, by key
 }
 
 // reset empties the corp but for its root department. The caller locks.
@@ -137,7 +143,8 @@ func (t *tenant) reset() {
 	t.tags = core.NewTable[*Tag](t.journal)
 	t.messages = core.NewTable[*Message](t.journal)
 	t.mobiles, t.mails, t.bizMails = map[string]string{}, map[string]string{}, map[string]string{}
-	t.staff = map[int]int{}
+	t.staff, t.members, t.reports = map[int]int{}, map[int]map[string]*User{}, map[string]int{}
+	t.began, t.past = t.clock.Now(), core.NewPast()
 	t.ids, t.tagIDs, t.messageIDs = rootID, 0, 0
 	t.wrongPhones, t.created = nil, nil
 	t.sent, t.duplicates = map[string][]time.Time{}, map[string]time.Time{}
@@ -175,6 +182,13 @@ func (t *tenant) putUser(u *User) {
 	index(t.bizMails, strings.ToLower(u.BizMail))
 	for _, d := range u.Department {
 		t.staff[d]++
+		if t.members[d] == nil {
+			t.members[d] = map[string]*User{}
+		}
+		t.members[d][key] = u
+	}
+	for _, leader := range u.DirectLeader {
+		t.reports[userKey(leader)]++
 	}
 }
 
@@ -188,6 +202,10 @@ func (t *tenant) unindex(key string) {
 	delete(t.bizMails, strings.ToLower(old.BizMail))
 	for _, d := range old.Department {
 		t.staff[d]--
+		delete(t.members[d], key)
+	}
+	for _, leader := range old.DirectLeader {
+		t.reports[userKey(leader)]--
 	}
 }
 
@@ -209,11 +227,14 @@ func (t *tenant) replaceUser(key string, by []string) {
 			t.tags.Put(id, &changed)
 		}
 	}
-	for k, u := range t.users.All(core.Live) {
+	if t.reports[key] <= 0 {
+		return
+	}
+	for _, u := range t.users.All(core.Live) {
 		if i := slices.IndexFunc(u.DirectLeader, refers); i >= 0 {
 			changed := *u
 			changed.DirectLeader = slices.Replace(slices.Clone(u.DirectLeader), i, i+1, by...)
-			t.users.Put(k, &changed)
+			t.putUser(&changed)
 		}
 	}
 }
@@ -284,4 +305,25 @@ func (t *tenant) nodes(id int) int {
 func plainMobile(mobile string) string {
 	mobile = strings.NewReplacer(" ", "", "-", "").Replace(mobile)
 	return strings.TrimPrefix(mobile, "+86")
+}
+
+// direct lists the members directly in a department, oldest first, as a listing of
+// everybody would.
+func (t *tenant) direct(id int, at core.View) []*User {
+	found := []*User{}
+	if at == core.Live {
+		for _, u := range t.members[id] {
+			found = append(found, u)
+		}
+		slices.SortFunc(found, func(a, b *User) int {
+			return cmp.Or(a.CreateTime.Compare(b.CreateTime), strings.Compare(userKey(a.UserID), userKey(b.UserID)))
+		})
+		return found
+	}
+	for _, u := range t.users.All(at) {
+		if slices.Contains(u.Department, id) {
+			found = append(found, u)
+		}
+	}
+	return found
 }

@@ -51,7 +51,7 @@ type Options struct {
 	// for 90 days, so detail reads are refused with 48009 (96079). True if it is
 	// not given.
 	SyncReadRefused bool `json:"syncReadRefused"`
-	// Attributes are the registered extension attributes.
+	// Attributes are the registered extension attributes; "*": whatever is written.
 	Attributes []string `json:"attributes,omitempty"`
 	// ExmailBound: Tencent mail is bound, so email of an active member stays.
 	ExmailBound bool `json:"exmailBound"`
@@ -62,6 +62,11 @@ type Options struct {
 	TrustedIPs []string `json:"trustedIPs,omitempty"`
 	// TokenRotation: every gettoken gives a new token.
 	TokenRotation bool `json:"tokenRotation"`
+	// Closed are the products that do not list the apps of the corp among their
+	// 可调用接口的应用: approval, checkin, journal, hr, log, wedrive, customer.
+	Closed []string `json:"closed,omitempty"`
+	// MaxApprovals is how many a window may have before 301112; 0: no end.
+	MaxApprovals int `json:"maxApprovals,omitempty"`
 	// History is what members have done so far; see [core.History].
 	History core.History `json:"history"`
 	// MaxMembers is the cap of accounts; 0: 100,000.

@@ -226,12 +226,7 @@ func (x *exchange) direct() ([]*User, *failure) {
 	if !sees.department(id) {
 		return nil, fail(60011)
 	}
-	found := []*User{}
-	for _, u := range x.tenant.users.All(x.view) {
-		if slices.Contains(u.Department, id) {
-			found = append(found, u)
-		}
-	}
+	found := x.tenant.direct(id, x.view)
 	keep, _ := x.call.Rows(len(found))
 	return found[:keep], nil
 }
