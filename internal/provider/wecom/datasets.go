@@ -23,8 +23,9 @@ type dataset struct {
 	missing string
 }
 
-// datasets: everything but the directory has to be granted to the app, product by product
-// (可调用接口的应用); what the pages of its calls say of that is quoted here.
+// datasets: everything but the directory has to be granted to the app, product by
+// product (可调用接口的应用). Where, is what the pages of the calls say; for 人事助手
+// and 客户联系 the way through the console is unconfirmed.
 var datasets = map[directory.Dataset]dataset{
 	directory.DatasetDirectory:     {read: (*export).directory},
 	directory.DatasetApprovals:     {read: (*export).approvals, grant: "应用管理 → 审批 → API → 可调用接口的应用, with the right to read the data of approvals"},
