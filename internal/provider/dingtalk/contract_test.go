@@ -1,6 +1,7 @@
 package dingtalk_test
 
 import (
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -24,6 +25,7 @@ const (
 	acme      = "acme"
 	appKey    = "dingacme0001"
 	appSecret = "acme-app-secret"
+	agentID   = "3000000001"
 )
 
 // company is a simulated tenant.
@@ -57,7 +59,7 @@ func (c *company) open(t *testing.T, secret string) directory.Directory {
 	t.Cleanup(client.CloseIdleConnections)
 	d, err := dingtalk.Descriptor().New(directory.Settings{
 		Endpoint: c.server.URL, HTTP: client, Now: time.Now,
-		Secrets:   map[string][]byte{"appKey": []byte(appKey), "appSecret": []byte(secret)},
+		Secrets:   map[string][]byte{"appKey": []byte(appKey), "appSecret": []byte(secret), "agentId": []byte(agentID)},
 		Throttled: func(string, time.Duration) { c.throttled.Add(1) },
 	})
 	if err != nil {
@@ -375,5 +377,43 @@ func TestManagersFollowFromTheListing(t *testing.T) {
 	stranger := directory.Department{ID: id, Set: directory.DepartmentManagers, Managers: []string{"manager7001"}}
 	if err := d.UpdateDepartment(t.Context(), stranger); directory.ClassOf(err) != directory.Invalid {
 		t.Errorf("a manager who is no member: %v", err)
+	}
+}
+
+// What the simulated tenant has of a past is exported whole, within the platform's
+// windows and pages.
+func TestDatasets(t *testing.T) {
+	c := newCompany(t)
+	d := c.open(t, appSecret).(directory.Exporter)
+	c.seed(t, 60, 4)
+	c.configure(t, `{"exclusive":true,"history":{"days":90,"seed":7}}`)
+	for set, parts := range map[directory.Dataset]map[string]string{ // and the simulator's collections
+		directory.DatasetApprovals:  {"instances": "approvals"},
+		directory.DatasetAttendance: {"punches": "punches"},
+		directory.DatasetReports:    {"reports": "reports"},
+		directory.DatasetRoster:     {"on-job": "users", "fields": "users"},
+		directory.DatasetGroups:     {"groups": "groups"},
+		directory.DatasetFiles:      {"workspaces": "workspaces", "nodes": "nodes", "spaces": "spaces", "entries": "dentries"},
+	} {
+		count := map[string]int{}
+		seen := map[string]bool{}
+		_, err := d.Export(t.Context(), set, directory.Scope{}, func(i directory.Item) error {
+			if key := i.Part + "/" + i.ID; seen[key] || !json.Valid(i.Raw) {
+				t.Errorf("%s: %s comes twice, or is not JSON", set, key)
+			} else {
+				seen[key] = true
+			}
+			count[i.Part]++
+			return nil
+		})
+		if err != nil {
+			t.Errorf("%s: %v", set, err)
+		}
+		for part, collection := range parts {
+			there, err := c.platform.Objects(acme, collection)
+			if err != nil || len(there) == 0 || count[part] != len(there) {
+				t.Errorf("%s: %d %s exported of %d, %v", set, count[part], part, len(there), err)
+			}
+		}
 	}
 }

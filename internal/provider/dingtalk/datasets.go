@@ -48,6 +48,7 @@ const (
 	// obtain-resignation-information-of-employees-new-version]; leavers in windows of
 	// 365 days [query-the-details-of-employees-who-have-left-office].
 	rosterPage  = 50
+	fieldPeople = 100 // [api-getemployeerosterbyfield]
 	leaveWindow = 365 * day
 
 	// No page says how many groups [obtain-group-info] or spaces [queries-a-space-list]
@@ -110,6 +111,8 @@ var (
 		name: "hrm/dismissions", path: "/v1.0/hrm/employees/dismissions", grant: grantRoster}
 	opDismissals = operation{ // obtain-resignation-information-of-employees-new-version
 		name: "hrm/dimissionInfos", path: "/v1.0/hrm/employees/dimissionInfos", grant: grantRoster}
+	opRosterFields = operation{ // api-getemployeerosterbyfield
+		name: "hrm/rosters", path: "/v1.0/hrm/rosters/lists/query", grant: grantRoster}
 	opLeavers = operation{ // query-the-details-of-employees-who-have-left-office
 		name: "contact/empLeaveRecords", path: "/v1.0/contact/empLeaveRecords", grant: grantLeavers}
 

@@ -271,11 +271,34 @@ func (x *export) reportsOf(ctx context.Context, person string, w window, cut *id
 	})
 }
 
-// roster reads who works here, who left and why.
+// roster reads who works here, what the personnel module keeps of them, who left and why.
 func (x *export) roster(ctx context.Context) error {
-	// api-getemployeerosterbyfield wants the AgentId of the app.
-	x.gap("fields", directory.NotSupported, "the fields of the roster are read with the AgentId of the app, which Rollcall does not know")
-	return x.parts(ctx, part{"on-job", x.onJob}, part{"dismissals", x.dismissals}, part{"leavers", x.leavers})
+	return x.parts(ctx, part{"on-job", x.onJob}, part{"fields", x.fields}, part{"dismissals", x.dismissals}, part{"leavers", x.leavers})
+}
+
+// fields reads all fields of the roster that the app may see.
+func (x *export) fields(ctx context.Context) error {
+	if x.agent == "" {
+		return unsupported(&opRosterFields, "the roster's fields are read with the AgentId of the app: add the key "+keyAgentID+" to the credentials Secret")
+	}
+	ids, err := x.people(ctx)
+	if err != nil {
+		return err
+	}
+	groups := slices.Collect(slices.Chunk(ids, fieldPeople))
+	return inParallel(ctx, len(groups), func(ctx context.Context, i int) error {
+		a, err := post[struct {
+			Result many[written[struct {
+				UserID text `json:"userId"`
+			}]] `json:"result"`
+		}](ctx, x.wire, x.wire.newer, &opRosterFields, nil, map[string]any{"userIdList": groups[i], "appAgentId": cursor(x.agent)})
+		for _, r := range a.Result {
+			if err == nil {
+				err = x.thing(&opRosterFields, "fields", string(r.is.UserID), r.raw)
+			}
+		}
+		return err
+	})
 }
 
 // onJob asks state by state, because the answer has ids and nothing else.

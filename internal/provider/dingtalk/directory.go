@@ -17,6 +17,8 @@ const rootDepartment = 1
 // Directory is one company on DingTalk.
 type Directory struct {
 	wire *client
+	// agent is the number of the app, "" if nobody told it.
+	agent string
 	// personal: the app may read mail addresses, workplaces and extension
 	// attributes, as far as the last listing or check showed.
 	personal atomic.Bool

@@ -88,7 +88,7 @@
 // names with its sources. Reading takes hours, so it keeps a day's distance from the
 // horizon. Codes of approval forms are listed for the whole company when no user is
 // named [obtains-a-list-of-approval-forms-visible-to-the-specified]. The roster's
-// fields want the app's AgentId [api-getemployeerosterbyfield] and are a gap. Groups,
+// fields want the app's AgentId [api-getemployeerosterbyfield], and are a gap without it. Groups,
 // knowledge bases and drives are read in somebody's name, who may not see all of
 // them: the main administrator's [query-the-administrator-list], or that of each of
 // the chosen. How far back reports, file logs and leavers go, and whether a reader who

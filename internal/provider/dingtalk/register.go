@@ -3,6 +3,7 @@ package dingtalk
 import (
 	"cmp"
 	"net/url"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -16,6 +17,7 @@ const platform = "DingTalk"
 const (
 	keyAppKey    = "appKey"
 	keyAppSecret = "appSecret"
+	keyAgentID   = "agentId"
 )
 
 // Descriptor registers DingTalk.
@@ -25,6 +27,7 @@ func Descriptor() directory.Descriptor {
 		SecretKeys: []directory.SecretKey{
 			{Name: keyAppKey, Required: true, About: "Client ID (formerly AppKey) of the internal app: " + console},
 			{Name: keyAppSecret, Required: true, About: "Client Secret (formerly AppSecret) of the internal app: " + console},
+			{Name: keyAgentID, About: "AgentId of the internal app, for backups of the roster's fields: " + console},
 		},
 		// Standard edition, for each app and operation
 		// [how-to-process-api-throttling-on-the-dingtalk-server].
@@ -81,5 +84,10 @@ func open(s directory.Settings) (directory.Directory, error) {
 			return nil, invalid(op, "an endpoint is not an address such as "+olderBase)
 		}
 	}
-	return &Directory{wire: newClient(s, older, newer, appKey, appSecret)}, nil
+	// Only calls of the roster name the app by this number [api-getemployeerosterbyfield].
+	agent := strings.TrimSpace(string(s.Secrets[keyAgentID]))
+	if _, err := strconv.ParseInt(agent, 10, 64); agent != "" && err != nil {
+		return nil, invalid(op, "the "+keyAgentID+" of the credentials Secret is not a number")
+	}
+	return &Directory{wire: newClient(s, older, newer, appKey, appSecret), agent: agent}, nil
 }
