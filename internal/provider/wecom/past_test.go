@@ -1,0 +1,111 @@
+package wecom_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"rollcall.dev/rollcall/internal/directory"
+	"rollcall.dev/rollcall/test/simulator/core"
+)
+
+// withPast is a company whose people have done things for 45 days.
+func withPast(t *testing.T, people int, options string) (*company, directory.Exporter) {
+	t.Helper()
+	c := newCompany(t)
+	if err := c.platform.Configure(c.spec.Name, []byte(`{"history":{"days":45,"seed":7}`+options+`}`)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.platform.Seed(c.spec.Name, core.Seed{Users: people, Departments: 2}); err != nil {
+		t.Fatal(err)
+	}
+	e, ok := c.open(t, c.spec.SyncSecret, c.spec.Apps[0].Secret).(directory.Exporter)
+	if !ok {
+		t.Fatal("nothing is handed out")
+	}
+	return c, e
+}
+
+// parts counts what an export emits, by part.
+func parts(t *testing.T, e directory.Exporter, name directory.Dataset, s directory.Scope) (map[string]int, directory.Summary, error) {
+	t.Helper()
+	n := map[string]int{}
+	sum, err := e.Export(t.Context(), name, s, func(i directory.Item) error { n[i.Part]++; return nil })
+	return n, sum, err
+}
+
+func TestThePastIsExportedWhole(t *testing.T) {
+	c, e := withPast(t, 130, "")
+	count := func(collection string) int {
+		t.Helper()
+		all, err := c.platform.Objects(c.spec.Name, collection)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(all)
+	}
+	scope := directory.Scope{From: c.now().Add(-100 * 24 * time.Hour)}
+	for name, want := range map[directory.Dataset]map[string]int{
+		directory.DatasetAttendance:    {"punches": count("checkins")},
+		directory.DatasetReports:       {"reports": count("journals")},
+		directory.DatasetOperationLogs: {"administrators": count("adminlog"), "users": count("memberlog")},
+	} {
+		got, sum, err := parts(t, e, name, scope)
+		if err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("%s: exported %v, %v, want %v", name, got, err, want)
+		}
+		for part, n := range want {
+			if n == 0 {
+				t.Errorf("%s: there are no %s to export", name, part)
+			}
+		}
+		if len(sum.Gaps) != 0 {
+			t.Errorf("%s: gaps %+v", name, sum.Gaps)
+		}
+	}
+	got, sum, err := parts(t, e, directory.DatasetRoster, scope)
+	if err != nil || got["people"] != count("users") || got["fields"] == 0 || len(sum.Gaps) != 0 {
+		t.Errorf("roster: exported %v, %+v, %v", got, sum, err)
+	}
+}
+
+func TestThePastOfAChosenPersonIsTheirsAlone(t *testing.T) {
+	c, e := withPast(t, 20, "")
+	scope := directory.Scope{From: c.now().Add(-100 * 24 * time.Hour)}
+	l, err := c.open(t, c.spec.SyncSecret, c.spec.Apps[0].Secret).List(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	chosen := l.Accounts[len(l.Accounts)-1].ID
+	for _, name := range []directory.Dataset{directory.DatasetAttendance, directory.DatasetReports, directory.DatasetRoster} {
+		all, _, err := parts(t, e, name, scope)
+		if err != nil {
+			t.Fatal(err)
+		}
+		one, _, err := parts(t, e, name, directory.Scope{From: scope.From, Accounts: []string{chosen}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for part := range all {
+			if part != "fields" && (one[part] == 0 || one[part] >= all[part]) {
+				t.Errorf("%s: %d %s of one person, %d of all", name, one[part], part, all[part])
+			}
+		}
+	}
+}
+
+func TestClosedProductsSayWhereTheyAreOpened(t *testing.T) {
+	c, e := withPast(t, 3, `,"closed":["approval","checkin","journal","hr","log","customer"]`)
+	scope := directory.Scope{From: c.now().Add(-24 * time.Hour)}
+	for name, words := range map[directory.Dataset]string{
+		directory.DatasetApprovals: "审批", directory.DatasetAttendance: "打卡", directory.DatasetReports: "汇报",
+		directory.DatasetRoster: "人事助手", directory.DatasetOperationLogs: "使用分析", directory.DatasetGroups: "客户联系",
+	} {
+		_, _, err := parts(t, e, name, scope)
+		want(t, err, directory.PermissionDenied, words)
+	}
+	if _, sum, err := parts(t, e, directory.DatasetDirectory, scope); err != nil || strings.Contains(fmt.Sprint(sum.Gaps), "console") {
+		t.Errorf("the directory needs no product: %v, %+v", err, sum.Gaps)
+	}
+}
