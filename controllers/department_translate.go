@@ -76,32 +76,35 @@ func (r *DepartmentReconciler) place(ctx context.Context, s *departmentScope, sp
 	if err := r.decide(ctx, s, a, record); err != nil {
 		return a, err
 	}
-	if record.Origin == plan.Creating && a.tenant.Lane.Refused(s.lane, a.plan.Digest()) {
-		// There is nothing to be finished as it was begun: what is declared now counts.
-		if err := r.decide(ctx, s, a, plan.DepartmentRecord{}); err != nil {
-			return a, err
-		}
-	}
+	a.problem = s.outlook(a, waiting)
+	return a, nil
+}
+
+// outlook is what the plan means for whoever waits for the department.
+func (s *departmentScope) outlook(a *departmentAccount, waiting *Problem) *Problem {
 	switch {
 	case a.plan.Hold != nil:
-		a.problem = problemOfHold(a.plan.Hold)
+		return problemOfHold(a.plan.Hold)
 	case a.observe && writes(departmentKinds(a.plan.Actions)):
-		a.problem = wouldDo(a.plan.Differ.Names(), departmentKinds(a.plan.Actions))
+		return wouldDo(a.plan.Differ.Names(), departmentKinds(a.plan.Actions))
 	case len(a.plan.Actions) > 0:
-		a.problem = underway(a.tenant.Lane.Last(s.lane, a.plan.Digest()))
-	default:
-		a.problem = waiting
+		return underway(a.tenant.Lane.Last(s.lane, a.plan.Digest()))
 	}
-	return a, nil
+	return waiting
 }
 
 // decide plans from the record and what is known now.
 func (r *DepartmentReconciler) decide(ctx context.Context, s *departmentScope, a *departmentAccount, record plan.DepartmentRecord) error {
 	facts, err := r.facts(ctx, s, a, record)
-	if err == nil {
-		a.plan = plan.ForDepartment(a.wish, record, facts)
+	if err != nil {
+		return err
 	}
-	return err
+	a.plan = plan.ForDepartment(a.wish, record, facts)
+	if record.Origin == plan.Creating && a.tenant.Lane.Refused(s.lane, a.plan.Digest()) {
+		// There is nothing to be finished as it was begun: what is declared now counts.
+		return r.decide(ctx, s, a, plan.DepartmentRecord{})
+	}
+	return nil
 }
 
 // enterpriseAccount reads an account that others refer to.

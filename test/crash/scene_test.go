@@ -60,7 +60,7 @@ func setUp(t *testing.T, name string, platforms []string, adjust ...func(*v1alph
 	return s
 }
 
-// end stops the manager, and keeps what it said if the test failed.
+// end stops the manager, and keeps what it said and what it was doing if the test failed.
 func (s *scene) end() {
 	if s.manager == nil {
 		return
@@ -69,10 +69,11 @@ func (s *scene) end() {
 	if s.Failed() {
 		_, metrics, _ = world.Scrape(context.WithoutCancel(s.ctx), s.manager) // fails if it is dead, which the log tells
 	}
-	s.manager.Stop()
 	if !s.Failed() {
+		s.manager.Stop()
 		return
 	}
+	s.manager.Dump()
 	root, err := harness.Root()
 	if err != nil {
 		s.Log(err)

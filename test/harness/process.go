@@ -114,6 +114,18 @@ func (p *Process) Stop() {
 	}
 }
 
+// Dump ends a Go program with SIGQUIT, which has it write what each of its goroutines does into its log.
+func (p *Process) Dump() {
+	p.signal(syscall.SIGQUIT)
+	grace := time.NewTimer(stopGrace)
+	defer grace.Stop()
+	select {
+	case <-p.done:
+	case <-grace.C:
+		p.Kill()
+	}
+}
+
 // Pause stops the process with SIGSTOP, as a machine that hangs would; Resume lets it go on.
 func (p *Process) Pause() { p.signal(syscall.SIGSTOP) }
 
