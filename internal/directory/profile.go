@@ -218,9 +218,10 @@ func sameAttributes(want, have map[string]string) bool {
 
 // SameMobile compares two numbers by their digits; a number without a country
 // code is a mainland one (+86).
-func SameMobile(a, b string) bool { return mobileDigits(a) == mobileDigits(b) }
+func SameMobile(a, b string) bool { return MobileKey(a) == MobileKey(b) }
 
-func mobileDigits(s string) string {
+// MobileKey is the same for numbers that [SameMobile] takes for the same.
+func MobileKey(s string) string {
 	digits := strings.Map(func(r rune) rune {
 		if r < '0' || r > '9' {
 			return -1
