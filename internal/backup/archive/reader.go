@@ -53,14 +53,24 @@ func NewReader(r io.Reader, ids ...age.Identity) (*Reader, error) {
 }
 
 func newReader(in *source, ids []age.Identity) (*Reader, error) {
-	r := &Reader{in: in, seen: map[string]File{}, lines: bufio.NewReaderSize(nil, 64<<10)}
 	plain, err := age.Decrypt(in, ids...)
-	if _, wrong := errors.AsType[*age.NoIdentityMatchError](err); wrong && in.err == nil {
+	_, wrong := errors.AsType[*age.NoIdentityMatchError](err)
+	switch {
+	case err == nil:
+		return newPlainReader(in, plain)
+	case in.err != nil:
+		return nil, in.err
+	case wrong:
 		return nil, ErrWrongKey
+	default:
+		return nil, damage("its beginning is no age header for this key")
 	}
-	if err != nil {
-		return nil, r.fail("its beginning is no age header for this key")
-	}
+}
+
+// newPlainReader reads what was decrypted of in.
+func newPlainReader(in *source, plain io.Reader) (*Reader, error) {
+	r := &Reader{in: in, seen: map[string]File{}, lines: bufio.NewReaderSize(nil, 64<<10)}
+	var err error
 	r.zstd, err = zstd.NewReader(plain, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(32<<20))
 	if err != nil {
 		return nil, r.fail("it cannot be decompressed")
