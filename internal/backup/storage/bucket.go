@@ -52,7 +52,7 @@ func openBucket(ctx context.Context, c S3) (*bucket, error) {
 		Credentials: credentials.NewStaticCredentialsProvider(c.AccessKeyID, c.SecretAccessKey, ""),
 		HTTPClient:  &http.Client{Transport: transport},
 		Retryer: retry.NewStandard(func(o *retry.StandardOptions) {
-			o.MaxAttempts, o.MaxBackoff = attempts, 2*time.Second
+			o.MaxAttempts, o.MaxBackoff = attempts, min(2*time.Second, c.Stall/10)
 		}),
 		UsePathStyle:                              c.PathStyle,
 		RequestChecksumCalculation:                aws.RequestChecksumCalculationWhenRequired,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -71,6 +72,10 @@ func bucketFault(ctx context.Context, err error) error {
 	if gone := interrupted(ctx); gone != nil {
 		return gone
 	}
+	if errors.Is(err, io.EOF) {
+		// What http says of a connection that was cut; to a reader it would be a good end.
+		return &fault{class: Unavailable, message: wayMessage(nil), err: io.ErrUnexpectedEOF}
+	}
 	if api, ok := errors.AsType[smithy.APIError](err); ok {
 		if m, known := bucketCodes[api.ErrorCode()]; known {
 			switch api.ErrorCode() {
@@ -82,7 +87,7 @@ func bucketFault(ctx context.Context, err error) error {
 			return &fault{class: m.class, message: m.message, gone: api.ErrorCode() == "NoSuchBucket", err: err}
 		}
 	}
-	if r, ok := errors.AsType[*awshttp.ResponseError](err); ok {
+	if r, ok := errors.AsType[*awshttp.ResponseError](err); ok && r.HTTPStatusCode() != 0 {
 		m := statusMeaning(r.HTTPStatusCode())
 		return &fault{class: m.class, message: m.message, err: err}
 	}

@@ -3,14 +3,14 @@ package storage
 import (
 	"bytes"
 	"context"
-	"io"
+	"encoding/json"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -70,8 +70,8 @@ func tool(name string) string {
 	return filepath.Join(wd, "../../../bin/tools", name)
 }
 
-// startGateway runs the server over a folder. wrap may put another command in front.
-func startGateway(dir string, wrap ...string) (*gateway, error) {
+// startGateway runs the server over a folder; with a size, over a disk of that size.
+func startGateway(dir string, size int64) (*gateway, error) {
 	state, err := os.MkdirTemp(testDir, "gw")
 	if err != nil {
 		return nil, err
@@ -82,31 +82,36 @@ func startGateway(dir string, wrap ...string) (*gateway, error) {
 			return nil, err
 		}
 	}
-	args := append(wrap, tool("versitygw"), "--port", g.socket, "--iam-dir", filepath.Join(state, "iam"), "--quiet",
-		"posix", "--sidecar", filepath.Join(state, "meta"), dir)
+	args := []string{tool("versitygw"), "--port", g.socket, "--iam-dir", filepath.Join(state, "iam"), "--quiet",
+		"posix", "--sidecar", filepath.Join(state, "meta"), dir}
+	env := append(os.Environ(), "ROOT_ACCESS_KEY_ID="+rootKey, "ROOT_SECRET_ACCESS_KEY="+rootSecret)
 	g.cmd = exec.Command(args[0], args[1:]...)
-	g.cmd.Env = append(os.Environ(), "ROOT_ACCESS_KEY_ID="+rootKey, "ROOT_SECRET_ACCESS_KEY="+rootSecret)
-	g.cmd.Stdout, g.cmd.Stderr = &g.log, &g.log
-	g.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := g.cmd.Start(); err != nil {
+	if size > 0 {
+		text, err := json.Marshal(job{Mount: dir, Size: size, Command: args})
+		if err != nil {
+			return nil, err
+		}
+		g.cmd = exec.Command(os.Args[0])
+		env = append(env, childEnv+"="+string(text))
+		isolate(g.cmd)
+	}
+	g.cmd.Env, g.cmd.Stdout, g.cmd.Stderr = env, &g.log, &g.log
+	exited, err := start(g.cmd)
+	if err != nil {
 		return nil, err
 	}
-	exited := make(chan error, 1)
-	go func() { exited <- g.cmd.Wait() }()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for range tick.C {
-		c, err := net.Dial("unix", g.socket)
-		if err == nil {
+	for {
+		select {
+		case err := <-exited:
+			return nil, fmt.Errorf("the server ended at once: %w: %s", err, g.log.String())
+		case <-tick.C:
+		}
+		if c, err := net.Dial("unix", g.socket); err == nil {
 			return g, c.Close()
 		}
-		select {
-		case <-exited:
-			return nil, &exec.Error{Name: "versitygw", Err: io.ErrUnexpectedEOF}
-		default:
-		}
 	}
-	return g, nil
 }
 
 func (g *gateway) stop() { _ = g.cmd.Process.Kill() }
@@ -117,7 +122,7 @@ func s3Server(t testing.TB) (*gateway, *proxy) {
 	sharedOnce.Do(func() {
 		dir := filepath.Join(testDir, "buckets")
 		if sharedErr = os.Mkdir(dir, 0o700); sharedErr == nil {
-			shared, sharedErr = startGateway(dir)
+			shared, sharedErr = startGateway(dir, 0)
 		}
 	})
 	if sharedErr != nil {
@@ -137,8 +142,8 @@ func newBucket(t testing.TB) (S3, *gateway, *proxy) {
 func bucketOn(t testing.TB, p *proxy) S3 {
 	t.Helper()
 	c := S3{
-		Bucket: "test-" + time.Now().UTC().Format("150405") + "-" + itoa(buckets.Add(1)), Prefix: "rollcall/acme", Endpoint: p.url(),
-		PathStyle: true, AccessKeyID: rootKey, SecretAccessKey: rootSecret, Stall: 10 * time.Second,
+		Bucket: fmt.Sprintf("test-%d", buckets.Add(1)), Prefix: "rollcall/acme", Endpoint: p.url(),
+		PathStyle: true, AccessKeyID: rootKey, SecretAccessKey: rootSecret, Stall: 5 * time.Second,
 	}
 	b, err := openBucket(t.Context(), c)
 	if err != nil {
@@ -148,14 +153,6 @@ func bucketOn(t testing.TB, p *proxy) S3 {
 		t.Fatal(err)
 	}
 	return c
-}
-
-func itoa(n int64) string {
-	var b []byte
-	for ; n > 0; n /= 10 {
-		b = append([]byte{byte('0' + n%10)}, b...)
-	}
-	return string(b)
 }
 
 // eachKind runs a test on a volume and on a bucket.
@@ -209,6 +206,7 @@ type harm int
 const (
 	cut   harm = iota // both ends of the connection are closed
 	stall             // nothing passes any more, and nobody is told
+	slow              // 16 KiB pass every 10 milliseconds
 )
 
 func newProxy(t testing.TB, socket string) *proxy {
@@ -279,6 +277,12 @@ func (p *proxy) pump(to, from net.Conn, budget *int64) {
 	for {
 		n, err := from.Read(b)
 		allowed, what := p.take(budget, n)
+		if allowed < n && what == slow {
+			if !p.trickle(to, b[:n]) {
+				return
+			}
+			continue
+		}
 		if _, err := to.Write(b[:allowed]); err != nil {
 			return
 		}
@@ -312,4 +316,23 @@ func (p *proxy) take(budget *int64, n int) (int, harm) {
 	}
 	*budget -= int64(n)
 	return n, p.then
+}
+
+// trickle is a line that is slow, and not dead.
+func (p *proxy) trickle(to net.Conn, b []byte) bool {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for len(b) > 0 {
+		select {
+		case <-tick.C:
+		case <-p.ctx.Done():
+			return false
+		}
+		n, err := to.Write(b[:min(len(b), 16<<10)])
+		if err != nil {
+			return false
+		}
+		b = b[n:]
+	}
+	return true
 }

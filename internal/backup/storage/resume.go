@@ -24,7 +24,7 @@ func (r *resuming) Read(b []byte) (int, error) {
 		if n > 0 {
 			r.failed = 0
 		}
-		if err == nil || errors.Is(err, io.EOF) {
+		if err == nil || err == io.EOF { // a wrapped one is a connection that was cut
 			return n, err
 		}
 		if n > 0 {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -18,26 +19,26 @@ import (
 
 var noon = time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
 
-func child() bool { return false }
-
-// identity opens all archives of these tests.
+// identity opens all archives of these tests, also of other processes: it protects nothing.
 var identity = func() *age.X25519Identity {
-	id, err := age.GenerateX25519Identity()
+	id, err := age.ParseX25519Identity("AGE-SECRET-KEY-16772E2974GJGL04M3RR7DTL9LSHUFNV4SN9D0DZ2JFTP9W7HMF2QVDAGL2")
 	if err != nil {
 		panic(err)
 	}
 	return id
 }()
 
-// write makes an archive of n people.
-func write(w io.Writer, n int) ([]byte, error) {
+// write makes an archive of n people, of that many bytes each in the end.
+func write(w io.Writer, n, bytes int) ([]byte, error) {
 	a, err := archive.NewWriter(w, archive.Header{Tool: "test", Time: noon}, identity.Recipient())
 	if err != nil {
 		return nil, err
 	}
+	chance, salt := rand.NewChaCha8([32]byte{2}), make([]byte, bytes)
 	for i := range n {
 		id := fmt.Sprintf("A%06d", i)
-		err := a.Add(directory.DatasetDirectory, directory.Item{Part: directory.PartAccounts, ID: id, Raw: fmt.Appendf(nil, `{"userid":%q}`, id)})
+		chance.Read(salt)
+		err := a.Add(directory.DatasetDirectory, directory.Item{Part: directory.PartAccounts, ID: id, Raw: fmt.Appendf(nil, `{"userid":%q,"salt":"%x"}`, id, salt)})
 		if err != nil {
 			return nil, err
 		}
@@ -60,7 +61,7 @@ func store(t testing.TB, p *Place, key string, n int) []byte {
 		t.Fatal(err)
 	}
 	defer u.Abort()
-	seal, err := write(u, n)
+	seal, err := write(u, n, 250)
 	if err != nil {
 		t.Fatal(err)
 	}
