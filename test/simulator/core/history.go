@@ -56,12 +56,14 @@ type Dataset struct {
 
 // Record is one record of a dataset.
 type Record struct {
-	ID, Person string
-	Part       int    // which of the Hours
-	Draw       uint64 // what else there is to decide
-	At         time.Time
-	object     map[string]any // made by hand
-	show       func(Record) map[string]any
+	Person string
+	Part   int    // which of the Hours
+	Draw   uint64 // what else there is to decide
+	At     time.Time
+	start  time.Time      // of its day
+	id     string         // of one that was made by hand
+	object map[string]any // made by hand
+	show   func(Record) map[string]any
 }
 
 // ByHand tells whether somebody made or changed it by hand.
@@ -139,7 +141,12 @@ func (p *Past) Records(d Dataset, g Range) iter.Seq[Record] {
 		if g.Days > 0 {
 			for n := g.first(); n <= g.last(); n++ {
 				for r := range p.day(d, g, n) {
-					if _, touched := hands[r.ID]; !touched && !yield(r) {
+					if len(hands) > 0 {
+						if _, touched := hands[r.ID()]; touched {
+							continue
+						}
+					}
+					if !yield(r) {
 						return
 					}
 				}
@@ -152,7 +159,7 @@ func (p *Past) Records(d Dataset, g Range) iter.Seq[Record] {
 			at, person := d.Stamp(hands[id])
 			inside := !at.Before(g.From) && !at.After(g.To)
 			if inside && (g.People == nil || slices.Contains(g.People, person)) &&
-				!yield(Record{ID: id, Person: person, At: at, object: hands[id]}) {
+				!yield(Record{id: id, Person: person, At: at, object: hands[id]}) {
 				return
 			}
 		}
@@ -174,7 +181,7 @@ func (p *Past) day(d Dataset, g Range, n int) iter.Seq[Record] {
 				if at.Before(g.From) || at.After(g.To) || at.After(g.Now) {
 					continue
 				}
-				r := Record{ID: recordID(start, part, draw), Person: a.id, Part: part, Draw: draw, At: at, show: d.Show}
+				r := Record{start: start, Person: a.id, Part: part, Draw: draw, At: at, show: d.Show}
 				if !yield(r) {
 					return
 				}
@@ -183,8 +190,13 @@ func (p *Past) day(d Dataset, g Range, n int) iter.Seq[Record] {
 	}
 }
 
-func recordID(start time.Time, part int, draw uint64) string {
-	return fmt.Sprintf("%s%d%010d", start.Format("20060102"), part, draw>>8%10_000_000_000)
+// ID names a record: digits that begin with its day. It is not made until it is
+// asked for, so that records can be skipped fast.
+func (r Record) ID() string {
+	if r.object != nil {
+		return r.id
+	}
+	return fmt.Sprintf("%s%d%010d", r.start.Format("20060102"), r.Part, r.Draw>>8%10_000_000_000)
 }
 
 // Record finds one by its id, among everybody's.
@@ -194,7 +206,7 @@ func (p *Past) Record(d Dataset, g Range, id string) (Record, bool) {
 			return Record{}, false
 		}
 		at, person := d.Stamp(object)
-		return Record{ID: id, Person: person, At: at, object: object}, true
+		return Record{id: id, Person: person, At: at, object: object}, true
 	}
 	if len(id) < 8 || g.Days == 0 {
 		return Record{}, false
@@ -206,7 +218,7 @@ func (p *Past) Record(d Dataset, g Range, id string) (Record, bool) {
 	g.From, g.To = start, start.Add(day)
 	if n := dayOf(start); n >= g.first() && n <= g.last() {
 		for r := range p.day(d, g, n) {
-			if r.ID == id {
+			if r.ID() == id {
 				return r, true
 			}
 		}

@@ -30,7 +30,7 @@ func TestHistory(t *testing.T) {
 	}
 	ids := func(p *Past, g Range) (list []string) {
 		for r := range p.Records(d, g) {
-			list = append(list, r.Person+" "+r.ID)
+			list = append(list, r.Person+" "+r.ID())
 		}
 		return list
 	}
@@ -50,8 +50,8 @@ func TestHistory(t *testing.T) {
 	}
 	g := span(100, time.Time{}, began)
 	for r := range p.Records(d, g) {
-		if found, ok := p.Record(d, g, r.ID); !ok || found.Person != r.Person {
-			t.Fatalf("%s of %s is not found by its id", r.ID, r.Person)
+		if found, ok := p.Record(d, g, r.ID()); !ok || found.Person != r.Person {
+			t.Fatalf("%s of %s is not found by its id", r.ID(), r.Person)
 		}
 	}
 	if _, ok := p.Record(d, g, "202601010123"); ok {

@@ -67,14 +67,14 @@ func (t *tenant) approval(form template, r core.Record) map[string]any {
 	made := r.At.UTC().Format(isoMinute)
 	o := map[string]any{
 		"processCode": form.code, "title": name + "提交的" + form.name + "申请", "originatorUserId": r.Person, "originatorDeptId": dept,
-		"originatorDeptName": unit, "status": status, "businessId": r.ID, "bizAction": "NONE", "createTime": made,
+		"originatorDeptName": unit, "status": status, "businessId": r.ID(), "bizAction": "NONE", "createTime": made,
 		"approverUserIds": []string{}, "ccUserIds": []string{}, "attachedProcessInstanceIds": []string{},
 		"operationRecords": []map[string]any{
 			{"userId": r.Person, "date": made, "type": "START_PROCESS_INSTANCE", "result": "NONE"},
 		},
 		"tasks": []map[string]any{},
 		"formComponentValues": []map[string]any{
-			{"id": "TextField-1", "name": "事由", "value": form.name + "第" + r.ID + "号", "componentType": "TextField"},
+			{"id": "TextField-1", "name": "事由", "value": form.name + "第" + r.ID() + "号", "componentType": "TextField"},
 			{"id": "NumberField-1", "name": "数量", "value": strconv.FormatUint(r.Draw%9+1, 10), "componentType": "NumberField"},
 		},
 	}
@@ -213,7 +213,7 @@ func (s *session) approvalIDs() (map[string]any, error) {
 			break
 		}
 		if n >= q.from {
-			ids = append(ids, r.ID)
+			ids = append(ids, r.ID())
 		}
 		n++
 	}

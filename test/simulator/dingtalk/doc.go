@@ -31,68 +31,47 @@
 //
 // No source settles the following; the simulator does what is said here, and the
 // code marks each place with (?):
-//
 //   - A token of one API is valid in the other as well (public SDKs rely on it).
 //     An expired token is answered like a wrong one.
-//
 //   - Extension fields that were not added in the console are dropped silently.
 //     The documents say only that fields must be added first.
-//
 //   - A mobile number in user/update is ignored silently. An empty text in it
 //     clears the field, except for manager_userid, which must be forced.
-//
 //   - A telephone in use is 40100, a mail address in use 40101 (60106 exists
 //     too), a mobile number in use 60104, a malformed one 40104 (60103 exists
 //     too); a login name in use 40035. A user id is compared by case.
-//
 //   - 40103 checks everything else first and leaves nothing behind but an
 //     invitation; asking again renews it.
-//
 //   - A user id is free again after deletion. Deleting an unknown user is 33012,
 //     updating one 60121. The main administrator can be deleted.
-//
 //   - user/list of an unknown department is 60003.
-//
 //   - A department order must be greater than 0 (40011 says so); without one it is
 //     the department's id. Names are unique among siblings only. How deep a tree
 //     may be is not limited.
-//
 //   - Managers of a department must be direct members: 40031 with the text
 //     不存在的userId. They stop being managers when they leave it.
-//
 //   - Permissions behind mobile number and personal data are called fieldMobile
 //     and fieldEmail.
-//
 //   - listsub has no source_identifier; user/list has no manager_userid and no
 //     role_list. One public SDK declares the first two.
-//
 //   - Holders of the default roles follow from what somebody is. Batches of roles
 //     beyond the limits are 40035 and a batch fails as a whole; deleting a role that
 //     somebody holds is 400002; adding to the default group is 23004.
-//
 //   - Enterprise accounts where they are not bought: 60011. Disabling twice
 //     succeeds.
-//
 //   - An agent_id that is not the app's is 40056; no receiver 1430000; asking for
 //     the result of more than 100 receivers -1.
-//
 //   - The HTTP status of the answer to a banned address is 200. The refusal of a
 //     wrong method on the new API is 405.
-//
 //   - How attendance and reports refuse a window, page or list that is too big:
 //     40035. Attendance from before its half year, or 180 days, is left out.
-//
 //   - A window of approvals ends after its 10,000 ids as if there were no more.
 //     A start more than 365 days ago is internalError. An unknown processCode, or an
 //     unknown author, has no approvals; an unknown author of reports no reports.
-//
 //   - What listbyuserid needs: Workflow.Form.Read, like its successor on the new API.
-//
 //   - Pages of orgGroupInfos have 100 entries at most, those of drive/spaces 50.
 //     Where the edition is not exclusive the permission is missing.
-//
 //   - Without Smart-HR nobody is on the job; rosters leave out who is unknown.
-//
 //   - Documents and forms are seen by everybody who works there.
 //
 // # The past
@@ -114,7 +93,6 @@
 //
 // Tests in test/sdk prove this simulator with github.com/zhaoyunxing92/dingtalk/v2
 // v2.1.1. Where the two disagree, the vendor's pages were asked:
-//
 //   - invalid_dept_id_list of getsendresult: numbers, as the page says
 //     (gets-the-result-of-sending-messages-asynchronously-to-the-enterprise) and the
 //     vendor's own SDK for Java. This SDK has texts, and cannot read such an answer.

@@ -26,10 +26,10 @@ func (t *tenant) reports() core.Dataset {
 func (t *tenant) report(r core.Record) map[string]any {
 	name, unit := t.whoIs(r.Person)
 	return map[string]any{
-		"report_id": r.ID, "template_name": reportName, "creator_id": r.Person, "creator_name": name, "dept_name": unit,
+		"report_id": r.ID(), "template_name": reportName, "creator_id": r.Person, "creator_name": name, "dept_name": unit,
 		"create_time": r.At.UnixMilli(), "modified_time": r.At.UnixMilli(), "remark": "",
 		"contents": []map[string]any{
-			{"sort": "0", "type": "1", "key": "本月完成工作", "value": "完成了第" + r.ID[6:8] + "项计划"},
+			{"sort": "0", "type": "1", "key": "本月完成工作", "value": "完成了第" + r.ID()[6:8] + "项计划"},
 			{"sort": "1", "type": "1", "key": "下月计划", "value": "继续推进"},
 		},
 	}

@@ -29,49 +29,35 @@
 // same userid with another mobile.
 //
 // # Readings that no source confirms
-//
 //   - A member without department goes to a department that is made on first
 //     use, 其他（待设置部门） below the root. An unknown id in department makes
 //     a department with that id, named after it, below that one (90195 says only
 //     that it is made there and reported).
-//
 //   - department as a string is refused with 41019 (90313 names this mistake), a
 //     string among its elements with 60127; a bare number is ignored with the
 //     warning, which was seen in 2021. A string was seen refused with 40066 then.
-//
 //   - A member's main_department, when not given, is the first department. When
 //     departments change without order and leader flags, those of the
 //     departments that stay are kept and the others are 0.
-//
 //   - +86 and spaces are dropped from a mobile number before it is stored.
-//
 //   - Wrong scalar types are ignored with the warning, as bad JSON is, but for
 //     those under "What SDKs say".
-//
 //   - gettoken gives the same token until it expires, with the seconds that are
 //     left; tokenRotation makes every call give a new one, the old one stays valid.
-//
 //   - Ten bad secrets within an hour ban the address for an hour; 90313 gives the
 //     hour, not the number.
-//
 //   - The creator cannot be deleted (301005) but can be disabled.
-//
 //   - A new department without order is sorted behind its siblings.
-//
 //   - The attributes of an update replace those of the same name, and leave others.
-//
 //   - How calls for data refuse: 301025 and 301055 are those of approvals; 40058 for
 //     parameters and 48002 for a product that does not list the app elsewhere are
 //     general codes of 90313. When 301112 comes is not published: option maxApprovals.
 //     An unknown number of an approval is 301025, an unknown space 40058.
-//
 //   - Checkins, reports and logs are filtered by visibility where their pages say so;
 //     the logs are not. A month of reports is 31 days. What next_cursor of reports is
 //     at the end: the number of those read.
-//
 //   - Names and types of the fields of hr/get_fields, whose page contradicts itself;
 //     those of the member log; the numbers of roster fields other than 12024.
-//
 //   - No call lists the spaces of WeDrive: an app knows those that it was told of, or
 //     made. More than 1000 visible chats (81017), quotas of WeDrive and the 600 calls a
 //     minute of these products are not simulated; limits can be set by PUT /limits.
@@ -92,7 +78,6 @@
 //
 // Tests in test/sdk prove this simulator with github.com/silenceper/wechat/v2
 // v2.1.6. Where the two disagree:
-//
 //   - agentid of message/send is a number in 90236, and text in this SDK and in
 //     scripts in wide use (sample/notify.py of github.com/whyour/qinglong): both are taken.
 //   - gender is text in 90195, and a number in this SDK. The platform itself was

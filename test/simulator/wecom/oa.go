@@ -63,11 +63,11 @@ func (t *tenant) approval(form approvalForm, r core.Record, now time.Time) map[s
 		party = strconv.Itoa(u.MainDepartment)
 	}
 	return map[string]any{
-		"sp_no": r.ID, "sp_name": form.name, "sp_status": status, "template_id": form.id, "apply_time": r.At.Unix(),
+		"sp_no": r.ID(), "sp_name": form.name, "sp_status": status, "template_id": form.id, "apply_time": r.At.Unix(),
 		"applyer": map[string]any{"userid": r.Person, "partyid": party}, "sp_record": []any{}, "notifyer": []any{},
 		"apply_data": map[string]any{"contents": []any{map[string]any{
 			"control": "Text", "id": "Text-1", "title": []any{map[string]any{"text": "事由", "lang": "zh_CN"}},
-			"value": map[string]any{"text": form.name + "第" + r.ID + "号", "tips": []any{}, "members": []any{}, "files": []any{}},
+			"value": map[string]any{"text": form.name + "第" + r.ID() + "号", "tips": []any{}, "members": []any{}, "files": []any{}},
 		}}},
 		"comments": []any{},
 	}
@@ -125,7 +125,7 @@ func approvalNumbers(x *exchange) (fields, *failure) {
 	end := min(begin+size, len(records))
 	for _, r := range records[begin:end] {
 		if sees(r.Person) {
-			list = append(list, r.ID)
+			list = append(list, r.ID())
 		}
 	}
 	keep, cut := x.call.Rows(len(list))
@@ -270,11 +270,11 @@ const reportForm = "3TmSimReport01"
 // report is the info of get_record_detail (93394).
 func report(r core.Record) map[string]any {
 	return map[string]any{
-		"journal_uuid": r.ID, "template_id": reportForm, "template_name": "月报", "report_time": r.At.Unix(),
+		"journal_uuid": r.ID(), "template_id": reportForm, "template_name": "月报", "report_time": r.At.Unix(),
 		"submitter": map[string]any{"userid": r.Person}, "receivers": []any{}, "readed_receivers": []any{},
 		"apply_data": map[string]any{"contents": []any{map[string]any{
 			"control": "Textarea", "id": "Textarea-1", "title": []any{map[string]any{"text": "本月工作", "lang": "zh_CN"}},
-			"value": map[string]any{"text": "完成了第" + r.ID[6:8] + "项计划"},
+			"value": map[string]any{"text": "完成了第" + r.ID()[6:8] + "项计划"},
 		}}},
 		"comments": []any{},
 	}
@@ -312,7 +312,7 @@ func reportNumbers(x *exchange) (fields, *failure) {
 			break
 		}
 		if n >= cursor {
-			list = append(list, r.ID)
+			list = append(list, r.ID())
 		}
 		n++
 	}
