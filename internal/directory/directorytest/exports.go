@@ -300,17 +300,7 @@ func exportsRoles(t *testing.T, s *suite) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	exported := map[string][]directory.RoleMember{}
-	for _, i := range items {
-		switch {
-		case i.Part == directory.PartRoles && (i.Role == nil || i.Role.ID != i.ID || !slices.Contains(roles, *i.Role)):
-			t.Errorf("role %s has %+v, want one of %+v", i.ID, i.Role, roles)
-		case i.Part == directory.PartMembers && i.Member == nil:
-			t.Errorf("member %s has none", i.ID)
-		case i.Part == directory.PartMembers:
-			exported[i.Member.Role] = append(exported[i.Member.Role], *i.Member)
-		}
-	}
+	exported := exportedHolders(t, items, roles)
 	var want []string
 	for _, r := range roles {
 		want = append(want, r.ID)
@@ -326,6 +316,23 @@ func exportsRoles(t *testing.T, s *suite) {
 	if got := idsOf(items, directory.PartRoles); !slices.Equal(got, want) {
 		t.Errorf("exported roles are %v, want %v", got, want)
 	}
+}
+
+// exportedHolders are the exported holders by role; the exported roles must be among these.
+func exportedHolders(t *testing.T, items []directory.Item, roles []directory.Role) map[string][]directory.RoleMember {
+	t.Helper()
+	exported := map[string][]directory.RoleMember{}
+	for _, i := range items {
+		switch {
+		case i.Part == directory.PartRoles && (i.Role == nil || i.Role.ID != i.ID || !slices.Contains(roles, *i.Role)):
+			t.Errorf("role %s has %+v, want one of %+v", i.ID, i.Role, roles)
+		case i.Part == directory.PartMembers && i.Member == nil:
+			t.Errorf("member %s has none", i.ID)
+		case i.Part == directory.PartMembers:
+			exported[i.Member.Role] = append(exported[i.Member.Role], *i.Member)
+		}
+	}
+	return exported
 }
 
 func exportsChosen(t *testing.T, s *suite) {
