@@ -51,6 +51,9 @@ func (r *BackupStorageReconciler) makeBackup(ctx context.Context, bs *v1alpha1.B
 			continue
 		}
 		err = r.Create(ctx, adopted(bs, f, name))
+		if apierrors.IsInvalid(err) { // once there was such a name
+			continue
+		}
 		if err == nil || !apierrors.IsAlreadyExists(err) {
 			return err
 		}

@@ -251,12 +251,18 @@ func (c *company) discreet() {
 
 // statusOf is an object's status as text.
 func statusOf(o client.Object) string {
-	b, err := json.Marshal(o)
-	Expect(err).NotTo(HaveOccurred())
 	var fields map[string]json.RawMessage
-	Expect(json.Unmarshal(b, &fields)).To(Succeed())
+	b, err := json.Marshal(o)
+	if err == nil {
+		err = json.Unmarshal(b, &fields)
+	}
+	if err != nil {
+		return err.Error()
+	}
 	text, err := yaml.JSONToYAML(fields["status"])
-	Expect(err).NotTo(HaveOccurred())
+	if err != nil {
+		return err.Error()
+	}
 	return string(text)
 }
 
