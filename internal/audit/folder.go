@@ -6,12 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"sync"
-	"syscall"
 )
 
 // segmentSize is about how long a segment grows, in bytes, before the next begins.
@@ -38,15 +36,15 @@ func NewFolder(path string) (*Folder, error) {
 
 // Tail returns the newest line. A line that was broken off was never durable, and
 // nobody acted on it: it is removed.
-func (f *Folder) Tail(context.Context) ([]byte, error) {
+func (f *Folder) Tail(ctx context.Context) ([]byte, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.next = 0
-	unlock, err := f.lock() // what another writes just now is not broken off
+	l, err := takeLock(ctx, f.path) // what another writes just now is not broken off
 	if err != nil {
 		return nil, err
 	}
-	defer unlock()
+	defer l.release()
 	segments, err := segmentsOf(f.path)
 	if err != nil {
 		return nil, err
@@ -58,7 +56,7 @@ func (f *Folder) Tail(context.Context) ([]byte, error) {
 		}
 		whole := text[:bytes.LastIndexByte(text, '\n')+1]
 		if len(whole) < len(text) {
-			if err := truncate(name, int64(len(whole))); err != nil {
+			if err := l.truncate(name, int64(len(whole))); err != nil {
 				return nil, err
 			}
 		}
@@ -89,17 +87,17 @@ func segmentsOf(path string) ([]string, error) {
 
 // Append writes to the newest segment, or begins one, and waits for the disk. A
 // second writer is noticed before anything is written.
-func (f *Folder) Append(_ context.Context, first uint64, lines []byte) error {
+func (f *Folder) Append(ctx context.Context, first uint64, lines []byte) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.next == 0 || first != f.next {
 		return fmt.Errorf("record %d is not the next of this trail", first)
 	}
-	unlock, err := f.lock()
+	l, err := takeLock(ctx, f.path)
 	if err != nil {
 		return err
 	}
-	defer unlock()
+	defer l.release()
 	if err := f.alone(); err != nil {
 		f.next = 0
 		return err
@@ -108,30 +106,17 @@ func (f *Folder) Append(_ context.Context, first uint64, lines []byte) error {
 	if fresh {
 		f.file, f.size = filepath.Join(f.path, fmt.Sprintf("%012d.jsonl", first)), 0
 	}
-	err = write(f.file, f.size, lines)
+	err = l.write(f.file, f.size, lines)
 	if err == nil && fresh {
 		err = syncFolder(f.path)
 	}
 	if err != nil {
 		f.next = 0 // what lies there now is for Tail to find out
-		return errors.Join(err, ignoreMissing(truncate(f.file, f.size)))
+		return err
 	}
 	f.size += int64(len(lines))
 	f.next += uint64(bytes.Count(lines, []byte("\n")))
 	return nil
-}
-
-// lock keeps other processes from writing until the function is called. It ends
-// with the process.
-func (f *Folder) lock() (unlock func(), err error) {
-	file, err := os.OpenFile(filepath.Join(f.path, ".lock"), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("locking the trail: %w", err)
-	}
-	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX); err != nil {
-		return nil, errors.Join(fmt.Errorf("locking the trail: %w", err), file.Close())
-	}
-	return func() { _ = file.Close() }, nil
 }
 
 // alone fails if somebody else has written since we looked: a replica that took
@@ -155,30 +140,6 @@ func (f *Folder) alone() error {
 		return errors.New("somebody else writes to this trail")
 	}
 	return nil
-}
-
-func write(name string, at int64, lines []byte) error {
-	file, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY, 0o640) //nolint:gosec // auditors read it as a group
-	if err != nil {
-		return fmt.Errorf("opening a segment: %w", err)
-	}
-	_, err = file.WriteAt(lines, at)
-	return errors.Join(err, file.Sync(), file.Close())
-}
-
-func truncate(name string, size int64) error {
-	file, err := os.OpenFile(name, os.O_WRONLY, 0)
-	if err != nil {
-		return err
-	}
-	return errors.Join(file.Truncate(size), file.Sync(), file.Close())
-}
-
-func ignoreMissing(err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
 }
 
 func syncFolder(path string) error {
