@@ -24,6 +24,9 @@ const (
 	partSize    = 8 << 20
 	concurrency = 2
 
+	// dropTimeout is how long an upload that failed may take to be thrown away.
+	dropTimeout = 10 * time.Second
+
 	// attempts is how often a call is made that fails in passing.
 	attempts = 3
 )
@@ -99,11 +102,14 @@ func (b *bucket) create(ctx context.Context, file string, fresh bool) (pending, 
 		cancel()
 		return nil, bucketFault(ctx, err)
 	}
-	return &bucketFile{ctx: ctx, cancel: cancel, w: w}, nil
+	return &bucketFile{bucket: b, file: file, ctx: ctx, cancel: cancel, w: w}, nil
 }
 
 // bucketFile is an upload: one request for a small file, parts for a big one.
 type bucketFile struct {
+	bucket *bucket
+	file   string
+	size   int64
 	ctx    context.Context //nolint:containedctx // an io.Writer has no other place for it
 	cancel context.CancelFunc
 	w      *blob.Writer
@@ -112,6 +118,7 @@ type bucketFile struct {
 
 func (f *bucketFile) Write(b []byte) (int, error) {
 	n, err := f.w.Write(b)
+	f.size += int64(n)
 	return n, bucketFault(f.ctx, err)
 }
 
@@ -122,10 +129,13 @@ func (f *bucketFile) Close() error {
 	f.over = true
 	err := bucketFault(f.ctx, f.w.Close())
 	f.cancel()
+	if err != nil {
+		f.drop()
+	}
 	return err
 }
 
-// Abort lets the SDK end the upload: with its context over it cannot complete it.
+// Abort takes the SDK its context: it cannot complete the upload any more.
 func (f *bucketFile) Abort() {
 	if f.over {
 		return
@@ -133,6 +143,18 @@ func (f *bucketFile) Abort() {
 	f.over = true
 	f.cancel()
 	_ = f.w.Close()
+	f.drop()
+}
+
+// drop ends what the SDK began and did not end: it tries to, but not whichever call
+// the context cuts. What cannot be dropped now is a leftover for later.
+func (f *bucketFile) drop() {
+	if f.size < partSize {
+		return // one request, and no parts
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(f.ctx), dropTimeout)
+	defer cancel()
+	_ = f.bucket.dropUploads(ctx, f.bucket.object(f.file))
 }
 
 func (b *bucket) open(ctx context.Context, file string) (io.ReadCloser, error) {
@@ -180,13 +202,17 @@ func (b *bucket) remove(ctx context.Context, file string) error {
 }
 
 func (b *bucket) begun(ctx context.Context, folder string, each func(object) error) error {
-	return b.uploads(ctx, folder, func(u types.MultipartUpload) error {
+	return b.uploads(ctx, b.object(folder)+"/", func(u types.MultipartUpload) error {
 		return each(object{file: b.file(aws.ToString(u.Key)), since: aws.ToTime(u.Initiated)})
 	})
 }
 
 func (b *bucket) drop(ctx context.Context, folder string) error {
-	return b.uploads(ctx, folder, func(u types.MultipartUpload) error {
+	return b.dropUploads(ctx, b.object(folder)+"/")
+}
+
+func (b *bucket) dropUploads(ctx context.Context, prefix string) error {
+	return b.uploads(ctx, prefix, func(u types.MultipartUpload) error {
 		_, err := b.client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &b.name, Key: u.Key, UploadId: u.UploadId})
 		if err = bucketFault(ctx, err); absent(err) {
 			return nil
@@ -197,9 +223,9 @@ func (b *bucket) drop(ctx context.Context, folder string) error {
 
 // uploads gives the uploads that were neither completed nor aborted. Who may not list
 // them, or cannot, leaves them to the bucket's own rules.
-func (b *bucket) uploads(ctx context.Context, folder string, each func(types.MultipartUpload) error) error {
+func (b *bucket) uploads(ctx context.Context, prefix string, each func(types.MultipartUpload) error) error {
 	pages := s3.NewListMultipartUploadsPaginator(b.client, &s3.ListMultipartUploadsInput{
-		Bucket: &b.name, Prefix: aws.String(b.object(folder) + "/"),
+		Bucket: &b.name, Prefix: &prefix,
 	})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
