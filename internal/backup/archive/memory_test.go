@@ -42,7 +42,7 @@ func (p *peak) look() {
 func person(i int) directory.Item {
 	id := fmt.Sprintf("A%06d", i)
 	noise := make([]byte, 500)
-	rand.NewChaCha8([32]byte{byte(i), byte(i >> 8), byte(i >> 16)}).Read(noise)
+	_, _ = rand.NewChaCha8([32]byte{byte(i), byte(i >> 8), byte(i >> 16)}).Read(noise)
 	raw := fmt.Appendf(nil, `{"userid":%q,"name":"人 %d","unionid":"%x","extension":"%x"}`, id, i, noise[:16], noise)
 	return directory.Item{Part: directory.PartAccounts, ID: id, Raw: json.RawMessage(raw), Account: &directory.Account{
 		ID: id, Type: directory.Ordinary, State: directory.Active,

@@ -52,12 +52,12 @@ func TestP1EveryFlippedBitIsFound(t *testing.T) {
 func TestP1EveryTruncationAndEveryExtraByteIsFound(t *testing.T) {
 	id := key(t)
 	b, seal := small(t, id.Recipient())
-	for n := range len(b) {
+	for n := range b {
 		if _, err := Verify(bytes.NewReader(b[:n]), seal, id); !isDamage(err) {
 			t.Fatalf("the first %d of %d bytes: %v", n, len(b), err)
 		}
 	}
-	for n := range len(seal) {
+	for n := range seal {
 		if _, err := Verify(bytes.NewReader(b), seal[:n], id); !isDamage(err) {
 			t.Fatalf("the first %d of %d bytes of the seal: %v", n, len(seal), err)
 		}
@@ -95,7 +95,7 @@ func TestErrorOfTheStorageIsNoDamage(t *testing.T) {
 	id := key(t)
 	b, seal := small(t, id.Recipient())
 	cut := errors.New("the connection was cut")
-	for n := range len(b) {
+	for n := range b {
 		r := io.MultiReader(bytes.NewReader(b[:n]), errorReader{cut})
 		if _, err := Verify(r, seal, id); !errors.Is(err, cut) || isDamage(err) {
 			t.Fatalf("cut after %d bytes: %v", n, err)

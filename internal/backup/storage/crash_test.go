@@ -84,7 +84,7 @@ func TestP1KillLeavesNoArchiveThatIsIncomplete(t *testing.T) {
 						t.Errorf("killed after %d steps, %s lists: %v", steps, key, err)
 					}
 				}
-				left += clear(t, p)
+				left += cleanUp(t, p)
 			}
 			nothingIsLeft(t, p)
 			t.Logf("%d kills left %d whole archives and %d leftovers", len(test.kills), whole, left)
@@ -115,8 +115,8 @@ func killAfter(t *testing.T, j job, steps int) (sealed int) {
 	return sealed
 }
 
-// clear removes everything, and counts the leftovers.
-func clear(t *testing.T, p *Place) int {
+// cleanUp removes everything, and counts the leftovers.
+func cleanUp(t *testing.T, p *Place) int {
 	t.Helper()
 	for _, key := range listed(t, p) {
 		if err := p.Delete(t.Context(), key); err != nil {

@@ -312,7 +312,7 @@ type opened struct {
 
 func (o *opened) Read(b []byte) (int, error) {
 	n, err := o.ReadCloser.Read(b)
-	if err != nil && err != io.EOF { // a wrapped one is no good end
+	if err != nil && err != io.EOF { //nolint:errorlint // a wrapped one is no good end
 		err = o.place.wrap(err, o.key, o.op)
 	}
 	return n, err

@@ -70,30 +70,39 @@ func (p *Place) Claim(ctx context.Context, namespace, uid string, now time.Time,
 	if err := p.put(ctx, file, append(b, '\n'), false); err != nil {
 		return nil, p.wrap(err, "", op)
 	}
+	rival, err := p.rival(ctx, folder, mine, ttl)
+	return rival, p.wrap(err, "", op)
+}
+
+// rival finds the oldest fresh claim that is not mine.
+func (p *Place) rival(ctx context.Context, folder string, mine claim, ttl time.Duration) (*Rival, error) {
 	var others []object
-	err = p.backend.list(ctx, folder, func(o object) error {
-		if o.file != file {
+	err := p.backend.list(ctx, folder, func(o object) error {
+		if path.Base(o.file) != escape(mine.UID) {
 			others = append(others, o)
 		}
 		return nil
 	})
 	if err != nil {
-		return nil, p.wrap(err, "", op)
+		return nil, err
 	}
-	var rival *Rival
+	var oldest *claim
 	for _, o := range others {
 		c, err := p.claimed(ctx, o)
 		if absent(err) {
 			continue
 		}
 		if err != nil {
-			return nil, p.wrap(err, "", op)
+			return nil, err
 		}
-		if fresh := c.Renewed.Add(ttl).After(now); fresh && (rival == nil || c.before(claim{UID: rival.UID, Since: rival.Since})) {
-			rival = &Rival{UID: c.UID, Since: c.Since, Renewed: c.Renewed, Older: c.before(mine)}
+		if fresh := c.Renewed.Add(ttl).After(mine.Renewed); fresh && (oldest == nil || c.before(*oldest)) {
+			oldest = &c
 		}
 	}
-	return rival, nil
+	if oldest == nil {
+		return nil, nil
+	}
+	return &Rival{UID: oldest.UID, Since: oldest.Since, Renewed: oldest.Renewed, Older: oldest.before(mine)}, nil
 }
 
 // Disclaim takes the claim of uid back. That there is none is fine.

@@ -100,7 +100,8 @@ func spawn(t testing.TB, j job) (*exec.Cmd, *bufio.Scanner) {
 	_, _ = in.Close(), stdout.Close()
 	t.Cleanup(func() {
 		_ = c.Process.Kill()
-		<-exited
+		for range exited { // until it is dead
+		}
 		_, _ = out.Close(), keepOpen.Close()
 	})
 	return c, bufio.NewScanner(out)

@@ -37,7 +37,7 @@ func write(w io.Writer, n, bytes int) ([]byte, error) {
 	chance, salt := rand.NewChaCha8([32]byte{2}), make([]byte, bytes)
 	for i := range n {
 		id := fmt.Sprintf("A%06d", i)
-		chance.Read(salt)
+		_, _ = chance.Read(salt)
 		err := a.Add(directory.DatasetDirectory, directory.Item{Part: directory.PartAccounts, ID: id, Raw: fmt.Appendf(nil, `{"userid":%q,"salt":"%x"}`, id, salt)})
 		if err != nil {
 			return nil, err
