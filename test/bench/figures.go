@@ -48,6 +48,9 @@ type figure struct {
 //	drift.api_writes            writing requests to the API server in all these passes
 //	restart.api_writes          the same for a restart that finds all as declared
 //	restart.platform_writes     writing calls to the platform in that restart
+//	backup.peak_mib             most memory of the manager while it backs up a company that only the platform knows, in MiB
+//	backup.peak_to_archive      the same, over the size of the archive
+//	backup.items_person         people, departments, roles and holders in the archive, per person
 //	restart.calls_beyond_pass   calls of that restart beyond those of one drift pass: tokens, and a check of the credentials
 const (
 	under = "<="

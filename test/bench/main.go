@@ -26,6 +26,8 @@ type size struct {
 	Departments int `json:"departments"`
 	// Rate is how many calls a second each platform allows overall.
 	Rate int `json:"callsPerSecond"`
+	// Archived are the people of another company, who are backed up.
+	Archived int `json:"archived"`
 }
 
 func main() {
@@ -33,6 +35,7 @@ func main() {
 	flag.IntVar(&s.People, "people", 2000, "people on each platform")
 	flag.IntVar(&s.Departments, "departments", 30, "departments on each platform")
 	flag.IntVar(&s.Rate, "rate", 200, "calls a second that each platform allows overall")
+	flag.IntVar(&s.Archived, "archived", 50000, "people on each platform who are backed up; 0 backs up nobody")
 	platforms := flag.String("platforms", world.DingTalk+","+world.WeCom, "platforms to measure, one after the other")
 	out := flag.String("out", "", "JSON file to write the figures to")
 	strict := flag.Bool("strict", false, "end with status 1 when a goal is missed")
@@ -66,6 +69,14 @@ func run(ctx context.Context, r *report, platforms []string, verbose bool) error
 		b := &bench{world: w, report: r, size: r.Size, platform: platform, verbose: verbose}
 		if err := b.run(ctx); err != nil {
 			return fmt.Errorf("measuring %s: %w", platform, err)
+		}
+		if r.Size.Archived == 0 {
+			continue
+		}
+		b = &bench{world: w, report: r, size: r.Size, platform: platform, verbose: verbose}
+		a := &archiving{bench: b, people: r.Size.Archived, departments: r.Size.Archived/100 + 1}
+		if err := a.run(ctx); err != nil {
+			return fmt.Errorf("measuring a backup of %s: %w", platform, err)
 		}
 	}
 	return nil

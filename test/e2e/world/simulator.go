@@ -56,6 +56,11 @@ func (s *Simulator) Limit(ctx context.Context, platform string, perSecond int) e
 	return s.Control(ctx, http.MethodPut, "/limits", map[string]any{"platform": platform, "overallPerSecond": perSecond}, nil)
 }
 
+// Unlimit lets the platform answer as many calls as it can.
+func (s *Simulator) Unlimit(ctx context.Context, platform string) error {
+	return s.Control(ctx, http.MethodPut, "/limits", map[string]any{"platform": platform, "unlimited": true}, nil)
+}
+
 // The platforms, as the control endpoint calls them.
 const (
 	DingTalk = "dingtalk"
