@@ -105,7 +105,7 @@ func create(ctx context.Context, d directory.Directory, seen Seen, a plan.Action
 	}
 	seen.Doubt(a.ID)
 	var state directory.State
-	err := by.Record(ctx, a.Kind, accountTarget(a.ID), nil, masked(&a.Profile, directory.AllFields), func() (err error) {
+	err := by.Record(ctx, a.Kind, AccountTarget(a.ID), nil, MaskProfile(&a.Profile, directory.AllFields), func() (err error) {
 		state, err = call(ctx, a.ID, a.Type, a.Profile)
 		return err
 	})
@@ -164,9 +164,9 @@ func update(ctx context.Context, d directory.Directory, seen Seen, a plan.Action
 	seen.Doubt(a.ID)
 	var before map[string]string
 	if known := seen.Account(a.ID); known != nil {
-		before = masked(&known.Profile, a.Profile.Set)
+		before = MaskProfile(&known.Profile, a.Profile.Set)
 	}
-	err := by.Record(ctx, a.Kind, accountTarget(a.ID), before, masked(&a.Profile, directory.AllFields), func() error {
+	err := by.Record(ctx, a.Kind, AccountTarget(a.ID), before, MaskProfile(&a.Profile, directory.AllFields), func() error {
 		return d.UpdateAccount(ctx, a.ID, a.Profile)
 	})
 	if err == nil {
@@ -212,7 +212,7 @@ func setState(ctx context.Context, d directory.Directory, seen Seen, a plan.Acti
 	if known := seen.Account(a.ID); known != nil {
 		before["state"] = string(known.State)
 	}
-	err := by.Record(ctx, a.Kind, accountTarget(a.ID), before, map[string]string{"state": string(want)}, func() error {
+	err := by.Record(ctx, a.Kind, AccountTarget(a.ID), before, map[string]string{"state": string(want)}, func() error {
 		return call(ctx, a.ID, by.Reason)
 	})
 	if err == nil {
@@ -253,9 +253,9 @@ func department(ctx context.Context, d directory.Directory, seen Seen, a plan.De
 	case plan.Update:
 		var before map[string]string
 		if known := seen.Department(id); known != nil {
-			before = maskedDepartment(known, a.Department.Set)
+			before = MaskDepartment(known, a.Department.Set)
 		}
-		err := by.Record(ctx, a.Kind, departmentTarget(id), before, maskedDepartment(&a.Department, a.Department.Set), func() error {
+		err := by.Record(ctx, a.Kind, DepartmentTarget(id), before, MaskDepartment(&a.Department, a.Department.Set), func() error {
 			return d.UpdateDepartment(ctx, a.Department)
 		})
 		if err == nil {
@@ -276,7 +276,7 @@ func department(ctx context.Context, d directory.Directory, seen Seen, a plan.De
 // department by its name under its parent, which platforms keep unique (P3).
 func createDepartment(ctx context.Context, d directory.Directory, seen Seen, want directory.Department, by By, o *Outcome) error {
 	var id string
-	err := by.Record(ctx, plan.Create, departmentTarget(want.ID), nil, maskedDepartment(&want, want.Set), func() (err error) {
+	err := by.Record(ctx, plan.Create, DepartmentTarget(want.ID), nil, MaskDepartment(&want, want.Set), func() (err error) {
 		id, err = d.CreateDepartment(ctx, want)
 		return err
 	})

@@ -65,11 +65,14 @@ func resultOf(err error) audit.Result {
 	return result
 }
 
-func accountTarget(id string) audit.Target    { return audit.Target{Kind: "account", ID: id} }
-func departmentTarget(id string) audit.Target { return audit.Target{Kind: "department", ID: id} }
+// AccountTarget names an account for the record.
+func AccountTarget(id string) audit.Target { return audit.Target{Kind: "account", ID: id} }
 
-// masked says what the fields of a profile are, as far as they may be known.
-func masked(p *directory.Profile, only directory.Fields) map[string]string {
+// DepartmentTarget names a department for the record.
+func DepartmentTarget(id string) audit.Target { return audit.Target{Kind: "department", ID: id} }
+
+// MaskProfile says what the fields of a profile are, as far as they may be known.
+func MaskProfile(p *directory.Profile, only directory.Fields) map[string]string {
 	values := map[string]string{}
 	for f := range (p.Set & only).All() {
 		values[f.String()] = value(p, f)
@@ -122,8 +125,8 @@ func places(p *directory.Profile, f directory.Fields) string {
 	return strings.Join(all, ",")
 }
 
-// maskedDepartment says what the declared fields of a department are. They are no personal data.
-func maskedDepartment(d *directory.Department, only directory.DepartmentFields) map[string]string {
+// MaskDepartment says what the declared fields of a department are. They are no personal data.
+func MaskDepartment(d *directory.Department, only directory.DepartmentFields) map[string]string {
 	values := map[string]string{}
 	for f, v := range map[directory.DepartmentFields]string{
 		directory.DepartmentName: d.Name, directory.DepartmentParent: d.Parent, directory.DepartmentOrder: strconv.FormatInt(d.Order, 10),

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"rollcall.dev/rollcall/internal/directory"
+	"rollcall.dev/rollcall/internal/execute"
 )
 
 // ErrConflicts says that a plan with conflicts was not executed at all.
@@ -29,9 +30,11 @@ type Report struct {
 // others. What will not get better by going on (the platform is down, throttles, or
 // refuses the credentials) ends it with that error: the report says what was tried,
 // and planning again with [Plan.Begun] goes on from there. A creation whose answer was
-// lost is looked up before anything else (P3). d must not be written to by two at once.
-func Execute(ctx context.Context, d directory.Directory, p Plan, progress func(done, total int)) (Report, error) {
-	e := &executor{d: d, caps: d.Capabilities(), items: slices.Clone(p.Items), work: p.work, progress: progress,
+// lost is looked up before anything else (P3). Every change is recorded (P8). d must
+// not be written to by two at once.
+func Execute(ctx context.Context, d directory.Directory, by execute.By, p Plan, progress func(done, total int)) (Report, error) {
+	by.Plan = p.Digest
+	e := &executor{d: d, record: recorder{d, by}, caps: d.Capabilities(), items: slices.Clone(p.Items), work: p.work, progress: progress,
 		made: map[string]string{}, invited: map[int]bool{}}
 	if p.Counts.Conflicts > 0 && !p.skip {
 		return e.report(), ErrConflicts
@@ -46,6 +49,7 @@ func Execute(ctx context.Context, d directory.Directory, p Plan, progress func(d
 
 type executor struct {
 	d        directory.Directory
+	record   recorder
 	caps     directory.Capabilities
 	work     work
 	progress func(done, total int)
@@ -147,13 +151,13 @@ func (e *executor) department(ctx context.Context, s *departmentStep) error {
 		return refuse(directory.NotFound, "the department that it is in could not be made")
 	}
 	if !s.Create {
-		return e.d.UpdateDepartment(ctx, wish)
+		return e.record.updateDepartment(ctx, wish)
 	}
-	id, err := e.d.CreateDepartment(ctx, wish)
+	id, err := e.record.createDepartment(ctx, wish)
 	if directory.ClassOf(err) == directory.OutcomeUnknown {
 		id, err = e.findDepartment(ctx, &wish)
 		if directory.ClassOf(err) == directory.NotFound {
-			id, err = e.d.CreateDepartment(ctx, wish) // it was looked for, and is not there
+			id, err = e.record.createDepartment(ctx, wish) // it was looked for, and is not there
 		}
 	}
 	if err != nil {
@@ -235,7 +239,7 @@ func (e *executor) account(ctx context.Context, s *accountStep) error {
 	case s.Create:
 		err = e.create(ctx, s, wish)
 	case wish.Set != 0:
-		err = e.d.UpdateAccount(ctx, s.ID, wish)
+		err = e.record.updateAccount(ctx, s.ID, wish)
 	}
 	return e.ended(s.Items, err)
 }
@@ -292,7 +296,7 @@ func (e *executor) lookUp(ctx context.Context, s *accountStep, wish directory.Pr
 }
 
 func (e *executor) tryCreate(ctx context.Context, s *accountStep, wish directory.Profile) error {
-	create := e.d.CreateAccount
+	create := createAccount(e.d.CreateAccount)
 	if s.Frozen {
 		f, ok := e.d.(directory.FrozenCreator)
 		if !ok {
@@ -300,7 +304,7 @@ func (e *executor) tryCreate(ctx context.Context, s *accountStep, wish directory
 		}
 		create = f.CreateFrozen
 	}
-	state, err := create(ctx, s.ID, s.Type, wish)
+	state, err := e.record.createAccount(ctx, create, s, wish)
 	if err == nil && state == directory.Invited {
 		e.mu.Lock()
 		defer e.mu.Unlock()
@@ -316,14 +320,14 @@ func (e *executor) tryCreate(ctx context.Context, s *accountStep, wish directory
 func (e *executor) finish(ctx context.Context, s *accountStep) error {
 	var err error
 	if s.Boss != "" {
-		err = e.d.UpdateAccount(ctx, s.ID, directory.Profile{Set: directory.FieldManager, Manager: s.Boss})
+		err = e.record.updateAccount(ctx, s.ID, directory.Profile{Set: directory.FieldManager, Manager: s.Boss})
 	}
 	if err == nil && s.Unfreeze {
 		f, ok := e.d.(directory.Freezer)
 		if !ok {
 			return refuse(directory.NotSupported, "an account cannot be unfrozen here")
 		}
-		err = f.Unfreeze(ctx, s.ID, "restored from a backup")
+		err = e.record.unfreeze(ctx, f, s.ID)
 	}
 	if err == nil || hopeless(err) {
 		return err
@@ -342,7 +346,7 @@ func (e *executor) lead(ctx context.Context, s *leadStep) error {
 	if !ok {
 		return refuse(directory.NotFound, "the department could not be made")
 	}
-	return e.d.UpdateDepartment(ctx, directory.Department{ID: id, Set: directory.DepartmentManagers, Managers: s.Managers})
+	return e.record.updateDepartment(ctx, directory.Department{ID: id, Set: directory.DepartmentManagers, Managers: s.Managers})
 }
 
 func (e *executor) role(ctx context.Context, s *roleStep) error {
@@ -364,9 +368,9 @@ func (e *executor) role(ctx context.Context, s *roleStep) error {
 		if len(some) == 0 {
 			continue
 		}
-		err := keeper.AddToRole(ctx, id, some) // who has it keeps it: it may be asked twice
+		err := e.record.addToRole(ctx, keeper, id, some) // who has it keeps it: it may be asked twice
 		if directory.ClassOf(err) == directory.OutcomeUnknown {
-			err = keeper.AddToRole(ctx, id, some)
+			err = e.record.addToRole(ctx, keeper, id, some)
 		}
 		if err != nil && (first == nil || hopeless(err)) {
 			first = err
@@ -376,7 +380,7 @@ func (e *executor) role(ctx context.Context, s *roleStep) error {
 }
 
 func (e *executor) createRole(ctx context.Context, keeper directory.RoleKeeper, r directory.Role) (string, error) {
-	id, err := keeper.CreateRole(ctx, r)
+	id, err := e.record.createRole(ctx, keeper, r)
 	if directory.ClassOf(err) != directory.OutcomeUnknown {
 		return id, err
 	}
@@ -389,7 +393,7 @@ func (e *executor) createRole(ctx context.Context, keeper directory.RoleKeeper, 
 			return have.ID, nil
 		}
 	}
-	return keeper.CreateRole(ctx, r) // it was looked for, and is not there
+	return e.record.createRole(ctx, keeper, r) // it was looked for, and is not there
 }
 
 // holders puts the ids of new departments in. Whoever would reach more than they did,

@@ -80,7 +80,7 @@ func plan(t *testing.T, archive restore.Snapshot, d directory.Directory, o resto
 
 func execute(t *testing.T, d directory.Directory, p restore.Plan) restore.Report {
 	t.Helper()
-	r, err := restore.Execute(t.Context(), d, p, nil)
+	r, err := restore.Execute(t.Context(), d, nobody, p, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,7 +185,7 @@ func TestConflictsStopEverything(t *testing.T) {
 	if got := items(p.Items, restore.Conflict); !slices.Equal(got, []string{"People E0002: mobile"}) {
 		t.Fatalf("%q", got)
 	}
-	r, err := restore.Execute(t.Context(), fake, p, nil)
+	r, err := restore.Execute(t.Context(), fake, nobody, p, nil)
 	if !errors.Is(err, restore.ErrConflicts) || r.Changed || fake.Count("CreateDepartment") != 0 {
 		t.Errorf("%+v, %v, %v", r, err, fake.Calls())
 	}
@@ -275,7 +275,7 @@ func TestAnInterruptedRestoreGoesOn(t *testing.T) {
 				fake := directorytest.NewFake(open())
 				first := plan(t, acme(), fake, restore.Options{})
 				fake.Next(method, directorytest.Fault{}, directorytest.Refused(class))
-				_, err := restore.Execute(t.Context(), fake, first, nil)
+				_, err := restore.Execute(t.Context(), fake, nobody, first, nil)
 				if method != "CreateRole" && directory.ClassOf(err) != class {
 					t.Fatalf("ended with %v", err)
 				}

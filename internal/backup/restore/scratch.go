@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"rollcall.dev/rollcall/internal/directory"
+	"rollcall.dev/rollcall/internal/execute"
 )
 
 // Result is how a restore test ended.
@@ -25,7 +26,7 @@ func Test(ctx context.Context, archive Snapshot, scratch directory.Directory) (R
 	before.Tenant = scratchTenant
 	keep := func(id string) (string, error) { return id, nil }
 	p := For(archive, before, scratch.Capabilities(), keep, Options{SkipConflicts: true, scratch: true})
-	report, err := Execute(ctx, scratch, p, nil)
+	report, err := Execute(ctx, scratch, execute.By{Reason: "restore test"}, p, nil)
 	if err != nil {
 		return Result{}, err
 	}
