@@ -114,6 +114,7 @@ func TestFieldsAreDocumented(t *testing.T) {
 	for page, kind := range map[string]any{
 		"enterpriseaccount.md": v1alpha1.EnterpriseAccount{}, "department.md": v1alpha1.Department{},
 		"employee.md": v1alpha1.Employee{}, "employeenumberrule.md": v1alpha1.EmployeeNumberRule{},
+		"backupstorage.md": v1alpha1.BackupStorage{}, "backupschedule.md": v1alpha1.BackupSchedule{},
 	} {
 		known := map[string]bool{"conditions": true, "observedGeneration": true} // every kind has them
 		for _, q := range quoted(read(t, "docs/"+page)) {

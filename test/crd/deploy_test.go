@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -36,23 +37,33 @@ func kustomize(t *testing.T, folder string) [][]byte {
 	return documents(built)
 }
 
+// overlay writes a kustomization outside the tree that names folders of config.
+func overlay(t *testing.T, text string, folders ...string) string {
+	t.Helper()
+	dir := t.TempDir()
+	var paths []any
+	for _, folder := range folders {
+		base, err := filepath.Abs(filepath.Join(root, "config", folder))
+		if err != nil {
+			t.Fatal(err)
+		}
+		relative, err := filepath.Rel(dir, base)
+		if err != nil {
+			t.Fatal(err)
+		}
+		paths = append(paths, filepath.ToSlash(relative))
+	}
+	if err := os.WriteFile(filepath.Join(dir, "kustomization.yaml"), fmt.Appendf(nil, text, paths...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
 // installed applies config/default, and config/rbac to one company.
 func installed(t *testing.T) (company string) {
 	t.Helper()
 	company = namespace(t)
-	overlay := t.TempDir()
-	base, err := filepath.Abs(filepath.Join(root, "config", "rbac"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	relative, err := filepath.Rel(overlay, base)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := fmt.Sprintf("namespace: %s\nresources: [%s]\n", company, filepath.ToSlash(relative))
-	if err := os.WriteFile(filepath.Join(overlay, "kustomization.yaml"), []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	overlay := overlay(t, "namespace: "+company+"\nresources: [%s]\n", "rbac")
 	api.warnings.take()
 	for _, document := range append(kustomize(t, filepath.Join(root, "config", "default")), kustomize(t, overlay)...) {
 		if _, err := api.apply(t.Context(), company, document); err != nil {
@@ -93,6 +104,35 @@ func dryRunPod(t *testing.T, d *appsv1.Deployment) error {
 	return err
 }
 
+// With a volume for backups the manager's pods are still taken under restricted pod security, and write nowhere else.
+func TestDeployWithVolume(t *testing.T) {
+	installed(t)
+	overlay := overlay(t, "resources: [%s]\ncomponents: [%s]\n", "default", "backups")
+	mounted := false
+	for _, document := range kustomize(t, overlay) {
+		if _, err := api.apply(t.Context(), "rollcall-system", document); err != nil {
+			t.Errorf("%v in\n%s", err, document)
+		}
+	}
+	deployment, err := api.kube.AppsV1().Deployments("rollcall-system").Get(t.Context(), "rollcall", metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := dryRunPod(t, deployment); err != nil {
+		t.Errorf("restricted pod security: %v", err)
+	}
+	c := deployment.Spec.Template.Spec.Containers[0]
+	for _, m := range c.VolumeMounts {
+		mounted = mounted || slices.Contains(c.Args, "--backup-directory="+m.MountPath)
+	}
+	if !mounted || !*c.SecurityContext.ReadOnlyRootFilesystem {
+		t.Errorf("the folder of --backup-directory is not mounted, or the root can be written: %q %v", c.Args, c.VolumeMounts)
+	}
+	if _, err := api.kube.CoreV1().PersistentVolumeClaims("rollcall-system").Get(t.Context(), "rollcall-backups", metav1.GetOptions{}); err != nil {
+		t.Error(err)
+	}
+}
+
 // The manager may do what its markers say, in its companies and nowhere else.
 func TestRights(t *testing.T) {
 	company := installed(t)
@@ -107,6 +147,12 @@ func TestRights(t *testing.T) {
 		{verb: "create", group: "coordination.k8s.io", resource: "leases", namespace: "rollcall-system", may: true},
 		{verb: "update", group: "coordination.k8s.io", resource: "leases", name: "rollcall.dev", namespace: "rollcall-system", may: true},
 		{verb: "create", group: "authentication.k8s.io", resource: "tokenreviews", may: true},
+		{verb: "create", group: "rollcall.dev", resource: "backups", namespace: company, may: true},
+		{verb: "delete", group: "rollcall.dev", resource: "backups", namespace: company, may: true},
+		{verb: "patch", group: "rollcall.dev", resource: "backupstorages", subresource: "status", namespace: company, may: true},
+		{verb: "delete", group: "rollcall.dev", resource: "backupstorages", namespace: company},
+		{verb: "create", group: "rollcall.dev", resource: "restores", namespace: company},
+		{verb: "delete", group: "rollcall.dev", resource: "backupschedules", namespace: company},
 		{verb: "delete", group: "rollcall.dev", resource: "employees", namespace: company},
 		{verb: "create", group: "rollcall.dev", resource: "employees", namespace: company},
 		{verb: "delete", resource: "secrets", namespace: company},
