@@ -75,7 +75,7 @@ func (r *BackupScheduleReconciler) testing(access *Access, backup, key string) f
 		defer cancel()
 		places, err := access.Open(ctx)
 		if err == nil {
-			defer places.Close() //nolint:errcheck // nothing is written
+			defer places.Close()
 			result.compared, result.different, err = r.Test(ctx, places.Location, key, access.Identities)
 		}
 		result.at, result.err = r.Now(), err
@@ -129,23 +129,23 @@ func (r *BackupScheduleReconciler) reportTest(t *round) *Problem {
 		meta.RemoveStatusCondition(&s.Conditions, v1alpha1.ConditionRestoreTested)
 		return nil
 	}
-	set := func(p *Problem) *Problem {
-		kube.Set(&s.Conditions, t.object.Generation, v1alpha1.ConditionRestoreTested, metav1.ConditionFalse, p.Reason, kube.Coded(p.Reason, p.Message))
-		return p
+	set := func(reason, message string) *Problem {
+		kube.Set(&s.Conditions, t.object.Generation, v1alpha1.ConditionRestoreTested, metav1.ConditionFalse, reason, kube.Coded(reason, message))
+		return problem(reason, message)
 	}
 	last := &s.RestoreTest
 	switch {
 	case r.Test == nil:
-		return set(problem(v1alpha1.ReasonNotSupported, "this manager cannot make restore tests; leave restoreTestIntervalDays out"))
+		return set(v1alpha1.ReasonNotSupported, "this manager cannot make restore tests; leave restoreTestIntervalDays out")
 	case last.Time == nil:
-		set(problem(v1alpha1.ReasonWaitingForBackup, "no archive was restored yet: the first good one will be"))
+		_ = set(v1alpha1.ReasonWaitingForBackup, "no archive was restored yet: the first good one will be")
 		return nil
 	case last.Result == v1alpha1.RestoreTestDifferent:
-		return set(problem(v1alpha1.ReasonRestoreTestFailed, "what was restored from "+last.Backup+" reads back different"))
+		return set(v1alpha1.ReasonRestoreTestFailed, "what was restored from "+last.Backup+" reads back different")
 	case last.Result == v1alpha1.RestoreTestFailed:
-		return set(problem(v1alpha1.ReasonRestoreTestFailed, last.Backup+" could not be restored"))
+		return set(v1alpha1.ReasonRestoreTestFailed, last.Backup+" could not be restored")
 	case t.now.After(t.testDue().Add(testGrace)):
-		return set(problem(v1alpha1.ReasonRestoreTestFailed, "no restore test was made in time"))
+		return set(v1alpha1.ReasonRestoreTestFailed, "no restore test was made in time")
 	}
 	t.wakeAt(t.testDue().Add(testGrace))
 	kube.Set(&s.Conditions, t.object.Generation, v1alpha1.ConditionRestoreTested, metav1.ConditionTrue, v1alpha1.ReasonInSync, "what was restored reads back equal")

@@ -107,7 +107,7 @@ func (t *task) run(ctx context.Context, _ func(struct{})) (*survey, error) {
 		s.location.err = err
 		return s, nil
 	}
-	defer places.Close() //nolint:errcheck // nothing is written any more
+	defer places.Close()
 	s.location = t.view(ctx, places.Location)
 	if places.Offsite != nil {
 		v := t.view(ctx, places.Offsite)
