@@ -238,6 +238,9 @@ func newPlanner(archive, target Snapshot, caps directory.Capabilities, accountID
 		begun: map[Thing]bool{}, losses: map[string]int{}}
 	p.same = archive.Platform == target.Platform && (archive.Tenant == target.Tenant || archive.Tenant == "" || target.Tenant == "")
 	p.keeps = p.same || o.scratch
+	if archive.Platform != target.Platform {
+		rank(&p.archive)
+	}
 	for _, t := range o.Begun {
 		p.begun[t] = true
 	}
