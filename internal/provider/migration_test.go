@@ -22,6 +22,7 @@ import (
 	"rollcall.dev/rollcall/internal/backup/restore"
 	"rollcall.dev/rollcall/internal/backup/storage"
 	"rollcall.dev/rollcall/internal/directory"
+	"rollcall.dev/rollcall/internal/execute"
 	"rollcall.dev/rollcall/internal/httpx"
 	"rollcall.dev/rollcall/internal/provider/dingtalk"
 	"rollcall.dev/rollcall/internal/provider/wecom"
@@ -295,7 +296,7 @@ func TestTheDemoCompanyMovesFromDingTalkToWeCom(t *testing.T) {
 	if !maps.Equal(counts, want) || !slices.Equal(lost, []string{"People * hireDate", "Roles * "}) {
 		t.Fatalf("the plan is %+v, want %+v; lost: %q", counts, want, lost)
 	}
-	r, err := restore.Execute(t.Context(), to, p, nil)
+	r, err := restore.Execute(t.Context(), to, execute.By{}, p, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
