@@ -255,7 +255,11 @@ func (r *BackupStorageReconciler) delete(ctx context.Context, bs *v1alpha1.Backu
 	if err := releaseSecrets(ctx, r.Client, bs.Namespace, bs.UID); err != nil {
 		return done(0, err)
 	}
-	return done(0, kube.RemoveFinalizer(ctx, r.Client, bs, v1alpha1.Finalizer))
+	err = kube.RemoveFinalizer(ctx, r.Client, bs, v1alpha1.Finalizer)
+	if err == nil {
+		r.writes.Note(bs) // whoever looks at an older one again would hold the Secrets again
+	}
+	return done(0, err)
 }
 
 // disclaim takes the claim back, so that who comes next need not wait until it lapses.

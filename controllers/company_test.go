@@ -151,7 +151,9 @@ func (c *company) objects() []client.Object {
 	var rules v1alpha1.EmployeeNumberRuleList
 	var storages v1alpha1.BackupStorageList
 	var schedules v1alpha1.BackupScheduleList
-	for _, list := range []client.ObjectList{&accounts, &departments, &employees, &rules, &storages, &schedules} {
+	var backups v1alpha1.BackupList
+	var restores v1alpha1.RestoreList
+	for _, list := range []client.ObjectList{&accounts, &departments, &employees, &rules, &storages, &schedules, &backups, &restores} {
 		Expect(api.List(ctx, list, client.InNamespace(c.namespace))).To(Succeed())
 	}
 	for i := range accounts.Items {
@@ -171,6 +173,12 @@ func (c *company) objects() []client.Object {
 	}
 	for i := range schedules.Items {
 		found = append(found, &schedules.Items[i])
+	}
+	for i := range backups.Items {
+		found = append(found, &backups.Items[i])
+	}
+	for i := range restores.Items {
+		found = append(found, &restores.Items[i])
 	}
 	return found
 }

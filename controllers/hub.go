@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -57,6 +58,7 @@ type Hub struct {
 	Reader client.Reader
 
 	accounts, departments, employees trigger
+	backups, restores                trigger
 }
 
 // Lane keys name what a task is about.
@@ -86,6 +88,7 @@ func (h *Hub) Refreshed(tenant string, c mirror.Changes, _ error) {
 	account := splitName(tenant)
 	h.accounts.add(account, 0, 0)
 	ctx := context.Background() //nolint:forbidigo // reads the cache only: nothing to cancel
+	h.waiting(ctx, account)
 	if c.First {
 		h.everybody(ctx, account)
 		return
@@ -103,6 +106,30 @@ func (h *Hub) Refreshed(tenant string, c mirror.Changes, _ error) {
 		if h.list(ctx, &found, account.Namespace, indexClaim, claimKey(account.Name, id)) {
 			for i := range found.Items {
 				h.person(&found.Items[i])
+			}
+		}
+	}
+}
+
+// waiting wakes Backups and Restores that wait for the account to be connected.
+func (h *Hub) waiting(ctx context.Context, account types.NamespacedName) {
+	waits := func(conditions []metav1.Condition) bool {
+		p := problemOfReady(conditions)
+		return p != nil && p.Reason == v1alpha1.ReasonWaitingForAccount
+	}
+	var backups v1alpha1.BackupList
+	if h.list(ctx, &backups, account.Namespace, indexAccount, account.Name) {
+		for i := range backups.Items {
+			if waits(backups.Items[i].Status.Conditions) {
+				h.backups.add(client.ObjectKeyFromObject(&backups.Items[i]), 0, 0)
+			}
+		}
+	}
+	var restores v1alpha1.RestoreList
+	if h.list(ctx, &restores, account.Namespace, indexTarget, account.Name) {
+		for i := range restores.Items {
+			if waits(restores.Items[i].Status.Conditions) {
+				h.restores.add(client.ObjectKeyFromObject(&restores.Items[i]), 0, 0)
 			}
 		}
 	}

@@ -32,6 +32,12 @@ const (
 	indexStorage = "storage"
 	// indexSchedule: the BackupSchedule that made a Backup.
 	indexSchedule = "schedule"
+	// indexPeople: the Employees that a Backup chooses.
+	indexPeople = "people"
+	// indexBackup: the backupRef of a Restore.
+	indexBackup = "backup"
+	// indexTarget: where a Restore restores to.
+	indexTarget = "target"
 )
 
 // SetupIndexes registers the indexes that the controllers list by.
@@ -57,8 +63,12 @@ func SetupIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 		{&v1alpha1.BackupStorage{}, indexSecret, storageSecrets},
 		{&v1alpha1.BackupSchedule{}, indexAccount, scheduleIndex(func(s *v1alpha1.BackupSchedule) string { return s.Spec.AccountRef.Name })},
 		{&v1alpha1.BackupSchedule{}, indexStorage, scheduleIndex(func(s *v1alpha1.BackupSchedule) string { return s.Spec.StorageRef.Name })},
-		{&v1alpha1.Backup{}, indexStorage, backupIndex(func(b *v1alpha1.Backup) string { return b.Spec.StorageRef.Name })},
-		{&v1alpha1.Backup{}, indexSchedule, backupIndex(func(b *v1alpha1.Backup) string { return b.Labels[v1alpha1.ScheduleLabel] })},
+		{&v1alpha1.Backup{}, indexStorage, backupIndex(func(b *v1alpha1.Backup) []string { return named(b.Spec.StorageRef.Name) })},
+		{&v1alpha1.Backup{}, indexSchedule, backupIndex(func(b *v1alpha1.Backup) []string { return named(b.Labels[v1alpha1.ScheduleLabel]) })},
+		{&v1alpha1.Backup{}, indexAccount, backupIndex(func(b *v1alpha1.Backup) []string { return named(b.Spec.AccountRef.Name) })},
+		{&v1alpha1.Backup{}, indexPeople, backupIndex(backupPeople)},
+		{&v1alpha1.Restore{}, indexBackup, restoreIndex(func(rs *v1alpha1.Restore) string { return rs.Spec.BackupRef.Name })},
+		{&v1alpha1.Restore{}, indexTarget, restoreIndex(func(rs *v1alpha1.Restore) string { return rs.Status.Target })},
 	} {
 		if err := indexer.IndexField(ctx, i.object, i.field, i.extract); err != nil {
 			return fmt.Errorf("indexing %T by %s: %w", i.object, i.field, err)
@@ -113,10 +123,27 @@ func scheduleIndex(key func(*v1alpha1.BackupSchedule) string) client.IndexerFunc
 	}
 }
 
-func backupIndex(key func(*v1alpha1.Backup) string) client.IndexerFunc {
+func backupIndex(keys func(*v1alpha1.Backup) []string) client.IndexerFunc {
 	return func(o client.Object) []string {
 		if b, ok := o.(*v1alpha1.Backup); ok {
-			return named(key(b))
+			return keys(b)
+		}
+		return nil
+	}
+}
+
+func backupPeople(b *v1alpha1.Backup) []string {
+	var names []string
+	for _, ref := range b.Spec.People.EmployeeRefs {
+		names = append(names, ref.Name)
+	}
+	return names
+}
+
+func restoreIndex(key func(*v1alpha1.Restore) string) client.IndexerFunc {
+	return func(o client.Object) []string {
+		if rs, ok := o.(*v1alpha1.Restore); ok {
+			return named(key(rs))
 		}
 		return nil
 	}

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
 
 	"rollcall.dev/rollcall/api/v1alpha1"
 	"rollcall.dev/rollcall/internal/audit"
@@ -48,6 +49,9 @@ type Dependencies struct {
 	RestoreTest RestoreTest
 }
 
+// runsPerAccount is how many archives of one account are made at once, and how many are verified.
+const runsPerAccount = 2
+
 // Setup registers all controllers. Tenants run until ctx ends.
 func Setup(ctx context.Context, mgr ctrl.Manager, d Dependencies) error {
 	if err := SetupIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
@@ -76,8 +80,26 @@ func Setup(ctx context.Context, mgr ctrl.Manager, d Dependencies) error {
 	if d.RoleBinding != "" {
 		all = append(all, &GrantReconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader()})
 	}
+	storages := &Storages{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Directory: d.BackupDirectory}
+	backups, restores := jobs.New[backupProgress, backupOutcome](ctx, runsPerAccount), jobs.New[restoreProgress, restoreOutcome](ctx, 1)
+	all = append(all,
+		&BackupReconciler{
+			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Tenants: tenants, Hub: hub, Storages: storages,
+			Runs: backups, Now: d.Now,
+		},
+		&RestoreReconciler{
+			Client: mgr.GetClient(), Recorder: recorder, Tenants: tenants, Hub: hub, Storages: storages, Platforms: platforms,
+			Runs: restores, Now: d.Now,
+		},
+	)
 	if err := register(mgr, all...); err != nil {
 		return err
+	}
+	for _, wait := range []func(){backups.Wait, restores.Wait} {
+		// The manager ends when what writes has ended.
+		if err := mgr.Add(manager.RunnableFunc(func(context.Context) error { wait(); return nil })); err != nil {
+			return fmt.Errorf("setting up the jobs: %w", err)
+		}
 	}
 	return SetupArchives(ctx, mgr, d, recorder)
 }

@@ -32,7 +32,9 @@ var (
 	api      client.Client
 	logged   = &logbook{}
 	measured = prometheus.NewRegistry()
-	epoch    = time.Now() // ages are measured at this moment, which tells when something was
+	// volume is where local storages lie.
+	volume string
+	epoch  = time.Now() // ages are measured at this moment, which tells when something was
 )
 
 func TestControllers(t *testing.T) {
@@ -80,8 +82,10 @@ func startManager(config *rest.Config, kinds *runtime.Scheme) {
 	})
 	Expect(err).NotTo(HaveOccurred())
 	running, stop := context.WithCancel(ctx)
+	volume = GinkgoT().TempDir()
 	Expect(controllers.Setup(running, mgr, controllers.Dependencies{
 		Platforms: provider.All(), Now: time.Now, Metrics: metrics.New(measured, func() time.Time { return epoch }),
+		BackupDirectory: volume,
 	})).To(Succeed())
 	ended := make(chan error, 1)
 	go func() { ended <- mgr.Start(running) }()

@@ -39,6 +39,10 @@ func conditionsOf(o client.Object) ([]metav1.Condition, int64) {
 		return o.Status.Conditions, observed(o.Status.ObservedGeneration)
 	case *v1alpha1.BackupSchedule:
 		return o.Status.Conditions, observed(o.Status.ObservedGeneration)
+	case *v1alpha1.Backup:
+		return o.Status.Conditions, observed(o.Status.ObservedGeneration)
+	case *v1alpha1.Restore:
+		return o.Status.Conditions, observed(o.Status.ObservedGeneration)
 	}
 	return nil, -1
 }

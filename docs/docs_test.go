@@ -115,6 +115,7 @@ func TestFieldsAreDocumented(t *testing.T) {
 		"enterpriseaccount.md": v1alpha1.EnterpriseAccount{}, "department.md": v1alpha1.Department{},
 		"employee.md": v1alpha1.Employee{}, "employeenumberrule.md": v1alpha1.EmployeeNumberRule{},
 		"backupstorage.md": v1alpha1.BackupStorage{}, "backupschedule.md": v1alpha1.BackupSchedule{},
+		"backup.md": v1alpha1.Backup{}, "restore.md": v1alpha1.Restore{},
 	} {
 		known := map[string]bool{"conditions": true, "observedGeneration": true} // every kind has them
 		for _, q := range quoted(read(t, "docs/"+page)) {

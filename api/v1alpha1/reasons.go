@@ -98,6 +98,8 @@ const (
 	EventUpdated  = "Updated"
 	EventFrozen   = "Frozen"
 	EventUnfrozen = "Unfrozen"
+	EventExpired  = "Expired"
+	EventRestored = "Restored"
 	EventMadeUp   = "MadeUpFor"
 )
 

@@ -35,6 +35,14 @@ func Stand(o client.Object) (ready bool, why string) {
 		observed, conditions = o.Status.ObservedGeneration, o.Status.Conditions
 	case *v1alpha1.EmployeeNumberRule:
 		observed, conditions = o.Status.ObservedGeneration, o.Status.Conditions
+	case *v1alpha1.BackupStorage:
+		observed, conditions = o.Status.ObservedGeneration, o.Status.Conditions
+	case *v1alpha1.BackupSchedule:
+		observed, conditions = o.Status.ObservedGeneration, o.Status.Conditions
+	case *v1alpha1.Backup:
+		observed, conditions = o.Status.ObservedGeneration, o.Status.Conditions
+	case *v1alpha1.Restore:
+		observed, conditions = o.Status.ObservedGeneration, o.Status.Conditions
 	}
 	c := meta.FindStatusCondition(conditions, v1alpha1.ConditionReady)
 	switch {
@@ -52,6 +60,10 @@ type Company struct {
 	Departments []v1alpha1.Department
 	Employees   []v1alpha1.Employee
 	Rules       []v1alpha1.EmployeeNumberRule
+	Storages    []v1alpha1.BackupStorage
+	Schedules   []v1alpha1.BackupSchedule
+	Backups     []v1alpha1.Backup
+	Restores    []v1alpha1.Restore
 }
 
 // Company reads everything of Rollcall in a namespace.
@@ -61,13 +73,19 @@ func (w *World) Company(ctx context.Context, namespace string) (*Company, error)
 		departments v1alpha1.DepartmentList
 		employees   v1alpha1.EmployeeList
 		rules       v1alpha1.EmployeeNumberRuleList
+		storages    v1alpha1.BackupStorageList
+		schedules   v1alpha1.BackupScheduleList
+		backups     v1alpha1.BackupList
+		restores    v1alpha1.RestoreList
 	)
-	for _, list := range []client.ObjectList{&accounts, &departments, &employees, &rules} {
+	for _, list := range []client.ObjectList{&accounts, &departments, &employees, &rules, &storages, &schedules, &backups, &restores} {
 		if err := w.Client.List(ctx, list, client.InNamespace(namespace)); err != nil {
 			return nil, fmt.Errorf("reading the company: %w", err)
 		}
 	}
-	return &Company{accounts.Items, departments.Items, employees.Items, rules.Items}, nil
+	return &Company{
+		accounts.Items, departments.Items, employees.Items, rules.Items, storages.Items, schedules.Items, backups.Items, restores.Items,
+	}, nil
 }
 
 // Objects are all of them.
@@ -84,6 +102,18 @@ func (c *Company) Objects() []client.Object {
 	}
 	for i := range c.Rules {
 		all = append(all, &c.Rules[i])
+	}
+	for i := range c.Storages {
+		all = append(all, &c.Storages[i])
+	}
+	for i := range c.Schedules {
+		all = append(all, &c.Schedules[i])
+	}
+	for i := range c.Backups {
+		all = append(all, &c.Backups[i])
+	}
+	for i := range c.Restores {
+		all = append(all, &c.Restores[i])
 	}
 	return all
 }

@@ -49,6 +49,9 @@ func Start(ctx context.Context, o Options) (*World, error) {
 		return nil, fmt.Errorf("starting a world: %w", err)
 	}
 	w := &World{dir: dir}
+	if err := os.Mkdir(w.Archives(), 0o700); err != nil {
+		return nil, fmt.Errorf("starting a world: %w", err)
+	}
 	if err := w.start(ctx, o); err != nil {
 		w.Stop()
 		return nil, err
@@ -126,7 +129,7 @@ func (w *World) StartManager(ctx context.Context, o ManagerOptions) (*harness.Ma
 	return harness.StartManager(ctx, harness.ManagerOptions{
 		Path: os.Getenv("ROLLCALL_MANAGER"), Kubeconfig: w.Plane.KubeconfigPath(), Namespaces: o.Namespaces, LogDir: w.dir,
 		Name: "manager-" + strings.Join(o.Namespaces, "-"),
-		Args: append([]string{"--log-level=DEBUG", "--audit-directory=" + w.trails()}, o.Args...), Env: o.Env,
+		Args: append([]string{"--log-level=DEBUG", "--audit-directory=" + w.trails(), "--backup-directory=" + w.Archives()}, o.Args...), Env: o.Env,
 	})
 }
 

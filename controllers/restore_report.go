@@ -1,0 +1,79 @@
+package controllers
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+
+	"filippo.io/age"
+	"github.com/klauspost/compress/zstd"
+
+	"rollcall.dev/rollcall/internal/backup/restore"
+	"rollcall.dev/rollcall/internal/backup/storage"
+	"rollcall.dev/rollcall/internal/kube"
+)
+
+// truncated is a message that fits into a status.
+func truncated(message string) string { return kube.Truncate(message, 512) }
+
+// report writes every item beside the archive, a line of JSON each, encrypted as the
+// archive is, and returns where.
+func (w *restoreWork) report(ctx context.Context, places *Places, items []restore.Item) (string, error) {
+	err := w.put(ctx, places, reportFile, func(put func(any) error) error {
+		for i := range items {
+			if err := put(&items[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return path.Join(w.backup.Status.Archive.Key, w.file(reportFile)), err
+}
+
+// put writes JSON lines beside the archive.
+func (w *restoreWork) put(ctx context.Context, places *Places, name string, each func(put func(any) error) error) error {
+	var b bytes.Buffer
+	secret, err := age.Encrypt(&b, w.access.Recipients...)
+	if err != nil {
+		return fmt.Errorf("beginning the encryption: %w", err)
+	}
+	small, err := zstd.NewWriter(secret, zstd.WithEncoderConcurrency(1))
+	if err != nil {
+		return fmt.Errorf("beginning the compression: %w", err)
+	}
+	e := json.NewEncoder(small)
+	e.SetEscapeHTML(false)
+	if err := errors.Join(each(e.Encode), small.Close(), secret.Close()); err != nil {
+		return fmt.Errorf("writing %s: %w", name, err)
+	}
+	return places.Location.Put(ctx, w.backup.Status.Archive.Key, w.file(name), &b)
+}
+
+// get reads one JSON value that put wrote; what is not there is left as it is.
+func (w *restoreWork) get(ctx context.Context, places *Places, name string, into any) error {
+	r, err := places.Location.Get(ctx, w.backup.Status.Archive.Key, w.file(name))
+	if storage.ClassOf(err) == storage.NotFound {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer r.Close() //nolint:errcheck // it was only read
+	plain, err := age.Decrypt(r, w.access.Identities...)
+	if err != nil {
+		return fmt.Errorf("decrypting %s: %w", name, err)
+	}
+	small, err := zstd.NewReader(plain, zstd.WithDecoderConcurrency(1))
+	if err != nil {
+		return fmt.Errorf("decompressing %s: %w", name, err)
+	}
+	defer small.Close()
+	if err := json.NewDecoder(small).Decode(into); err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("reading %s: %w", name, err)
+	}
+	return nil
+}
