@@ -251,15 +251,15 @@ func (r *BackupStorageReconciler) delete(ctx context.Context, bs *v1alpha1.Backu
 	if wait := r.disclaim(ctx, bs); wait > 0 {
 		return done(wait, nil)
 	}
-	r.forget(bs)
 	if err := releaseSecrets(ctx, r.Client, bs.Namespace, bs.UID); err != nil {
 		return done(0, err)
 	}
-	err = kube.RemoveFinalizer(ctx, r.Client, bs, v1alpha1.Finalizer)
-	if err == nil {
-		r.writes.Note(bs) // whoever looks at an older one again would hold the Secrets again
+	if err := kube.RemoveFinalizer(ctx, r.Client, bs, v1alpha1.Finalizer); err != nil {
+		return done(0, err) // that the claim is taken back is not forgotten: to do so again would hold the Secrets again
 	}
-	return done(0, err)
+	r.writes.Note(bs)
+	r.forget(bs)
+	return done(0, nil)
 }
 
 // disclaim takes the claim back, so that who comes next need not wait until it lapses.

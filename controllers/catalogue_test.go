@@ -69,6 +69,7 @@ var _ = Describe("The catalogue of wrong objects", Ordered, func() {
 					"EnterpriseAccount": &v1alpha1.EnterpriseAccount{}, "Department": &v1alpha1.Department{},
 					"Employee": &v1alpha1.Employee{}, "EmployeeNumberRule": &v1alpha1.EmployeeNumberRule{},
 					"BackupStorage": &v1alpha1.BackupStorage{}, "BackupSchedule": &v1alpha1.BackupSchedule{},
+					"Backup": &v1alpha1.Backup{}, "Restore": &v1alpha1.Restore{},
 				}[want.Kind]
 				o.SetNamespace(c.namespace)
 				o.SetName(want.Name)
