@@ -315,6 +315,22 @@ func MergeObject(object map[string]any, fields json.RawMessage) (map[string]any,
 	return merged, nil
 }
 
+// Page takes size of a listing from start on, and tells whether more follow.
+func Page[T any](all iter.Seq[T], start, size int) (page []T, more bool) {
+	page = []T{}
+	n := 0
+	for v := range all {
+		if n == start+size {
+			return page, true
+		}
+		if n >= start {
+			page = append(page, v)
+		}
+		n++
+	}
+	return page, false
+}
+
 // Draw is a number that looks drawn, always the same for the same parts.
 func Draw(parts ...uint64) uint64 {
 	x := uint64(0x9e3779b97f4a7c15)

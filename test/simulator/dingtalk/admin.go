@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"reflect"
 	"slices"
@@ -141,42 +142,39 @@ func (p *platform) Objects(tenantName, collection string) ([]any, error) {
 	}
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	list := []any{}
 	switch collection {
 	case collUsers:
-		for _, u := range t.users.All(core.Live) {
-			list = append(list, t.detail(u, t.fullBase(u), core.Live))
-		}
+		return listed(t.users.All(core.Live), func(u *user) any { return t.detail(u, t.fullBase(u), core.Live) }), nil
 	case collDepts:
-		for _, d := range t.depts.All(core.Live) {
-			list = append(list, t.deptDetail(d, core.Live))
-		}
+		return listed(t.depts.All(core.Live), func(d *department) any { return t.deptDetail(d, core.Live) }), nil
 	case collRoles:
-		for _, r := range t.roles.All(core.Live) {
-			list = append(list, t.roleObject(r))
-		}
+		return listed(t.roles.All(core.Live), func(r *role) any { return t.roleObject(r) }), nil
 	case collInvitations:
+		list := []any{}
 		for _, id := range slices.Sorted(maps.Keys(t.invited)) {
 			list = append(list, t.invitationObject(t.invited[id]))
 		}
+		return list, nil
 	case collLeavers:
-		for _, l := range t.leavers {
-			list = append(list, l.item())
-		}
+		return listed(slices.All(t.leavers), func(l leaver) any { return l.item() }), nil
 	case collMessages:
-		for _, m := range t.messages.tasks {
-			list = append(list, m)
-		}
+		return listed(slices.All(t.messages.tasks), func(m *task) any { return m }), nil
 	case collTokens:
-		list = p.tokens.states(t)
-	default:
-		past, ok := t.pastObjects(collection)
-		if !ok {
-			return nil, fmt.Errorf("collection %q: %w", collection, core.ErrUnsupported)
-		}
-		list = past
+		return p.tokens.states(t), nil
 	}
-	return list, nil
+	if past, ok := t.pastObjects(collection); ok {
+		return past, nil
+	}
+	return nil, fmt.Errorf("collection %q: %w", collection, core.ErrUnsupported)
+}
+
+// listed shows all of a collection.
+func listed[K, V any](all iter.Seq2[K, V], show func(V) any) []any {
+	list := []any{}
+	for _, v := range all {
+		list = append(list, show(v))
+	}
+	return list
 }
 
 func (t *tenant) roleObject(r *role) roleObject {

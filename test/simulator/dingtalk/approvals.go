@@ -1,6 +1,8 @@
 package dingtalk
 
 import (
+	"iter"
+	"math"
 	"net/http"
 	"slices"
 	"strconv"
@@ -146,7 +148,7 @@ func (s *session) templatePage(from, size int64, code, icon string) (rows []map[
 type approvalQuery struct {
 	form       template
 	start, end time.Time
-	from, size int64
+	from, size int
 	users      []string
 	statuses   []string
 }
@@ -163,22 +165,14 @@ func (s *session) approvalQuery() (q approvalQuery, err error) {
 	if err != nil || !given {
 		return q, bad("invalidInstanceListIdsStartTime", "获取审批实例ID列表，审批实例开始时间不能为空")
 	}
-	if q.from, given, err = s.args.integer("nextToken"); err != nil || !given || q.from < 0 {
+	if q.from, err = s.args.between("nextToken", 0, math.MaxInt32); err != nil {
 		return q, bad("invalidNextToken", "获取审批实例ID列表，分页查询的游标不能为空")
 	}
-	if q.size, given, err = s.args.integer("maxResults"); err != nil || !given || q.size < 1 || q.size > maxApprovalPage {
+	if q.size, err = s.args.between("maxResults", 1, maxApprovalPage); err != nil {
 		return q, bad("invalidMaxResults", "获取审批实例ID列表，分页参数非法，每页大小，最多传20。")
 	}
-	q.start, q.end = time.UnixMilli(start), s.now
-	end, given, err := s.args.integer("endTime")
-	if given {
-		q.end = time.UnixMilli(end)
-	}
-	if err != nil || q.end.Before(q.start) || q.end.Sub(q.start) > maxApprovalSpan {
-		return q, bad("invalidEndTime", "获取审批实例ID列表，审批实例结束时间不能小于开始时间；且查询时间范围不能超过120天。")
-	}
-	if s.now.Sub(q.start) > maxApprovalMemory {
-		return q, bad("internalError", "审批实例开始时间距当前时间不能超过365天")
+	if q.start, q.end, err = s.approvalWindow(start); err != nil {
+		return q, err
 	}
 	if q.users, err = s.args.list("userIds"); err != nil || len(q.users) > maxApprovalUsers {
 		return q, bad("invalidUserIds", "获取审批实例ID列表，发起userid列表参数非法，最大列表长度为10。")
@@ -188,6 +182,22 @@ func (s *session) approvalQuery() (q approvalQuery, err error) {
 		return q, bad("internalError", "statuses")
 	}
 	return q, nil
+}
+
+// approvalWindow reads the end, now if there is none.
+func (s *session) approvalWindow(since int64) (start, end time.Time, err error) {
+	start, end = time.UnixMilli(since), s.now
+	until, given, err := s.args.integer("endTime")
+	if given {
+		end = time.UnixMilli(until)
+	}
+	if err != nil || end.Before(start) || end.Sub(start) > maxApprovalSpan {
+		return start, end, bad("invalidEndTime", "获取审批实例ID列表，审批实例结束时间不能小于开始时间；且查询时间范围不能超过120天。")
+	}
+	if s.now.Sub(start) > maxApprovalMemory {
+		return start, end, bad("internalError", "审批实例开始时间距当前时间不能超过365天")
+	}
+	return start, end, nil
 }
 
 // approvalIDs serves /v1.0/workflow/processes/instanceIds/query. A window gives
@@ -203,26 +213,26 @@ func (s *session) approvalIDs() (map[string]any, error) {
 	if len(q.users) > 0 {
 		g.People = q.users
 	}
-	ids, more, n := []string{}, false, int64(0)
-	for r := range s.filedWith(q.form.code, g) {
-		if len(q.statuses) > 0 && !slices.Contains(q.statuses, word(r.Object(), "status")) {
-			continue
-		}
-		if n == q.from+q.size || n == maxApprovalIDs {
-			more = n < maxApprovalIDs
-			break
-		}
-		if n >= q.from {
-			ids = append(ids, r.ID())
-		}
-		n++
-	}
+	ids, more := core.Page(s.asked(q, g), q.from, min(q.size, maxApprovalIDs-min(q.from, maxApprovalIDs)))
+	more = more && q.from+q.size < maxApprovalIDs
 	keep, cut := s.call.Rows(len(ids))
 	reply := map[string]any{"list": ids[:keep]}
 	if more && !cut {
-		reply["nextToken"] = strconv.FormatInt(q.from+q.size, 10)
+		reply["nextToken"] = strconv.Itoa(q.from + q.size)
 	}
 	return map[string]any{"result": reply, "success": true}, nil
+}
+
+// asked lists the ids of the approvals that a query is for.
+func (s *session) asked(q approvalQuery, g core.Range) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for r := range s.filedWith(q.form.code, g) {
+			asked := len(q.statuses) == 0 || slices.Contains(q.statuses, word(r.Object(), "status"))
+			if asked && !yield(r.ID()) {
+				return
+			}
+		}
+	}
 }
 
 // filedWith lists the approvals of one form. Those made by hand name theirs in

@@ -98,6 +98,15 @@ func (a args) integer(name string) (n int64, ok bool, err error) {
 	return n, true, nil
 }
 
+// between gives a whole number that must be there, from low to high.
+func (a args) between(name string, low, high int) (int, error) {
+	n, ok, err := a.integer(name)
+	if err != nil || !ok || n < int64(low) || n > int64(high) {
+		return 0, errMalformed
+	}
+	return int(n), nil
+}
+
 // flag gives a boolean, false if it was not given.
 func (a args) flag(name string) (bool, error) {
 	s, err := a.text(name)

@@ -1,6 +1,8 @@
 package dingtalk
 
 import (
+	"errors"
+	"math"
 	"time"
 
 	"rollcall.dev/rollcall/test/simulator/core"
@@ -52,48 +54,41 @@ func (t *tenant) whoIs(id string) (name, unit string) {
 // unknown user has no reports (?).
 // https://open.dingtalk.com/document/development/query-logs-sent-by-an-employee
 func (s *session) listReports() (map[string]any, error) {
-	from, given1, err1 := s.args.integer("start_time")
-	to, given2, err2 := s.args.integer("end_time")
-	cursor, given3, err3 := s.args.integer("cursor")
-	size, given4, err4 := s.args.integer("size")
-	for _, err := range []error{err1, err2, err3, err4} {
-		if err != nil {
-			return nil, refuse(codeParam)
-		}
-	}
-	start, end := time.UnixMilli(from), time.UnixMilli(to)
-	if !given1 || !given2 || !given3 || !given4 || cursor < 0 || size < 1 || size > maxReportPage ||
-		end.Before(start) || end.Sub(start) > maxReportSpan {
-		return nil, refuse(codeParam)
-	}
-	user, err := s.args.text("userid")
-	template, err2 := s.args.text("template_name")
-	if err != nil || err2 != nil {
+	start, end, err := s.reportWindow()
+	cursor, err1 := s.args.between("cursor", 0, math.MaxInt32)
+	size, err2 := s.args.between("size", 1, maxReportPage)
+	user, err3 := s.args.text("userid")
+	template, err4 := s.args.text("template_name")
+	if errors.Join(err, err1, err2, err3, err4) != nil {
 		return nil, refuse(codeParam)
 	}
 	g := s.span(start, end, nil)
 	if user != "" {
 		g.People = []string{user}
 	}
-	rows, more := []map[string]any{}, false
-	n := int64(0)
-	for r := range s.past.Records(s.reports(), g) {
-		if template != "" && template != reportName && word(r.Object(), "template_name") != template {
-			continue
+	rows, more := core.Page(func(yield func(map[string]any) bool) {
+		for r := range s.past.Records(s.reports(), g) {
+			asked := template == "" || template == reportName && !r.ByHand() || word(r.Object(), "template_name") == template
+			if asked && !yield(r.Object()) {
+				return
+			}
 		}
-		if n >= cursor+size {
-			more = true
-			break
-		}
-		if n >= cursor {
-			rows = append(rows, r.Object())
-		}
-		n++
-	}
+	}, cursor, size)
 	keep, cut := s.call.Rows(len(rows))
 	reply := map[string]any{"data_list": rows[:keep], "has_more": more && !cut, "size": size}
 	if more && !cut {
 		reply["next_cursor"] = cursor + size
 	}
 	return map[string]any{"result": reply}, nil
+}
+
+// reportWindow reads two times that are in order and not too far apart.
+func (s *session) reportWindow() (start, end time.Time, err error) {
+	from, ok1, err1 := s.args.integer("start_time")
+	to, ok2, err2 := s.args.integer("end_time")
+	start, end = time.UnixMilli(from), time.UnixMilli(to)
+	if err1 != nil || err2 != nil || !ok1 || !ok2 || end.Before(start) || end.Sub(start) > maxReportSpan {
+		return start, end, errMalformed
+	}
+	return start, end, nil
 }

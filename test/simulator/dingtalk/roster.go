@@ -1,7 +1,11 @@
 package dingtalk
 
 import (
+	"iter"
+	"math"
 	"slices"
+
+	"rollcall.dev/rollcall/test/simulator/core"
 )
 
 const (
@@ -15,36 +19,36 @@ const (
 // https://open.dingtalk.com/document/development/intelligent-personnel-query-the-list-of-on-the-job-employees-of-the
 func (s *session) onJob() (map[string]any, error) {
 	statuses, err := s.args.list("status_list")
-	offset, given1, err1 := s.args.integer("offset")
-	size, given2, err2 := s.args.integer("size")
-	if err != nil || err1 != nil || err2 != nil || len(statuses) == 0 || !given1 || !given2 || offset < 0 ||
-		size < 1 || size > maxOnJobPage {
+	offset, err1 := s.args.between("offset", 0, math.MaxInt32)
+	size, err2 := s.args.between("size", 1, maxOnJobPage)
+	if err != nil || err1 != nil || err2 != nil || len(statuses) == 0 {
 		return nil, refuse(codeParam)
 	}
-	rows, more, n := []string{}, false, int64(0)
-	for id, u := range s.users.All(s.at) {
-		status := "-1"
-		if u.active {
-			status = "3"
-		}
-		if !s.spec.Options.SmartHR || !slices.Contains(statuses, status) {
-			continue
-		}
-		if n == offset+size {
-			more = true
-			break
-		}
-		if n >= offset {
-			rows = append(rows, id)
-		}
-		n++
-	}
+	rows, more := core.Page(s.employed(statuses), offset, size)
 	keep, cut := s.call.Rows(len(rows))
 	result := map[string]any{"data_list": rows[:keep]}
 	if more && !cut {
 		result["next_cursor"] = offset + size
 	}
 	return map[string]any{"result": result, "success": true}, nil
+}
+
+// employed lists who has one of the statuses.
+func (s *session) employed(statuses []string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		if !s.spec.Options.SmartHR {
+			return
+		}
+		for id, u := range s.users.All(s.at) {
+			status := "-1"
+			if u.active {
+				status = "3"
+			}
+			if slices.Contains(statuses, status) && !yield(id) {
+				return
+			}
+		}
+	}
 }
 
 // rosterField is one field of the roster.

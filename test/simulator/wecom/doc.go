@@ -13,8 +13,8 @@
 // delete, 90208 list, 95350 simplelist, 95351 get; 90210-90216 tags; 90227 apps;
 // 90236 message/send, 90312 limits; 96079 what the sync secret may no longer read;
 // what backups read: 91816 and 91983 approvals, 90262 checkins, 93393 and 93394 reports,
-// 99131 and 99132 the roster, 100178 and 100179 logs, 96847 and 97861 WeDrive, 92120
-// chats with customers.
+// 99131 and 99132 the roster, 100178 and 100179 logs, 96847, 97861 and 93655 WeDrive,
+// 101674 and 101676 its paid archive, 92120 and 92122 chats with customers.
 //
 // Wire text that those pages do not give comes from answers that others have
 // published: probes without credentials (the default empty fields of error
@@ -52,15 +52,21 @@
 //   - How calls for data refuse: 301025 and 301055 are those of approvals; 40058 for
 //     parameters and 48002 for a product that does not list the app elsewhere are
 //     general codes of 90313. When 301112 comes is not published: option maxApprovals.
-//     An unknown number of an approval is 301025, an unknown space 40058.
+//     An unknown number of an approval is 301025, an unknown space 40058, an unknown chat
+//     86003, which is that of chats that apps made.
 //   - Checkins, reports and logs are filtered by visibility where their pages say so;
 //     the logs are not. A month of reports is 31 days. What next_cursor of reports is
 //     at the end: the number of those read.
 //   - Names and types of the fields of hr/get_fields, whose page contradicts itself;
 //     those of the member log; the numbers of roster fields other than 12024.
-//   - No call lists the spaces of WeDrive: an app knows those that it was told of, or
-//     made. More than 1000 visible chats (81017), quotas of WeDrive and the 600 calls a
-//     minute of these products are not simulated; limits can be set by PUT /limits.
+//   - No call lists the spaces of WeDrive but that of the paid archive: an app knows
+//     those that it was told of, or made. In the archive everybody has a seat and lets
+//     all of their spaces be read; who is not known there is 40003, a space of others
+//     40058. The numbers of file_type are those of 96847.
+//   - A chat whose owner has left has status 1; with is_resigned 1 the archive knows
+//     spaces made by hand only, because who leaves takes what a history made along.
+//   - Quotas of WeDrive and the 600 calls a minute of these products are not
+//     simulated; limits can be set by PUT /limits.
 //
 // # The past
 //
@@ -93,6 +99,6 @@
 // # Layout
 //
 // One file per area. Each area file has a function that lists its endpoints
-// (auth, users, departments, tags, messages, oa, products); server.go joins the lists. Areas
+// (auth, users, departments, tags, messages, oa, products, archive); server.go joins the lists. Areas
 // to come (leaving customers, jobs, callbacks) are further files with such a list.
 package wecom

@@ -102,6 +102,8 @@ var texts = map[int]string{
 	81003:  "tag node count exceed limit",
 	81011:  "no permission to access tag",
 	81013:  "user & party & tag all invalid",
+	81017:  "too many visible users",
+	86003:  "invalid chatid",
 	301025: "invalid approval param",
 	301055: "no approval auth",
 	301112: "time range too large, please narrow it",

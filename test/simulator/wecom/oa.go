@@ -3,6 +3,8 @@ package wecom
 import (
 	"encoding/base64"
 	"fmt"
+	"iter"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -87,53 +89,51 @@ func approvalNumbers(x *exchange) (fields, *failure) {
 	if f := x.allowed(productApproval, 301055); f != nil {
 		return nil, f
 	}
-	from, ok1 := x.unix("starttime")
-	to, ok2 := x.unix("endtime")
-	size, s1 := read[int](x.form, "size")
-	if s1 == absent {
-		size = maxApprovalPage
-	}
-	filters, s2 := read[[]filter](x.form, "filters")
-	if !ok1 || !ok2 || !to.After(from) || to.Sub(from) > maxApprovalSpan || s1 == wrong || s2 == wrong ||
-		size < 1 || size > maxApprovalPage {
-		return nil, fail(301025)
-	}
+	from, to, inTime := x.window("starttime", "endtime", maxApprovalSpan)
+	size, sized := x.number("size", maxApprovalPage, 1, maxApprovalPage)
 	start, ok := x.offset("new_cursor")
-	if !ok {
+	filters, s := read[[]filter](x.form, "filters")
+	if !inTime || !to.After(from) || !sized || !ok || s == wrong {
 		return nil, fail(301025)
 	}
 	people, f := x.creators(filters)
 	if f != nil {
 		return nil, f
 	}
-	now := x.now
-	var records []core.Record
-	sets := x.tenant.datasets(collApprovals, now)
-	for i, d := range sets {
-		for r := range x.tenant.past.Records(d, x.tenant.span(from, to, now, people)) {
-			if (i == 0 || !r.ByHand()) && approved(r, d.Salt, filters) {
-				records = append(records, r)
-			}
+	filed := x.filed(from, to, people, filters)
+	if limit := x.tenant.spec.Options.MaxApprovals; limit > 0 {
+		if _, more := core.Page(filed, limit, 0); more {
+			return nil, fail(301112)
 		}
 	}
-	if limit := x.tenant.spec.Options.MaxApprovals; limit > 0 && len(records) > limit {
-		return nil, fail(301112)
-	}
+	page, more := core.Page(filed, start, size)
 	sees := x.seesPerson()
 	list := []string{}
-	begin := min(start, len(records))
-	end := min(begin+size, len(records))
-	for _, r := range records[begin:end] {
+	for _, r := range page {
 		if sees(r.Person) {
 			list = append(list, r.ID())
 		}
 	}
 	keep, cut := x.call.Rows(len(list))
 	body := fields{"sp_no_list": list[:keep]}
-	if end < len(records) && !cut {
-		body["new_next_cursor"] = cursorOf(end)
+	if more && !cut {
+		body["new_next_cursor"] = cursorOf(start + size)
 	}
 	return body, nil
+}
+
+// filed lists the approvals of all forms that pass the filters.
+func (x *exchange) filed(from, to time.Time, people []string, filters []filter) iter.Seq[core.Record] {
+	return func(yield func(core.Record) bool) {
+		for i, d := range x.tenant.datasets(collApprovals, x.now) {
+			for r := range x.tenant.past.Records(d, x.tenant.span(from, to, x.now, people)) {
+				once := i == 0 || !r.ByHand() // what was made by hand is in the dataset of every form
+				if once && approved(r, d.Salt, filters) && !yield(r) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // approved tells whether an approval passes the filters: each kind must, by one of its values.
@@ -240,22 +240,14 @@ func checkinData(x *exchange) (fields, *failure) {
 	if f := x.allowed(productCheckin, 48002); f != nil {
 		return nil, f
 	}
-	kind, s := read[int](x.form, "opencheckindatatype")
-	from, ok1 := x.unix("starttime")
-	to, ok2 := x.unix("endtime")
-	users, s2 := read[[]string](x.form, "useridlist")
-	if s != given || kind < 1 || kind > 3 || !ok1 || !ok2 || to.Before(from) || to.Sub(from) > maxCheckinSpan ||
-		s2 != given || len(users) == 0 || len(users) > maxCheckinUsers {
+	kind, known := x.number("opencheckindatatype", 0, 1, 3)
+	from, to, inTime := x.window("starttime", "endtime", maxCheckinSpan)
+	users, s := read[[]string](x.form, "useridlist")
+	if !known || !inTime || s != given || len(users) == 0 || len(users) > maxCheckinUsers {
 		return nil, fail(40058)
 	}
-	sees, known := x.seesPerson(), []string{}
-	for _, id := range users {
-		if u, ok := x.tenant.user(id, x.view); ok && sees(u.UserID) && !slices.Contains(known, u.UserID) {
-			known = append(known, u.UserID)
-		}
-	}
 	rows := []map[string]any{}
-	for r := range x.tenant.past.Records(x.tenant.datasets(collCheckins, x.now)[0], x.tenant.span(from, to, x.now, known)) {
+	for r := range x.tenant.past.Records(x.tenant.datasets(collCheckins, x.now)[0], x.tenant.span(from, to, x.now, x.visibleOf(users))) {
 		outside := word(r.Object(), "checkin_type") == "外出打卡"
 		if kind == 3 || outside == (kind == 2) {
 			rows = append(rows, r.Object())
@@ -263,6 +255,17 @@ func checkinData(x *exchange) (fields, *failure) {
 	}
 	keep, _ := x.call.Rows(len(rows))
 	return fields{"checkindata": rows[:keep]}, nil
+}
+
+// visibleOf are those of some members that the app sees, each once and as they are written.
+func (x *exchange) visibleOf(users []string) []string {
+	sees, list := x.seesPerson(), []string{}
+	for _, id := range users {
+		if u, ok := x.tenant.user(id, x.view); ok && sees(u.UserID) && !slices.Contains(list, u.UserID) {
+			list = append(list, u.UserID)
+		}
+	}
+	return list
 }
 
 const reportForm = "3TmSimReport01"
@@ -286,13 +289,11 @@ func reportNumbers(x *exchange) (fields, *failure) {
 	if f := x.allowed(productJournal, 48002); f != nil {
 		return nil, f
 	}
-	from, ok1 := x.unix("starttime")
-	to, ok2 := x.unix("endtime")
-	cursor, s1 := read[int](x.form, "cursor")
-	limit, s2 := read[int](x.form, "limit")
-	filters, s3 := read[[]filter](x.form, "filters")
-	if !ok1 || !ok2 || !to.After(from) || to.Sub(from) > maxApprovalSpan || s1 != given || cursor < 0 || s2 != given ||
-		limit < 1 || limit > maxReportPage || s3 == wrong {
+	from, to, inTime := x.window("starttime", "endtime", maxApprovalSpan)
+	cursor, placed := x.number("cursor", -1, 0, math.MaxInt32)
+	limit, sized := x.number("limit", 0, 1, maxReportPage)
+	filters, s := read[[]filter](x.form, "filters")
+	if !inTime || !to.After(from) || !placed || !sized || s == wrong {
 		return nil, fail(40058)
 	}
 	var people []string
@@ -302,22 +303,15 @@ func reportNumbers(x *exchange) (fields, *failure) {
 		}
 	}
 	sees := x.seesPerson()
-	list, more, n := []string{}, false, 0
-	for r := range x.tenant.past.Records(x.tenant.datasets(collJournals, x.now)[0], x.tenant.span(from, to, x.now, people)) {
-		if !sees(r.Person) {
-			continue
+	page, more := core.Page(func(yield func(string) bool) {
+		for r := range x.tenant.past.Records(x.tenant.datasets(collJournals, x.now)[0], x.tenant.span(from, to, x.now, people)) {
+			if sees(r.Person) && !yield(r.ID()) {
+				return
+			}
 		}
-		if n == cursor+limit {
-			more = true
-			break
-		}
-		if n >= cursor {
-			list = append(list, r.ID())
-		}
-		n++
-	}
-	keep, cut := x.call.Rows(len(list))
-	body := fields{"journaluuid_list": list[:keep], "next_cursor": n, "endflag": 1}
+	}, cursor, limit)
+	keep, cut := x.call.Rows(len(page))
+	body := fields{"journaluuid_list": page[:keep], "next_cursor": cursor + len(page), "endflag": 1}
 	if more && !cut {
 		body["endflag"] = 0
 	}
@@ -365,38 +359,32 @@ func (x *exchange) operLog(collection string) (fields, *failure) {
 	if f := x.allowed(productLog, 48002); f != nil {
 		return nil, f
 	}
-	from, ok1 := x.unix("start_time")
-	to, ok2 := x.unix("end_time")
-	limit, s := read[int](x.form, "limit")
-	if s == absent {
-		limit = maxLogPage
-	}
-	start, ok3 := x.offset("cursor")
-	if !ok1 || !ok2 || !ok3 || to.Before(from) || to.Sub(from) > maxLogSpan || x.now.Sub(from) > maxLogMemory ||
-		s == wrong || limit < 1 || limit > maxLogPage {
+	from, to, inTime := x.window("start_time", "end_time", maxLogSpan)
+	limit, sized := x.number("limit", maxLogPage, 1, maxLogPage)
+	start, ok := x.offset("cursor")
+	if !inTime || !sized || !ok || x.now.Sub(from) > maxLogMemory {
 		return nil, fail(40058)
 	}
-	kind, byKind := read[int](x.form, "oper_type")
-	user, _ := x.form.text("userid")
-	rows, more, n := []map[string]any{}, false, 0
-	for r := range x.tenant.past.Records(x.tenant.datasets(collection, x.now)[0], x.tenant.span(from, to, x.now, nil)) {
-		o := r.Object()
-		if byKind == given && kind != 0 && fmt.Sprint(o["oper_type"]) != strconv.Itoa(kind) || user != "" && o["userid"] != user {
-			continue
-		}
-		if n == start+limit {
-			more = true
-			break
-		}
-		if n >= start {
-			rows = append(rows, o)
-		}
-		n++
-	}
+	rows, more := core.Page(x.entries(collection, from, to), start, limit)
 	keep, cut := x.call.Rows(len(rows))
 	body := fields{"record_list": rows[:keep], "has_more": more && !cut, "next_cursor": ""}
 	if more && !cut {
-		body["next_cursor"] = cursorOf(n)
+		body["next_cursor"] = cursorOf(start + limit)
 	}
 	return body, nil
+}
+
+// entries lists those of a log that the call asks for.
+func (x *exchange) entries(collection string, from, to time.Time) iter.Seq[map[string]any] {
+	kind, _ := read[int](x.form, "oper_type") // 0 and none: all
+	user, _ := x.form.text("userid")
+	return func(yield func(map[string]any) bool) {
+		for r := range x.tenant.past.Records(x.tenant.datasets(collection, x.now)[0], x.tenant.span(from, to, x.now, nil)) {
+			o := r.Object()
+			asked := (kind == 0 || fmt.Sprint(o["oper_type"]) == strconv.Itoa(kind)) && (user == "" || o["userid"] == user)
+			if asked && !yield(o) {
+				return
+			}
+		}
+	}
 }

@@ -19,6 +19,7 @@ const (
 	productHR       = "hr"
 	productLog      = "log"
 	productDrive    = "wedrive"
+	productArchive  = "archive"
 	productCustomer = "customer"
 )
 
@@ -72,6 +73,27 @@ func seconds(object map[string]any, name string) time.Time {
 func word(object map[string]any, name string) string {
 	s, _ := object[name].(string)
 	return s
+}
+
+// integer reads a whole number; what is none is 0.
+func integer(object map[string]any, name string) int {
+	n, _ := strconv.Atoi(fmt.Sprint(object[name]))
+	return n
+}
+
+// objects reads a list of objects, as it was made here or came over the wire.
+func objects(value any) []map[string]any {
+	if list, ok := value.([]map[string]any); ok {
+		return list
+	}
+	var found []map[string]any
+	list, _ := value.([]any)
+	for _, v := range list {
+		if o, ok := v.(map[string]any); ok {
+			found = append(found, o)
+		}
+	}
+	return found
 }
 
 // stamp reads time and person of an object made by hand.
@@ -135,25 +157,33 @@ func (t *tenant) shelf(collection string) []map[string]any {
 	return t.past.Shelf(collection, shelves[collection], list)
 }
 
-// invent makes what belongs to the n-th space or chat.
+// invent makes what belongs to the n-th space or chat, which is the n-th member's.
 func (t *tenant) invent(collection string, n int) []map[string]any {
 	space, made := fmt.Sprintf("s.ww%04d", n), t.began.AddDate(0, 0, -t.spec.Options.History.Days).Unix()
+	owner, k := "", 0
+	for _, u := range t.users.All(core.Live) {
+		if owner = u.UserID; k == n-1 {
+			break
+		}
+		k++
+	}
 	switch collection {
 	case collSpaces:
-		return []map[string]any{{"spaceid": space, "space_name": fmt.Sprintf("企业空间%d", n)}}
+		return []map[string]any{{
+			"spaceid": space, "space_name": fmt.Sprintf("企业空间%d", n), "auth_list": map[string]any{
+				"auth_info":   []map[string]any{{"type": 1, "userid": owner, "auth": spaceAdmin}},
+				"quit_userid": []string{},
+			},
+		}}
 	case collFiles:
-		folder := space + "_d.1"
-		list := []map[string]any{file(space, space, folder, "会议纪要", 1, made)}
+		top := space + "_d.1"
+		list := []map[string]any{file(space, space, top, "会议纪要", owner, folder, made)}
 		for i := range 30 {
-			list = append(list, file(space, folder, fmt.Sprintf("%s_f.%02d", space, i+1), fmt.Sprintf("纪要%d.pdf", i+1), 2, made))
+			name := fmt.Sprintf("纪要%d.pdf", i+1)
+			list = append(list, file(space, top, fmt.Sprintf("%s_f.%02d", space, i+1), name, owner, 2, made))
 		}
 		return list
 	default:
-		owner := ""
-		for _, u := range t.users.All(core.Live) {
-			owner = u.UserID
-			break
-		}
 		return []map[string]any{{
 			"chat_id": fmt.Sprintf("wrOgQhDgAA%08d", n), "status": 0, "name": fmt.Sprintf("客户群%d", n), "owner": owner,
 			"create_time": made,
@@ -238,17 +268,35 @@ func (x *exchange) allowed(product string, code int) *failure {
 	return nil
 }
 
-// unix reads a time in seconds, a number or, as samples have it, text.
+// unix reads a time in seconds: a number, or text, as the samples of some pages have it.
 func (x *exchange) unix(name string) (time.Time, bool) {
-	if n, s := read[int64](x.form, name); s == given {
-		return time.Unix(n, 0), true
+	if x.form.kind(name) == '"' {
+		text, _ := x.form.text(name)
+		n, err := strconv.ParseInt(text, 10, 64)
+		return time.Unix(n, 0), err == nil
 	}
-	text, _ := x.form.text(name)
-	n, err := strconv.ParseInt(text, 10, 64)
-	return time.Unix(n, 0), err == nil
+	n, s := read[int64](x.form, name)
+	return time.Unix(n, 0), s == given
 }
 
-// sees tells whether the person of a record is visible to the app.
+// window reads two times that are in order and not further apart than longest.
+func (x *exchange) window(from, to string, longest time.Duration) (start, end time.Time, ok bool) {
+	start, ok1 := x.unix(from)
+	end, ok2 := x.unix(to)
+	return start, end, ok1 && ok2 && !end.Before(start) && end.Sub(start) <= longest
+}
+
+// number reads one from low to high; other stands for one that is not given, and
+// is outside where one must be.
+func (x *exchange) number(name string, other, low, high int) (int, bool) {
+	n, s := read[int](x.form, name)
+	if s == absent {
+		n = other
+	}
+	return n, s != wrong && n >= low && n <= high
+}
+
+// seesPerson tells whether the person of a record is visible to the app.
 func (x *exchange) seesPerson() func(string) bool {
 	v := x.credential.sees(x.view)
 	if v.all {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -67,6 +68,16 @@ func TestApprovals(t *testing.T) {
 	x.must(x.app, path, ask(31, 0, "", 100, `{"key":"creator","value":"`+info.Applyer.UserID+`"}`)).into("sp_no_list", &mine)
 	if len(mine) == 0 || mine[0] != found[0] {
 		t.Errorf("of %s: %v", info.Applyer.UserID, mine)
+	}
+	text := ask(31, 0, "", 100, "")
+	numbers := strings.NewReplacer(`:"1`, `:1`, `",`, `,`).Replace(text[:strings.Index(text, `"new_cursor"`)]) + text[strings.Index(text, `"new_cursor"`):]
+	for _, body := range []string{text, numbers} { // the sample has text, the table numbers
+		a := x.must(x.app, path, body)
+		var page []string
+		a.into("sp_no_list", &page)
+		if !slices.Equal(page, found) || a.str("errmsg") != "ok" {
+			t.Errorf("%s: %s, want %v", body, a.raw, found)
+		}
 	}
 	x.refuses(301025, x.app, path, ask(32, 0, "", 100, ""))
 	x.refuses(301025, x.app, path, ask(0, 1, "", 100, ""))
@@ -187,6 +198,84 @@ func TestRosterDriveAndChats(t *testing.T) {
 	x.refuses(48002, x.app, "hr/get_fields", "")
 	x.refuses(48002, x.app, "wedrive/file_list", top)
 	x.refuses(48002, x.app, "externalcontact/groupchat/list", `{"limit":2}`)
+}
+
+func TestChatsKnowTheirMembersAndWhoLeft(t *testing.T) {
+	x := withPast(t)
+	var rows []struct {
+		ID     string `json:"chat_id"`
+		Status int    `json:"status"`
+	}
+	const list = "externalcontact/groupchat/list"
+	x.must(x.app, list, `{"owner_filter":{"userid_list":["s00002"]},"limit":10}`).into("group_chat_list", &rows)
+	if len(rows) != 1 || rows[0].Status != 0 {
+		t.Fatalf("of one owner: %+v", rows)
+	}
+	var chat struct {
+		ID, Owner string
+		Members   []struct{ UserID, Name string } `json:"member_list"`
+	}
+	x.must(x.app, "externalcontact/groupchat/get", `{"chat_id":"`+rows[0].ID+`","need_name":1}`).into("group_chat", &chat)
+	if chat.Owner != "S00002" || len(chat.Members) != 2 || chat.Members[0].UserID != "S00002" || chat.Members[0].Name == "" {
+		t.Errorf("the chat: %+v", chat)
+	}
+	x.must(x.app, list, `{"status_filter":1,"limit":10}`).into("group_chat_list", &rows)
+	if len(rows) != 0 {
+		t.Errorf("nobody has left: %+v", rows)
+	}
+	if err := x.admin.Create("acme", "groups", "wrLeft", json.RawMessage(`{"owner":"gone"}`)); err != nil {
+		t.Fatal(err)
+	}
+	x.must(x.app, list, `{"status_filter":1,"limit":10}`).into("group_chat_list", &rows)
+	if len(rows) != 1 || rows[0].ID != "wrLeft" || rows[0].Status != 1 {
+		t.Errorf("of somebody who has left: %+v", rows)
+	}
+	if _, err := x.admin.Seed("acme", core.Seed{Users: 1001, Departments: 3, First: 41}); err != nil {
+		t.Fatal(err)
+	}
+	x.refuses(81017, x.app, list, `{"status_filter":1,"limit":10}`)
+	x.must(x.app, list, `{"owner_filter":{"userid_list":["S00002"]},"limit":10}`)
+	x.refuses(86003, x.app, "externalcontact/groupchat/get", `{"chat_id":"wrNone"}`)
+	x.refuses(40058, x.app, "externalcontact/groupchat/get", `{}`)
+	x.configure(`{"closed":["customer"]}`)
+	x.refuses(48002, x.app, "externalcontact/groupchat/get", `{"chat_id":"wrLeft"}`)
+}
+
+func TestTheArchiveListsWhatSomebodyPutIntoTheirSpaces(t *testing.T) {
+	x := withPast(t)
+	const spaces, files = "security/wedrive/get_auth_space_list", "security/wedrive/get_auth_file_list"
+	var list []struct {
+		ID    string `json:"spaceid"`
+		Admin int    `json:"is_space_superadmin"`
+	}
+	x.must(x.app, spaces, `{"userid":"s00002","is_resigned":0}`).into("auth_space_list", &list)
+	if len(list) != 1 || list[0].Admin != 1 {
+		t.Fatalf("spaces: %+v", list)
+	}
+	read := func(cursor string) answer {
+		return x.must(x.app, files, `{"userid":"S00002","spaceid":"`+list[0].ID+`","limit":25,"cursor":"`+cursor+`"}`)
+	}
+	var page, rest []struct{ Path string }
+	first := read("")
+	first.into("file_list", &page)
+	last := read(first.str("next_cursor"))
+	last.into("file_list", &rest)
+	if len(page) != 25 || len(rest) != 5 || page[0].Path != "会议纪要/纪要1.pdf" || string(last.body["has_more"]) != "false" {
+		t.Errorf("files: %s then %s", first.raw, last.raw)
+	}
+	x.must(x.app, spaces, `{"userid":"S00009"}`).into("auth_space_list", &list)
+	if len(list) != 0 {
+		t.Errorf("somebody without a space: %+v", list)
+	}
+	x.refuses(40003, x.app, spaces, `{"userid":"gone"}`)
+	x.refuses(40003, x.app, spaces, `{"userid":"S00002","is_resigned":1}`)
+	x.must(x.app, spaces, `{"userid":"gone","is_resigned":1}`)
+	x.refuses(40058, x.app, files, `{"userid":"S00009","spaceid":"s.ww0001"}`)
+	x.refuses(40058, x.app, files, `{"userid":"S00001","spaceid":"s.ww0001","limit":101}`)
+	x.refuses(48002, x.sync, spaces, `{"userid":"S00002"}`)
+	x.configure(`{"closed":["archive"]}`)
+	x.refuses(48002, x.app, spaces, `{"userid":"S00002"}`)
+	x.refuses(48002, x.app, files, `{"userid":"S00001","spaceid":"s.ww0001"}`)
 }
 
 // TestPastByHand: what is made, changed and removed by hand is what calls answer with.

@@ -1,14 +1,20 @@
 package wecom
 
 import (
+	"iter"
+	"math"
 	"slices"
 	"strings"
+
+	"rollcall.dev/rollcall/test/simulator/core"
 )
 
 const (
 	maxFilePage   = 1000
 	maxGroupPage  = 1000
 	maxOwnerNames = 100
+
+	maxGroupOwners = 1000 // of all at once, 92120
 )
 
 func productEndpoints() map[string]endpoint {
@@ -19,6 +25,7 @@ func productEndpoints() map[string]endpoint {
 		"wedrive/space_info": {do: spaceInfo, access: appOnly, body: true, subject: "spaceid"},
 		"externalcontact/groupchat/list": {do: groupChats, access: appOnly, body: true, listing: true,
 			defaults: []string{"group_chat_list"}},
+		"externalcontact/groupchat/get": {do: groupChat, access: appOnly, body: true, subject: "chat_id"},
 	}
 }
 
@@ -92,10 +99,10 @@ func staffInfo(x *exchange) (fields, *failure) {
 	return fields{"field_info": rows}, nil
 }
 
-func file(space, father, id, name string, kind int, made int64) map[string]any {
+func file(space, father, id, name, owner string, kind int, made int64) map[string]any {
 	return map[string]any{
 		"fileid": id, "file_name": name, "spaceid": space, "fatherid": father, "file_size": 2048 * (kind - 1),
-		"ctime": made, "mtime": made, "file_type": kind, "file_status": 1, "sha": "", "md5": "",
+		"create_userid": owner, "ctime": made, "mtime": made, "file_type": kind, "file_status": 1, "sha": "", "md5": "",
 	}
 }
 
@@ -131,10 +138,10 @@ func fileList(x *exchange) (fields, *failure) {
 		return nil, f
 	}
 	father, _ := x.form.text("fatherid")
-	kind, s1 := read[int](x.form, "sort_type")
-	start, s2 := read[int](x.form, "start")
-	limit, s3 := read[int](x.form, "limit")
-	if father == "" || s1 != given || kind < 1 || kind > 6 || s2 != given || start < 0 || s3 != given || limit < 1 || limit > maxFilePage {
+	_, sorted := x.number("sort_type", 0, 1, 6)
+	start, placed := x.number("start", -1, 0, math.MaxInt32)
+	limit, sized := x.number("limit", 0, 1, maxFilePage)
+	if father == "" || !sorted || !placed || !sized {
 		return nil, fail(40058)
 	}
 	inside := slices.DeleteFunc(x.tenant.shelf(collFiles), func(o map[string]any) bool {
@@ -149,19 +156,19 @@ func fileList(x *exchange) (fields, *failure) {
 	}, nil
 }
 
-// groupChats lists the chats with customers (92120). An owner who has left is 40003.
+// groupChats lists the chats with customers (92120). An owner who has left is 40003;
+// more than 1000 visible people whom no filter names are 81017.
 func groupChats(x *exchange) (fields, *failure) {
 	if f := x.allowed(productCustomer, 48002); f != nil {
 		return nil, f
 	}
-	status, s1 := read[int](x.form, "status_filter")
-	limit, s2 := read[int](x.form, "limit")
+	status, known := x.number("status_filter", 0, 0, 3)
+	limit, sized := x.number("limit", 0, 1, maxGroupPage)
 	start, ok := x.offset("cursor")
-	owners, s3 := read[struct {
+	owners, s := read[struct {
 		Users []string `json:"userid_list"`
 	}](x.form, "owner_filter")
-	if s1 == wrong || status < 0 || status > 3 || s2 != given || limit < 1 || limit > maxGroupPage || !ok || s3 == wrong ||
-		len(owners.Users) > maxOwnerNames {
+	if !known || !sized || !ok || s == wrong || len(owners.Users) > maxOwnerNames {
 		return nil, fail(40058)
 	}
 	for _, id := range owners.Users {
@@ -169,20 +176,93 @@ func groupChats(x *exchange) (fields, *failure) {
 			return nil, fail(40003)
 		}
 	}
-	rows := []map[string]any{}
-	for _, o := range x.tenant.shelf(collGroups) {
-		owned := slices.ContainsFunc(owners.Users, func(id string) bool { return strings.EqualFold(id, word(o, "owner")) })
-		if status == 0 && (len(owners.Users) == 0 || owned) {
-			rows = append(rows, map[string]any{"chat_id": o["chat_id"], "status": o["status"]})
-		}
+	if len(owners.Users) == 0 && x.crowded() {
+		return nil, fail(81017)
 	}
-	from := min(start, len(rows))
-	to := min(from+limit, len(rows))
-	page := rows[from:to]
-	keep, cut := x.call.Rows(len(page))
-	body := fields{"group_chat_list": page[:keep]}
-	if to < len(rows) && !cut {
-		body["next_cursor"] = cursorOf(to)
+	rows, more := core.Page(x.chats(status, owners.Users), start, limit)
+	keep, cut := x.call.Rows(len(rows))
+	body := fields{"group_chat_list": rows[:keep]}
+	if more && !cut {
+		body["next_cursor"] = cursorOf(start + limit)
 	}
 	return body, nil
+}
+
+// crowded tells whether the app sees more people than chats are listed of unless
+// their owners are named.
+func (x *exchange) crowded() bool {
+	sees, n := x.credential.sees(x.view), 0
+	for _, u := range x.tenant.users.All(x.view) {
+		if sees.user(u) {
+			n++
+		}
+	}
+	return n > maxGroupOwners
+}
+
+// chats lists those with a status (0: any) and of some owners (none: of anybody).
+func (x *exchange) chats(status int, owners []string) iter.Seq[map[string]any] {
+	return func(yield func(map[string]any) bool) {
+		for _, o := range x.tenant.shelf(collGroups) {
+			now := x.chatStatus(o)
+			owned := slices.ContainsFunc(owners, func(id string) bool { return strings.EqualFold(id, word(o, "owner")) })
+			if (status == 0 || status == now) && (len(owners) == 0 || owned) &&
+				!yield(map[string]any{"chat_id": o["chat_id"], "status": now}) {
+				return
+			}
+		}
+	}
+}
+
+// chatStatus is the status that was set by hand; else 1 if the owner has left.
+func (x *exchange) chatStatus(chat map[string]any) int {
+	if n := integer(chat, "status"); n > 0 {
+		return n
+	}
+	if _, there := x.tenant.user(word(chat, "owner"), x.view); !there {
+		return 1
+	}
+	return 0
+}
+
+// groupChat shows one with its members (92122). That the code for an unknown one is
+// 86003, as for chats that an app made, is not confirmed.
+func groupChat(x *exchange) (fields, *failure) {
+	if f := x.allowed(productCustomer, 48002); f != nil {
+		return nil, f
+	}
+	named, known := x.number("need_name", 0, 0, 1)
+	id, _ := x.form.text("chat_id")
+	if !known || id == "" {
+		return nil, fail(40058)
+	}
+	for _, o := range x.tenant.shelf(collGroups) {
+		if o["chat_id"] == id {
+			return fields{"group_chat": x.chatDetails(o, named == 1)}, nil
+		}
+	}
+	return nil, fail(86003)
+}
+
+// chatDetails has the owner and a customer, and their names if they are asked for.
+func (x *exchange) chatDetails(chat map[string]any, named bool) map[string]any {
+	owner, since := word(chat, "owner"), chat["create_time"]
+	members := []map[string]any{
+		{"userid": owner, "type": 1, "join_time": since, "join_scene": 1, "group_nickname": ""},
+		{"userid": "wm" + word(chat, "chat_id"), "type": 2, "join_time": since, "join_scene": 3, "group_nickname": "",
+			"invitor": map[string]any{"userid": owner}},
+	}
+	if named {
+		members[0]["name"], members[1]["name"] = "", "客户"
+		if u, ok := x.tenant.user(owner, x.view); ok {
+			members[0]["name"] = u.Name
+		}
+	}
+	details := map[string]any{"notice": "", "member_list": members, "admin_list": []any{}, "member_version": "1"}
+	for name, value := range chat {
+		if name != "status" {
+			details[name] = value
+		}
+	}
+	return details
 }

@@ -69,7 +69,7 @@ func New(c *core.Core, corps ...Tenant) http.Handler {
 	s := &Server{core: c, auth: newAuth(), endpoints: map[string]endpoint{}, tenants: map[string]*tenant{}}
 	for _, area := range []map[string]endpoint{
 		authEndpoints(), userEndpoints(), departmentEndpoints(), tagEndpoints(), messageEndpoints(),
-		oaEndpoints(), productEndpoints(),
+		oaEndpoints(), productEndpoints(), archiveEndpoints(),
 	} {
 		maps.Copy(s.endpoints, area)
 	}

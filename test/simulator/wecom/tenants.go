@@ -63,7 +63,7 @@ type Options struct {
 	// TokenRotation: every gettoken gives a new token.
 	TokenRotation bool `json:"tokenRotation"`
 	// Closed are the products that do not list the apps of the corp among their
-	// 可调用接口的应用: approval, checkin, journal, hr, log, wedrive, customer.
+	// 可调用接口的应用: approval, checkin, journal, hr, log, wedrive, archive, customer.
 	Closed []string `json:"closed,omitempty"`
 	// MaxApprovals is how many a window may have before 301112; 0: no end.
 	MaxApprovals int `json:"maxApprovals,omitempty"`
