@@ -1,7 +1,8 @@
 // Package dingtalk is a wire-level twin of DingTalk's open platform as an
 // internal app of an organisation meets it: tokens, users, departments, roles,
 // enterprise accounts, leave records, work notices, and what backups read:
-// attendance, approvals, reports, chats, documents and the roster. It is written from the
+// attendance, approvals, reports, calendars, chats, documents, what was done with files,
+// the roster and who left it. It is written from the
 // vendor's documents alone and shares no code with any client.
 //
 // # Two APIs at one address
@@ -73,16 +74,33 @@
 //     Where the edition is not exclusive the permission is missing.
 //   - Without Smart-HR nobody is on the job; rosters leave out who is unknown.
 //   - Documents and forms are seen by everybody who works there.
+//   - Smart-HR's list of who left refuses where Smart-HR is not opened, as the page of
+//     dimissionInfos says of itself. Somebody who is back, or was never there, is not in
+//     it; nobody is about to leave (status 1 or 4) unless by hand. A plain removal has
+//     no reason and no successor.
+//   - File logs come oldest first, and every one has a bizId of its own; where the
+//     edition is not exclusive the permission is missing. How long they are kept is not
+//     limited.
+//   - Calendars refuse with invalidParameter. A year is one by the calendar, and only
+//     counts if both ends are given. Events that start at an end are inside.
 //
 // # The past
 //
 // The option history, or POST /history of the control endpoint, gives the people who
 // are there a past: two punches a working day, one approval of each of three forms a
-// quarter, one report a month; and some workspaces, spaces with files, and chats. It is
+// quarter, one report a month, an event every fifteen days and something done with a file
+// every ten; and some workspaces, spaces with files, and chats. It is
 // computed when read, and goes on as the clock moves; who leaves takes it along.
-// Collections are approvals, punches, reports, workspaces, nodes, spaces, dentries and
-// groups: all can be made, changed and removed by hand in the form that they have on
-// the wire. An approval has its processCode beside, a node its parentNodeId.
+// Collections are approvals, punches, reports, events, fileLogs, workspaces, nodes, spaces,
+// dentries, groups and dismissions, which follow from who leaves: all can be made, changed
+// and removed by hand in the form that they have on the wire. An approval has its
+// processCode beside, a node its parentNodeId; an event is in the calendar of its
+// organizer, whose id is a union id; the id of a file log is a number.
+//
+// The pages of the last ones are query-an-event-list, obtain-file-operation-records,
+// obtain-the-list-of-employees-who-have-left and
+// obtain-resignation-information-of-employees-new-version; its sample writes the list in
+// the query as JSON.
 //
 // An app learns the codes of the forms from workflow/processes/userVisibilities/templates
 // (obtains-a-list-of-approval-forms-visible-to-the-specified), or on the old API from
@@ -111,7 +129,8 @@
 //
 // # Not there
 //
-// Events (stream and callback), changes of Smart-HR, downloads of documents, industry and union organisations,
+// Events of the directory (stream and callback), syncToken, recurrence and other people's
+// events of calendars, changes of Smart-HR, downloads of documents, industry and union organisations,
 // external contacts, app visibility, the monthly quota of the standard edition
 // (contact calls are exempt from it) and calls of other products.
 //

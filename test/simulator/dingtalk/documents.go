@@ -30,7 +30,7 @@ const (
 // shelves are the collections without days, with the field that is the id.
 var shelves = map[string]string{
 	collWorkspaces: "workspaceId", collNodes: "nodeId", collSpaces: "spaceId", collDentries: "id",
-	collGroups: "openConversationId",
+	collGroups: "openConversationId", collDismissions: "userId",
 }
 
 // made is when documents and chats of a history were made.
@@ -41,7 +41,10 @@ func (t *tenant) made() time.Time {
 // shelf lists a collection: what a history has, with what was changed by hand.
 func (t *tenant) shelf(collection string) []map[string]any {
 	var list []map[string]any
-	if t.spec.Options.History.Days > 0 {
+	switch {
+	case collection == collDismissions:
+		list = t.dismissals()
+	case t.spec.Options.History.Days > 0:
 		at := t.made().UTC().Format(isoMinute)
 		for n := 1; n <= 3; n++ {
 			list = append(list, t.invent(collection, n, at)...)

@@ -54,6 +54,8 @@ const (
 	permSpaces     = "Drive.Space.Read"
 	permFiles      = "Storage.File.Read"
 	permRoster     = "qyapi_hrm_read_user"
+	permFileLogs   = "Custom.OpFileAudit.Read"
+	permEvents     = "Calendar.Event.Read"
 	// The two that decide about fields; the pages name them in words only (?).
 	permFieldMobile = "fieldMobile"
 	permFieldEmail  = "fieldEmail"
@@ -134,6 +136,9 @@ var newAPI = map[string]endpoint{
 	"/v1.0/drive/spaces":                                  {get, permSpaces, true, false, "", (*session).listSpaces},
 	"/v1.0/hrm/rosters/meta/authorities/fields":           {get, permRoster, true, false, "", (*session).rosterMeta},
 	"/v1.0/hrm/rosters/lists/query":                       {post, permRoster, true, false, "", (*session).rosters},
+	"/v1.0/hrm/employees/dismissions":                     {get, permRoster, true, false, "", (*session).dismissedUsers},
+	"/v1.0/hrm/employees/dimissionInfos":                  {get, permRoster, true, false, "", (*session).dismissionInfos},
+	"/v1.0/exclusive/fileAuditLogs":                       {get, permFileLogs, true, false, "", (*session).fileAuditLogs},
 }
 
 // dentriesPrefix and dentriesSuffix are around the id of a space.
@@ -142,10 +147,15 @@ const (
 	dentriesSuffix = "/dentries/listAll"
 )
 
-var dentries = endpoint{post, permFiles, true, false, "", (*session).listDentries}
-
-// corpToken serves /v1.0/oauth2/{corpId}/token.
-var corpToken = endpoint{post, "", false, false, "", (*session).corpToken}
+// around are the calls with an id in the path.
+var around = []struct {
+	prefix, suffix string
+	call           endpoint
+}{
+	{"/v1.0/oauth2/", "/token", endpoint{post, "", false, false, "", (*session).corpToken}},
+	{dentriesPrefix, dentriesSuffix, endpoint{post, permFiles, true, false, "", (*session).listDentries}},
+	{calendarPrefix, calendarSuffix, endpoint{get, permEvents, true, false, "", (*session).listEvents}},
+}
 
 // isNew tells the two hosts apart, which share one address here, by the path.
 // /oauth2/ without a version is a path that only the new host was seen to refuse.
@@ -160,13 +170,12 @@ func find(path string) (endpoint, bool) {
 	if e, ok := newAPI[path]; ok {
 		return e, true
 	}
-	if corp, ok := strings.CutPrefix(path, "/v1.0/oauth2/"); ok {
-		corp, ok = strings.CutSuffix(corp, "/token")
-		return corpToken, ok && corp != "" && !strings.Contains(corp, "/")
-	}
-	if space, ok := strings.CutPrefix(path, dentriesPrefix); ok {
-		space, ok = strings.CutSuffix(space, dentriesSuffix)
-		return dentries, ok && space != "" && !strings.Contains(space, "/")
+	for _, e := range around {
+		id, ok1 := strings.CutPrefix(path, e.prefix)
+		id, ok2 := strings.CutSuffix(id, e.suffix)
+		if ok1 && ok2 && id != "" && !strings.Contains(id, "/") {
+			return e.call, true
+		}
 	}
 	return endpoint{}, false
 }

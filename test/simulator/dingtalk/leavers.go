@@ -1,14 +1,30 @@
 package dingtalk
 
 import (
+	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
+
+	"rollcall.dev/rollcall/test/simulator/core"
 )
 
 const (
-	maxLeaverPage = 50
-	maxLeaverSpan = 365 * 24 * time.Hour
+	maxLeaverPage    = 50
+	maxLeaverSpan    = 365 * 24 * time.Hour
+	maxDismissedPage = 50
+	dismissedPage    = 30 // unless a call says otherwise
+	maxDismissed     = 50
+
+	collDismissions = "dismissions"
+)
+
+// The states of a dismission.
+const (
+	hasLeft = 2
+	isHere  = 3
 )
 
 type leaverItem struct {
@@ -84,4 +100,119 @@ func (s *session) leaveRecords() (map[string]any, error) {
 		reply["nextToken"] = strconv.Itoa(to)
 	}
 	return reply, nil
+}
+
+// dismissals are what Smart-HR knows of those who left, newest record of each. Who was
+// removed from the contacts has no reason there, and who is back is not among them (?).
+func (t *tenant) dismissals() []map[string]any {
+	var list []map[string]any
+	seen := map[string]bool{}
+	for _, l := range slices.Backward(t.leavers) {
+		if _, back := t.users.Get(l.id, core.Live); back || seen[l.id] {
+			continue
+		}
+		seen[l.id] = true
+		list = append(list, map[string]any{
+			"userId": l.id, "lastWorkDay": midnight(l.at).UnixMilli(), "status": hasLeft, "preStatus": 3,
+			"deptList": l.depts, "mainDeptId": l.depts[0].ID, "mainDeptName": l.depts[0].name, "reasonMemo": "",
+			"voluntaryReason": []string{}, "passiveReason": []string{},
+		})
+	}
+	slices.Reverse(list)
+	return list
+}
+
+// leftDept is a department that somebody left.
+type leftDept struct {
+	Path string `json:"dept_path"`
+	ID   int64  `json:"dept_id"`
+	name string
+}
+
+// leftDepts are those of a user, the main one first. A path has no root, unless that
+// is all there is of it (?).
+func (t *tenant) leftDepts(u *user) []leftDept {
+	var list []leftDept
+	for _, m := range u.depts {
+		var names []string
+		for _, id := range t.pathAt(m.dept, core.Live) {
+			if d, ok := t.depts.Get(key(id), core.Live); ok && (id != rootDept || m.dept == rootDept) {
+				names = append(names, d.name)
+			}
+		}
+		slices.Reverse(names)
+		left := leftDept{Path: strings.Join(names, "-"), ID: m.dept}
+		if len(names) > 0 {
+			left.name = names[len(names)-1]
+		}
+		if m.main {
+			list = slices.Insert(list, 0, left)
+		} else {
+			list = append(list, left)
+		}
+	}
+	return list
+}
+
+// smartHR refuses where Smart-HR is not opened. The page of dimissionInfos has the
+// code, that of dismissions has none (?).
+func (s *session) smartHR() error {
+	if !s.spec.Options.SmartHR {
+		return bad("corpNotOpenHrm", "企业未开通通智能人事")
+	}
+	return nil
+}
+
+// dismissedUsers serves GET /v1.0/hrm/employees/dismissions.
+// https://open.dingtalk.com/document/development/obtain-the-list-of-employees-who-have-left
+func (s *session) dismissedUsers() (map[string]any, error) {
+	if err := s.smartHR(); err != nil {
+		return nil, err
+	}
+	from, _, err1 := s.args.integer("nextToken")
+	size, given, err2 := s.args.integer("maxResults")
+	if !given {
+		size = dismissedPage
+	}
+	if err1 != nil || err2 != nil || from < 0 || size < 1 || size > maxDismissedPage {
+		return nil, bad("invalidParameter", "参数错误")
+	}
+	left := []string{}
+	for _, o := range s.shelf(collDismissions) {
+		if n := fmt.Sprint(o["status"]); n == strconv.Itoa(hasLeft) { // a number of either kind
+			left = append(left, word(o, "userId"))
+		}
+	}
+	total := int64(len(left))
+	from = min(from, total)
+	to := min(from+size, total)
+	keep, cut := s.call.Rows(int(to - from))
+	reply := map[string]any{"userIdList": left[from:to][:keep], "hasMore": to < total && !cut}
+	if to < total && !cut {
+		reply["nextToken"] = to
+	}
+	return reply, nil
+}
+
+// dismissionInfos serves GET /v1.0/hrm/employees/dimissionInfos [sic]. Who has not left
+// is shown as such, and who is not known left out (?).
+// https://open.dingtalk.com/document/development/obtain-resignation-information-of-employees-new-version
+func (s *session) dismissionInfos() (map[string]any, error) {
+	if err := s.smartHR(); err != nil {
+		return nil, err
+	}
+	users, err := s.args.list("userIdList")
+	if err != nil || len(users) == 0 || len(users) > maxDismissed {
+		return nil, bad("invalidParameter", "员工 id列表大小不在[1,50]范围")
+	}
+	found := []map[string]any{}
+	left := s.shelf(collDismissions)
+	for _, id := range users {
+		if i := slices.IndexFunc(left, func(o map[string]any) bool { return o["userId"] == id }); i >= 0 {
+			found = append(found, left[i])
+		} else if _, here := s.users.Get(id, s.at); here {
+			found = append(found, map[string]any{"userId": id, "status": isHere})
+		}
+	}
+	return map[string]any{"result": found}, nil
 }

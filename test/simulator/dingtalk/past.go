@@ -16,6 +16,10 @@ func (t *tenant) datasets(collection string) []core.Dataset {
 		return []core.Dataset{t.punches()}
 	case collReports:
 		return []core.Dataset{t.reports()}
+	case collFileLogs:
+		return []core.Dataset{t.fileLogs()}
+	case collEvents:
+		return []core.Dataset{t.events()}
 	case collApprovals:
 		var list []core.Dataset
 		for _, form := range templates {
@@ -66,11 +70,11 @@ func (t *tenant) pastObject(collection, id string) (map[string]any, bool) {
 }
 
 func isPast(collection string) bool {
-	return shelves[collection] != "" || slices.Contains([]string{collPunches, collReports, collApprovals}, collection)
+	return shelves[collection] != "" || slices.Contains([]string{collPunches, collReports, collApprovals, collFileLogs, collEvents}, collection)
 }
 
 // ids are the fields that hold the id of what is made by hand.
-var ids = map[string]string{collReports: "report_id"}
+var ids = map[string]string{collReports: "report_id", collFileLogs: "bizId", collEvents: "id"}
 
 // createPast makes an object of the past by hand, in the form that it has on the wire.
 func (t *tenant) createPast(collection, id string, fields json.RawMessage) error {

@@ -140,6 +140,7 @@ type leaver struct {
 	mobile   phone
 	at       time.Time
 	reason   string
+	depts    []leftDept
 }
 
 func key(id int64) string { return strconv.FormatInt(id, 10) }

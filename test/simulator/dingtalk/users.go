@@ -342,7 +342,9 @@ func (t *tenant) leave(u *user, reason string, now time.Time) {
 		depts = append(depts, m.dept)
 	}
 	t.release(u.id, depts)
-	t.leavers = append(t.leavers, leaver{id: u.id, name: u.name, mobile: u.mobile, at: now, reason: reason})
+	t.leavers = append(t.leavers, leaver{
+		id: u.id, name: u.name, mobile: u.mobile, at: now, reason: reason, depts: t.leftDepts(u),
+	})
 }
 
 // getUser serves /topapi/v2/user/get. The page of ordinary accounts lists 33012
