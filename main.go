@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -33,9 +34,13 @@ import (
 	"rollcall.dev/rollcall/api/v1alpha1"
 	"rollcall.dev/rollcall/controllers"
 	"rollcall.dev/rollcall/internal/audit"
+	"rollcall.dev/rollcall/internal/directory"
+	"rollcall.dev/rollcall/internal/httpx"
 	"rollcall.dev/rollcall/internal/kube"
 	rollcallmetrics "rollcall.dev/rollcall/internal/metrics"
 	"rollcall.dev/rollcall/internal/provider"
+	"rollcall.dev/rollcall/test/simulator/dingtalk"
+	"rollcall.dev/rollcall/test/simulator/wecom"
 )
 
 type options struct {
@@ -102,6 +107,7 @@ func run(ctx context.Context, o options) error {
 		Trail:       trail,
 
 		BackupDirectory: o.backupDirectory,
+		RestoreTest:     controllers.RestoreInto(scratch),
 	})
 	if err != nil {
 		return err
@@ -164,4 +170,40 @@ func cacheOptions(o options) cache.Options {
 		}
 	}
 	return c
+}
+
+// scratch makes an empty company in memory, reached without a socket, through the
+// provider that archives of the platform were exported with.
+func scratch(ctx context.Context, platform string) (directory.Directory, error) {
+	const company, secret, other, agent = "scratchcompany", "scratch-secret", "scratch-sync-secret", 1
+	settings := directory.Settings{
+		Tenant: company, Endpoint: "http://127.0.0.1", LegacyEndpoint: "http://127.0.0.1", NumberAttribute: "工号",
+		Secrets:   map[string][]byte{"appKey": []byte(company), "appSecret": []byte(secret), "syncSecret": []byte(other)},
+		Throttled: func(string, time.Duration) {}, Now: time.Now,
+	}
+	var handler http.Handler
+	switch platform {
+	case "DingTalk":
+		handler = dingtalk.Scratch(company, company, secret, agent)
+	case "WeCom":
+		handler = wecom.Scratch(company, other, secret, agent)
+	}
+	settings.HTTP = &http.Client{Transport: httpx.InMemory(handler)}
+	for _, d := range provider.All() {
+		if d.Platform != platform || handler == nil {
+			continue
+		}
+		made, err := d.New(settings)
+		if err != nil {
+			return nil, err
+		}
+		// A company that lists nobody is not believed (P5): it has a founder, whose number is nobody's.
+		founder := directory.Profile{
+			Set:  directory.FieldName | directory.FieldMobile | directory.FieldDepartments,
+			Name: "founder", Mobile: "+86-13800000000", Memberships: []directory.Membership{{Department: made.Capabilities().RootDepartment}},
+		}
+		_, err = made.CreateAccount(ctx, "scratch-founder", directory.Ordinary, founder)
+		return made, err
+	}
+	return nil, fmt.Errorf("there is no scratch company of the platform %q", platform)
 }

@@ -11,8 +11,11 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rollcall.dev/rollcall/api/v1alpha1"
+	"rollcall.dev/rollcall/internal/backup/archive"
+	"rollcall.dev/rollcall/internal/backup/restore"
 	"rollcall.dev/rollcall/internal/backup/schedule"
 	"rollcall.dev/rollcall/internal/backup/storage"
+	"rollcall.dev/rollcall/internal/directory"
 	"rollcall.dev/rollcall/internal/jobs"
 	"rollcall.dev/rollcall/internal/kube"
 )
@@ -20,6 +23,32 @@ import (
 // RestoreTest restores an archive into a scratch simulator of its platform, reads
 // everything back, and says how many things it compared and how many differ.
 type RestoreTest func(ctx context.Context, p *storage.Place, key string, ids []age.Identity) (compared, different int64, err error)
+
+// RestoreInto restores archives into a scratch company of their platform, a new and empty one each time.
+func RestoreInto(scratch func(ctx context.Context, platform string) (directory.Directory, error)) RestoreTest {
+	return func(ctx context.Context, p *storage.Place, key string, ids []age.Identity) (compared, different int64, err error) {
+		file, err := p.Read(ctx, key)
+		if err != nil {
+			return 0, 0, err
+		}
+		defer file.Close()
+		r, err := archive.NewReader(file, ids...)
+		if err != nil {
+			return 0, 0, err
+		}
+		defer r.Close()
+		snapshot, err := restore.Load(r)
+		if err != nil {
+			return 0, 0, err
+		}
+		d, err := scratch(ctx, snapshot.Platform)
+		if err != nil {
+			return 0, 0, err
+		}
+		result, err := restore.Test(ctx, snapshot, d)
+		return result.Compared, result.Different, err
+	}
+}
 
 // RestoreTested is how a restore test ended.
 type RestoreTested struct {

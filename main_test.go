@@ -1,0 +1,82 @@
+package main
+
+import (
+	"testing"
+	"time"
+
+	"filippo.io/age"
+
+	"rollcall.dev/rollcall/controllers"
+	"rollcall.dev/rollcall/internal/backup/archive"
+	"rollcall.dev/rollcall/internal/backup/storage"
+	"rollcall.dev/rollcall/internal/directory"
+)
+
+// An archive of each platform is restored into a company in memory, through the platform's own provider, and reads back equal.
+func TestRestoreTest(t *testing.T) {
+	id, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	place, err := storage.Open(t.Context(), storage.Config{Local: &storage.Local{Root: t.TempDir(), Folder: "acme"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = place.Close() })
+	test := controllers.RestoreInto(scratch)
+	for _, platform := range []string{"DingTalk", "WeCom"} {
+		key := storage.NewKey("acme", "account", platform, time.Unix(0, 0), "1")
+		store(t, place, key, platform, id.Recipient())
+		compared, different, err := test(t.Context(), place, key, []age.Identity{id})
+		if err != nil || compared < 2 || different != 0 {
+			t.Errorf("%s: %d compared, %d different, %v", platform, compared, different, err)
+		}
+	}
+	key := storage.NewKey("acme", "account", "Abacus", time.Unix(0, 0), "1")
+	store(t, place, key, "Abacus", id.Recipient())
+	if _, _, err := test(t.Context(), place, key, []age.Identity{id}); err == nil {
+		t.Error("an archive of a platform that nobody knows is restored")
+	}
+}
+
+// store writes a department and somebody in it.
+func store(t *testing.T, place *storage.Place, key, platform string, to age.Recipient) {
+	t.Helper()
+	upload, err := place.Create(t.Context(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer upload.Abort()
+	w, err := archive.NewWriter(upload, archive.Header{Platform: platform, Tenant: "tenant", Time: time.Unix(0, 0)}, to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, item := range []directory.Item{
+		{Part: directory.PartDepartments, ID: "1", Raw: []byte("{}"), Department: &directory.Department{Set: directory.DepartmentName, ID: "1", Name: "极点科技"}},
+		{Part: directory.PartDepartments, ID: "7", Raw: []byte("{}"), Department: &directory.Department{Set: directory.DepartmentName | directory.DepartmentParent, ID: "7", Name: "研发部", Parent: "1"}},
+		{Part: directory.PartAccounts, ID: "E0001", Raw: []byte("{}"), Account: &directory.Account{ID: "E0001", Type: directory.Ordinary, State: directory.Active, Profile: directory.Profile{
+			Set:    directory.FieldNumber | directory.FieldName | directory.FieldMobile | directory.FieldDepartments,
+			Number: "E0001", Name: "李娜", Mobile: "+86-13800000901", Memberships: []directory.Membership{{Department: "7"}},
+		}}},
+	} {
+		if err := w.Add(directory.DatasetDirectory, item); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.End(directory.DatasetDirectory, directory.Summary{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	seal, err := w.Seal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := upload.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := place.Seal(t.Context(), key, seal.Encode()); err != nil {
+		t.Fatal(err)
+	}
+}
