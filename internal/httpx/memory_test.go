@@ -39,7 +39,7 @@ func TestInMemory(t *testing.T) {
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := ask(ended); !errors.Is(err, context.Canceled) { //nolint:bodyclose // there is none
+	if _, err := ask(ended); !errors.Is(err, context.Canceled) {
 		t.Errorf("asked although it was over: %v", err)
 	}
 }
