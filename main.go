@@ -94,8 +94,8 @@ func run(ctx context.Context, o options) error {
 	var trail func(types.NamespacedName) (*audit.Log, error)
 	if o.auditDirectory != "" {
 		trail = func(account types.NamespacedName) (*audit.Log, error) {
-			folder, err := audit.NewFolder(filepath.Join(o.auditDirectory, account.Namespace, account.Name))
-			return audit.New(folder, time.Now), err
+			folder := audit.NewFolder(filepath.Join(o.auditDirectory, account.Namespace, account.Name))
+			return audit.New(folder, time.Now), nil
 		}
 	}
 	err = controllers.Setup(ctx, mgr, controllers.Dependencies{

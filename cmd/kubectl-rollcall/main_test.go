@@ -17,11 +17,7 @@ import (
 func trail(t *testing.T) (folder string, head audit.Head) {
 	t.Helper()
 	folder = t.TempDir()
-	f, err := audit.NewFolder(folder)
-	if err != nil {
-		t.Fatal(err)
-	}
-	l := audit.New(f, time.Now)
+	l := audit.New(audit.NewFolder(folder), time.Now)
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() { defer close(ended); l.Run(ctx) }()

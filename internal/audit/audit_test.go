@@ -39,15 +39,6 @@ func open(t *testing.T, sink audit.Sink) *audit.Log {
 	return l
 }
 
-func folder(t *testing.T, path string) *audit.Folder {
-	t.Helper()
-	f, err := audit.NewFolder(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return f
-}
-
 func text(t *testing.T, path string) []byte {
 	t.Helper()
 	r, err := audit.OpenFolder(path)
@@ -66,7 +57,7 @@ func text(t *testing.T, path string) []byte {
 func trail(t *testing.T, n int) (lines []byte, head audit.Head) {
 	t.Helper()
 	path := t.TempDir()
-	l := open(t, folder(t, path))
+	l := open(t, audit.NewFolder(path))
 	for i := range n {
 		finish, err := l.Begin(t.Context(), freeze(fmt.Sprintf("E%04d", i)))
 		if err != nil {
@@ -81,7 +72,7 @@ func trail(t *testing.T, n int) (lines []byte, head audit.Head) {
 
 func TestP8TheIntentIsDurableBeforeTheChange(t *testing.T) {
 	path := t.TempDir()
-	l := open(t, folder(t, path))
+	l := open(t, audit.NewFolder(path))
 	finish, err := l.Begin(t.Context(), freeze("E0001"))
 	if err != nil {
 		t.Fatal(err)
@@ -145,7 +136,7 @@ func TestP8RemovedAndMovedRecordsShow(t *testing.T) {
 func TestATrailGoesOnAfterARestart(t *testing.T) {
 	path := t.TempDir()
 	for i := range 3 {
-		l := open(t, folder(t, path))
+		l := open(t, audit.NewFolder(path))
 		if _, err := l.Begin(t.Context(), freeze("E0001")); err != nil {
 			t.Fatal(err)
 		}
@@ -162,7 +153,7 @@ func TestATrailGoesOnAfterARestart(t *testing.T) {
 // the other one wrote, and finds its way back.
 func TestTwoWritersDoNotBreakATrail(t *testing.T) {
 	path := t.TempDir()
-	one, two := open(t, folder(t, path)), open(t, folder(t, path))
+	one, two := open(t, audit.NewFolder(path)), open(t, audit.NewFolder(path))
 	refused := 0
 	for i := range 20 {
 		l := []*audit.Log{one, two}[i%2]
@@ -178,7 +169,7 @@ func TestTwoWritersDoNotBreakATrail(t *testing.T) {
 
 func TestALineThatWasBrokenOffIsRemoved(t *testing.T) {
 	path := t.TempDir()
-	l := open(t, folder(t, path))
+	l := open(t, audit.NewFolder(path))
 	for range 2 {
 		if _, err := l.Begin(t.Context(), freeze("E0001")); err != nil {
 			t.Fatal(err)
@@ -194,7 +185,7 @@ func TestALineThatWasBrokenOffIsRemoved(t *testing.T) {
 		if err := os.WriteFile(segment, whole[:cut], 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if tail, err := folder(t, path).Tail(t.Context()); err != nil || !bytes.Equal(tail, whole[:first]) {
+		if tail, err := audit.NewFolder(path).Tail(t.Context()); err != nil || !bytes.Equal(tail, whole[:first]) {
 			t.Fatalf("cut at %d, the trail ends with %s: %v", cut, tail, err)
 		}
 		if got := text(t, path); !bytes.Equal(got, whole[:first]) {
@@ -218,7 +209,7 @@ func (g *gate) Append(ctx context.Context, first uint64, lines []byte) error {
 
 func TestWhatWaitsIsWrittenTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := &gate{Sink: folder(t, t.TempDir()), through: make(chan struct{})}
+		g := &gate{Sink: audit.NewFolder(t.TempDir()), through: make(chan struct{})}
 		l := open(t, g)
 		var all sync.WaitGroup
 		begin := func() {
@@ -256,7 +247,7 @@ func (f *full) Append(ctx context.Context, first uint64, lines []byte) error {
 }
 
 func TestP8WhatCannotBeWrittenIsNotBegun(t *testing.T) {
-	f := &full{Sink: folder(t, t.TempDir())}
+	f := &full{Sink: audit.NewFolder(t.TempDir())}
 	l := open(t, f)
 	if finish, err := l.Begin(t.Context(), freeze("E0001")); err == nil || finish != nil {
 		t.Errorf("begun: %v", err)
@@ -268,7 +259,7 @@ func TestP8WhatCannotBeWrittenIsNotBegun(t *testing.T) {
 }
 
 func TestALogThatEndedTakesNothing(t *testing.T) {
-	l := audit.New(folder(t, t.TempDir()), time.Now)
+	l := audit.New(audit.NewFolder(t.TempDir()), time.Now)
 	ctx, stop := context.WithCancel(t.Context())
 	stop()
 	l.Run(ctx)

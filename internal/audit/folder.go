@@ -26,13 +26,8 @@ type Folder struct {
 	size int64
 }
 
-// NewFolder makes the folder if it is not there.
-func NewFolder(path string) (*Folder, error) {
-	if err := os.MkdirAll(path, 0o750); err != nil {
-		return nil, fmt.Errorf("making the trail's folder: %w", err)
-	}
-	return &Folder{path: path}, nil
-}
+// NewFolder touches no disk: the folder is made when its end is looked for.
+func NewFolder(path string) *Folder { return &Folder{path: path} }
 
 // Tail returns the newest line. A line that was broken off was never durable, and
 // nobody acted on it: it is removed.
@@ -40,6 +35,9 @@ func (f *Folder) Tail(ctx context.Context) ([]byte, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.next = 0
+	if err := os.MkdirAll(f.path, 0o750); err != nil {
+		return nil, fmt.Errorf("making the trail's folder: %w", err)
+	}
 	l, err := takeLock(ctx, f.path) // what another writes just now is not broken off
 	if err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -28,6 +29,12 @@ type Head struct {
 // ErrClosed says that the log ends, and took nothing.
 var ErrClosed = errors.New("the audit log is closed")
 
+// ErrHangs says that the sink does not answer. Nobody waits for it any more until it does.
+var ErrHangs = errors.New("the disk of the audit trail hangs")
+
+// patience is how long a record is waited for: longer than a trail is taken over from whoever hangs.
+const patience = hangs + 2*time.Second
+
 // Log writes one trail. Safe for concurrent use.
 type Log struct {
 	sink Sink
@@ -37,6 +44,7 @@ type Log struct {
 
 	mu      sync.Mutex
 	waiting []*entry
+	writing time.Time // since when the sink is being asked; zero when it is not
 	head    Head
 	found   bool // head is where the sink ends
 }
@@ -94,34 +102,90 @@ func (l *Log) Begin(ctx context.Context, c Change) (finish func(context.Context,
 
 func (l *Log) append(ctx context.Context, r Record) (uint64, error) {
 	e := &entry{record: r, written: make(chan error, 1)}
-	l.mu.Lock()
-	l.waiting = append(l.waiting, e)
-	l.mu.Unlock()
-	select {
-	case l.work <- struct{}{}:
-	default:
+	if err := l.enter(e); err != nil {
+		return 0, err
 	}
+	late := time.NewTimer(patience)
+	defer late.Stop()
+	var why error
 	select {
 	case err := <-e.written:
 		return e.record.Seq, err
 	case <-l.done:
+		why = ErrClosed
+	case <-late.C:
+		why = ErrHangs
 	case <-ctx.Done():
+		why = ctx.Err()
 	}
-	// It may be written still, or is just now: an intent without an outcome says so.
+	l.leave(e)
+	// It may just have been written, or be written still: an intent without an outcome says so.
 	select {
 	case err := <-e.written:
 		return e.record.Seq, err
 	default:
-		return 0, errors.Join(ctx.Err(), ErrClosed)
+		return 0, why
 	}
 }
 
-// Run writes until ctx ends. What waits is written together.
+// enter puts an entry among those that wait, unless waiting is no use.
+func (l *Log) enter(e *entry) error {
+	if len(e.record.line()) > mostLine(e.record.Phase) {
+		return errors.New("the record is too big for a trail")
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.writing.IsZero() && time.Since(l.writing) >= patience {
+		return ErrHangs
+	}
+	l.waiting = append(l.waiting, e)
+	select {
+	case l.work <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+// leave takes an entry back that nobody waits for any more.
+func (l *Log) leave(e *entry) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.waiting = slices.DeleteFunc(l.waiting, func(w *entry) bool { return w == e })
+}
+
+// mostLine bounds a record that is not in its place yet, so that [Verify] reads it when it is; of an intent, so that
+// its outcome, which repeats it, fits as well.
+func mostLine(p Phase) int {
+	if p == Intent {
+		return maxLine / 2
+	}
+	return maxLine - 1<<10
+}
+
+// Run writes until ctx ends. What waits is written together. A disk that hangs then is not waited for: whoever takes
+// the trail up next takes it over.
 func (l *Log) Run(ctx context.Context) {
 	defer close(l.done)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		l.serve(ctx)
+	}()
+	<-ctx.Done()
+	late := time.NewTimer(hangs)
+	defer late.Stop()
+	select {
+	case <-ended:
+	case <-late.C:
+	}
+}
+
+func (l *Log) serve(ctx context.Context) {
 	// An idle trail is found, too, so that its head can be told. A failure is for
 	// whoever writes first.
+	l.asking(time.Now())
 	_ = l.find(ctx)
+	l.asking(time.Time{})
 	for {
 		select {
 		case <-ctx.Done():
@@ -132,14 +196,25 @@ func (l *Log) Run(ctx context.Context) {
 	}
 }
 
+// asking remembers since when the sink is being asked.
+func (l *Log) asking(since time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.writing = since
+}
+
 func (l *Log) commit(ctx context.Context) {
 	l.mu.Lock()
 	batch, found := l.waiting, l.found
 	l.waiting = nil
+	if len(batch) > 0 {
+		l.writing = time.Now()
+	}
 	l.mu.Unlock()
 	if len(batch) == 0 {
 		return
 	}
+	defer l.asking(time.Time{})
 	var err error
 	if !found {
 		err = l.find(ctx)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"time"
 
 	"rollcall.dev/rollcall/internal/audit"
 	"rollcall.dev/rollcall/internal/directory"
@@ -32,28 +33,54 @@ type By struct {
 // could not take its intent.
 var ErrUnrecorded = errors.New("the audit trail cannot be written")
 
+// freezePatience is how long a freeze waits for its record (P2).
+const freezePatience = 2 * time.Second
+
 // Record makes a change between its intent and its outcome (P8). A trail that
-// cannot be written stops it, unless it takes access away (P2).
+// cannot be written stops it, unless it takes access away: that is done without (P2),
+// and recorded afterwards if it can be by then.
 func (b By) Record(ctx context.Context, action plan.Kind, target audit.Target, before, after map[string]string, change func() error) error {
 	if b.Trail == nil {
 		return change()
 	}
-	finish, err := b.Trail.Begin(ctx, audit.Change{
+	intent := audit.Change{
 		Account: b.Account, Action: string(action), Target: target, Before: before, After: after,
 		Reason: b.Reason, Actor: b.Actor, Plan: b.Plan,
-	})
+	}
+	if action == plan.Freeze {
+		return b.freeze(ctx, intent, change)
+	}
+	finish, err := b.Trail.Begin(ctx, intent)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return ctx.Err()
-	case err != nil && action != plan.Freeze:
-		return &directory.Error{Class: directory.Unavailable, Operation: "audit", Message: "the trail cannot be written, and nothing is changed without a record", Err: errors.Join(ErrUnrecorded, err)}
 	case err != nil:
-		return change()
+		return &directory.Error{Class: directory.Unavailable, Operation: "audit", Message: "the trail cannot be written, and nothing is changed without a record", Err: errors.Join(ErrUnrecorded, err)}
 	}
 	err = change()
 	// What was done is recorded also while we are ending. A record that is lost here
 	// shows as an intent without an outcome.
 	_ = finish(context.WithoutCancel(ctx), resultOf(err))
+	return err
+}
+
+func (b By) freeze(ctx context.Context, intent audit.Change, change func() error) error {
+	soon, cancel := context.WithTimeout(ctx, freezePatience)
+	defer cancel()
+	finish, unrecorded := b.Trail.Begin(soon, intent)
+	if unrecorded != nil && ctx.Err() != nil {
+		return ctx.Err()
+	}
+	err := change()
+	ctx = context.WithoutCancel(ctx)
+	if unrecorded != nil {
+		soon, cancel := context.WithTimeout(ctx, freezePatience)
+		defer cancel()
+		finish, unrecorded = b.Trail.Begin(soon, intent)
+	}
+	if unrecorded == nil {
+		_ = finish(ctx, resultOf(err))
+	}
 	return err
 }
 

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"rollcall.dev/rollcall/internal/audit"
 	"rollcall.dev/rollcall/internal/directory"
@@ -141,5 +143,57 @@ func TestP2AFreezeDoesNotWaitForItsRecord(t *testing.T) {
 	o := execute.Account(t.Context(), s.Fake, s.seen, change(plan.Freeze), d.by())
 	if a := s.seen.Account("E1"); o.Err != nil || a.State != directory.Frozen {
 		t.Errorf("%+v, %v", a, o.Err)
+	}
+}
+
+// stuck is a trail on a disk that hangs.
+type stuck struct{ asked int }
+
+func (s *stuck) Begin(ctx context.Context, _ audit.Change) (func(context.Context, audit.Result) error, error) {
+	s.asked++
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+func TestP2AFreezeDoesNotWaitForADiskThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := begin(t, open()).with("经理")
+		start := time.Now()
+		s.Next("Freeze", directorytest.Fault{Before: func(context.Context) {
+			if took := time.Since(start); took > 5*time.Second {
+				t.Errorf("access was taken away after %s", took)
+			}
+		}})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		by := execute.By{Trail: &stuck{}, Account: "acme/open"}
+		o := execute.Account(ctx, s.Fake, s.seen, change(plan.Freeze), by)
+		if a := s.seen.Account("E1"); o.Err != nil || a.State != directory.Frozen {
+			t.Errorf("%+v, %v", a, o.Err)
+		}
+	})
+}
+
+// late is a trail that takes nothing at first.
+type late struct {
+	*diary
+	refusals int
+}
+
+func (l *late) Begin(ctx context.Context, c audit.Change) (func(context.Context, audit.Result) error, error) {
+	if l.refusals--; l.refusals >= 0 {
+		return nil, errors.New("not yet")
+	}
+	return l.diary.Begin(ctx, c)
+}
+
+func TestP8AFreezeThatDidNotWaitIsRecordedAfterwards(t *testing.T) {
+	s := begin(t, open()).with("经理")
+	d := &diary{scene: s}
+	by := d.by()
+	by.Trail = &late{d, 1}
+	o := execute.Account(t.Context(), s.Fake, s.seen, change(plan.Freeze), by)
+	if o.Err != nil || len(d.lines) != 2 || !strings.HasPrefix(d.lines[1], "after Freeze account E1 (1 writes)") {
+		t.Errorf("recorded %q, %v", d.lines, o.Err)
 	}
 }
