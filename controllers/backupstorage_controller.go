@@ -58,8 +58,10 @@ type sight struct {
 	last *survey
 	// begun is when the survey began that goes on.
 	begun time.Time
-	// leaving is when the claim began to be taken back.
+	// leaving is when the claim began to be taken back, name whose it was. Until the cache
+	// knows that the storage is gone, this is not done again: it would hold the Secrets again.
 	leaving time.Time
+	name    types.NamespacedName
 	// refused are keys of archives that no Backup can be made of.
 	refused map[string]bool
 }
@@ -105,6 +107,7 @@ func (r *BackupStorageReconciler) Reconcile(ctx context.Context, req ctrl.Reques
 	if err := r.Get(ctx, req.NamespacedName, bs); err != nil {
 		if apierrors.IsNotFound(err) {
 			r.Metrics.ForgetStorage(req.NamespacedName)
+			r.gone(req.NamespacedName)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
@@ -182,6 +185,17 @@ func (r *BackupStorageReconciler) forget(bs *v1alpha1.BackupStorage) {
 	delete(r.seen, bs.UID)
 }
 
+// gone drops what is remembered of a storage that was let go.
+func (r *BackupStorageReconciler) gone(name types.NamespacedName) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for uid, s := range r.seen {
+		if s.name == name && !s.leaving.IsZero() {
+			delete(r.seen, uid)
+		}
+	}
+}
+
 // look returns how the place was when it was last looked at, nil before the first time,
 // and when to ask again. It begins a survey when it is time.
 func (r *BackupStorageReconciler) look(bs *v1alpha1.BackupStorage, access *Access, backups []v1alpha1.Backup) (*survey, time.Duration) {
@@ -254,12 +268,7 @@ func (r *BackupStorageReconciler) delete(ctx context.Context, bs *v1alpha1.Backu
 	if err := releaseSecrets(ctx, r.Client, bs.Namespace, bs.UID); err != nil {
 		return done(0, err)
 	}
-	if err := kube.RemoveFinalizer(ctx, r.Client, bs, v1alpha1.Finalizer); err != nil {
-		return done(0, err) // that the claim is taken back is not forgotten: to do so again would hold the Secrets again
-	}
-	r.writes.Note(bs)
-	r.forget(bs)
-	return done(0, nil)
+	return done(0, kube.RemoveFinalizer(ctx, r.Client, bs, v1alpha1.Finalizer))
 }
 
 // disclaim takes the claim back, so that who comes next need not wait until it lapses.
@@ -272,7 +281,7 @@ func (r *BackupStorageReconciler) disclaim(ctx context.Context, bs *v1alpha1.Bac
 			return 0
 		}
 		r.Surveys.Cancel(string(bs.UID))
-		s.leaving = now
+		s.leaving, s.name = now, client.ObjectKeyFromObject(bs)
 		name, namespace, uid := client.ObjectKeyFromObject(bs), bs.Namespace, string(bs.UID)
 		r.Surveys.Start(jobs.Job[struct{}, *survey]{
 			Key: key, Lane: key, Ended: func() { r.again.add(name, 0, 0) },

@@ -23,9 +23,9 @@ func truncated(message string) string { return kube.Truncate(message, 512) }
 // report writes every item beside the archive, a line of JSON each, encrypted as the
 // archive is, and returns where.
 func (w *restoreWork) report(ctx context.Context, places *Places, items []restore.Item) (string, error) {
-	err := w.put(ctx, places, reportFile, func(put func(any) error) error {
+	err := w.put(ctx, places, reportFile, func(out io.Writer) error {
 		for i := range items {
-			if err := put(&items[i]); err != nil {
+			if err := writeJSON(out, &items[i]); err != nil {
 				return err
 			}
 		}
@@ -34,8 +34,15 @@ func (w *restoreWork) report(ctx context.Context, places *Places, items []restor
 	return path.Join(w.backup.Status.Archive.Key, w.file(reportFile)), err
 }
 
-// put writes JSON lines beside the archive.
-func (w *restoreWork) put(ctx context.Context, places *Places, name string, each func(put func(any) error) error) error {
+// writeJSON writes a line.
+func writeJSON(out io.Writer, v any) error {
+	e := json.NewEncoder(out)
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}
+
+// put writes a file beside the archive, encrypted as the archive is.
+func (w *restoreWork) put(ctx context.Context, places *Places, name string, write func(io.Writer) error) error {
 	var b bytes.Buffer
 	secret, err := age.Encrypt(&b, w.access.Recipients...)
 	if err != nil {
@@ -45,9 +52,7 @@ func (w *restoreWork) put(ctx context.Context, places *Places, name string, each
 	if err != nil {
 		return fmt.Errorf("beginning the compression: %w", err)
 	}
-	e := json.NewEncoder(small)
-	e.SetEscapeHTML(false)
-	if err := errors.Join(each(e.Encode), small.Close(), secret.Close()); err != nil {
+	if err := errors.Join(write(small), small.Close(), secret.Close()); err != nil {
 		return fmt.Errorf("writing %s: %w", name, err)
 	}
 	return places.Location.Put(ctx, w.backup.Status.Archive.Key, w.file(name), &b)

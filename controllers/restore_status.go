@@ -59,7 +59,10 @@ func (s *restoreScope) report() {
 		p = s.underway()
 	}
 	ready := "the dry run is done: " + inCounts(&st.Plan)
-	if restored(rs) {
+	switch {
+	case restored(rs) && toManifests(rs):
+		ready = "written beside the archive: " + inCounts(&st.Plan)
+	case restored(rs):
 		ready = "restored and read back: " + inCounts(&st.Plan)
 	}
 	set := func(conditionType string, reached bool, words string) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"path"
 	"time"
 
@@ -72,6 +73,9 @@ func (w *restoreWork) run(ctx context.Context, tell func(restoreProgress)) (o re
 	if err != nil {
 		return o, err
 	}
+	if toManifests(w.restore) {
+		return w.manifests(ctx, places, &from)
+	}
 	plan, err := w.plan(ctx, places, from)
 	if err != nil {
 		return o, err
@@ -83,7 +87,7 @@ func (w *restoreWork) run(ctx context.Context, tell func(restoreProgress)) (o re
 	if o.refused = !w.resumed && w.refuses(&plan); o.refused {
 		return o, nil
 	}
-	if err := w.put(ctx, places, begunFile, func(put func(any) error) error { return put(plan.Begun()) }); err != nil {
+	if err := w.put(ctx, places, begunFile, func(out io.Writer) error { return writeJSON(out, plan.Begun()) }); err != nil {
 		return o, err
 	}
 	by := onBehalf(w.tenant, w.restore, "Restore", "restored from the Backup "+w.backup.Name)

@@ -56,6 +56,10 @@ func TestP13IdleIsFree(t *testing.T) {
 	s := setUp(t, "p13-idle", both)
 	s.numbered(40)
 	s.start()
+	s.vault()
+	for platform := range s.tenants {
+		s.apply(s.backup("of-"+platform, platform), world.Restore(s.namespace, "dry-"+platform, "of-"+platform))
+	}
 	s.allReady()
 	s.exact()
 	before := s.settled()

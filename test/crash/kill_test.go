@@ -22,14 +22,7 @@ const kills = 20
 // TestP3KillNineAtRandomMomentsOfTheFirstConvergence: whatever the manager was doing when it died, nobody is created twice,
 // nobody is left without an owner, and in the end everybody is Ready. ROLLCALL_SEED repeats a run as far as chance goes.
 func TestP3KillNineAtRandomMomentsOfTheFirstConvergence(t *testing.T) {
-	seed := uint64(time.Now().UnixNano())
-	if text := os.Getenv("ROLLCALL_SEED"); text != "" {
-		var err error
-		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
-			t.Fatal(err)
-		}
-	}
-	t.Logf("ROLLCALL_SEED=%d", seed)
+	seed := seeded(t)
 	chance := rand.New(rand.NewPCG(seed, seed))
 
 	s := setUp(t, "p3-kill", both)
@@ -47,6 +40,20 @@ func TestP3KillNineAtRandomMomentsOfTheFirstConvergence(t *testing.T) {
 	for _, tenant := range s.tenants {
 		s.once(tenant, people, nil)
 	}
+}
+
+// seeded is the seed of a test: that of ROLLCALL_SEED, or another each time.
+func seeded(t *testing.T) uint64 {
+	t.Helper()
+	seed := uint64(time.Now().UnixNano())
+	if text := os.Getenv("ROLLCALL_SEED"); text != "" {
+		var err error
+		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Logf("ROLLCALL_SEED=%d", seed)
+	return seed
 }
 
 // dieAfter kills the manager after a random number of its writes, chosen so that the last deaths still find something to

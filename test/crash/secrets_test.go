@@ -76,6 +76,11 @@ func TestP12NothingPersonalOrSecretGetsOut(t *testing.T) {
 		}
 		return nil
 	})
+	key := s.vault()
+	for platform := range s.tenants {
+		s.apply(s.backup("of-"+platform, platform), world.Restore(s.namespace, "dry-"+platform, "of-"+platform))
+		s.ready(&v1alpha1.Restore{}, "dry-"+platform)
+	}
 	_, metrics, err := world.Scrape(s.ctx, s.manager)
 	s.must(err)
 	s.manager.Stop() // what it says at the end counts too
@@ -88,6 +93,9 @@ func TestP12NothingPersonalOrSecretGetsOut(t *testing.T) {
 	s.objects(outputs)
 	for where, text := range outputs {
 		s.quiet(where, text)
+		if strings.Contains(text, key.String()) {
+			t.Errorf("the key of the archives in the %s", where)
+		}
 	}
 }
 
