@@ -353,3 +353,52 @@ func TestEndingEndsARun(t *testing.T) {
 		t.Error("there is an archive")
 	}
 }
+
+// What is sealed and not proven lists nowhere: not where it was copied to either, and
+// not when the work was ended.
+func TestWhatIsNotProvenLeavesNothing(t *testing.T) {
+	for name, end := range map[string]bool{"the platform is down": false, "the work is ended": true} {
+		h := begin(t, 3)
+		j := h.job()
+		j.Offsite = h.offsite
+		ctx, cancel := context.WithCancel(t.Context())
+		j.Source = &meddler{h.Fake, func() {
+			if end {
+				cancel()
+			}
+			h.Every("Account", directorytest.Refused(directory.Unavailable))
+		}}
+		if _, err := backup.Run(ctx, j); err == nil {
+			t.Errorf("%s, and it is verified", name)
+		}
+		cancel()
+		h.nothing()
+	}
+}
+
+// P1: a backup of somebody who is not in it proves nothing of them.
+func TestP1ABackupOfNobodyIsNone(t *testing.T) {
+	h := begin(t, 3)
+	j := h.job()
+	j.Scope.Accounts = []string{"E9999"}
+	if _, err := backup.Run(t.Context(), j); directory.ClassOf(err) != directory.NotFound {
+		t.Error(err)
+	}
+	h.nothing()
+}
+
+func TestAnArchiveInTheFolderOfAnotherAccountIsDamaged(t *testing.T) {
+	h := begin(t, 3)
+	j := h.job()
+	if _, err := backup.Run(t.Context(), j); err != nil {
+		t.Fatal(err)
+	}
+	other := strings.Replace(j.Key, "acme/open/", "acme/other/", 1)
+	if err := os.CopyFS(filepath.Join(h.root, "near", filepath.FromSlash(other)), os.DirFS(filepath.Join(h.root, "near", filepath.FromSlash(j.Key)))); err != nil {
+		t.Fatal(err)
+	}
+	_, err := backup.Verify(t.Context(), backup.Check{Key: other, Primary: h.primary, Identities: j.Identities})
+	if _, ok := errors.AsType[*archive.Damage](err); !ok {
+		t.Errorf("somebody else's archive verifies: %v", err)
+	}
+}

@@ -78,9 +78,21 @@ func Run(ctx context.Context, j Job) (Result, error) {
 	result, err := prove(ctx, j, seal, source, sample)
 	if err != nil {
 		// It lists and was not proven: an attempt that failed leaves nothing behind.
-		return Result{}, errors.Join(err, ignoreDone(j.Primary.Delete(ctx, j.Key)))
+		return Result{}, errors.Join(err, j.remove(context.WithoutCancel(ctx)))
 	}
 	return result, nil
+}
+
+// remove takes away what was sealed and not proven, the copy first: while the first
+// place lists it, it is not forgotten.
+func (j *Job) remove(ctx context.Context) error {
+	var errs []error
+	for _, p := range []*storage.Place{j.Offsite, j.Primary} {
+		if p != nil {
+			errs = append(errs, ignoreDone(p.Delete(ctx, j.Key)))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // write exports everything into the storage, and seals it.
@@ -116,7 +128,7 @@ func export(ctx context.Context, source directory.Exporter, w *archive.Writer, j
 	for _, offer := range source.Offers() {
 		missing[offer.Dataset] = offer.Missing
 	}
-	var done int64
+	var done, people int64
 	tell := func() {
 		if j.Progress != nil {
 			j.Progress(done, max(done, j.Expected))
@@ -133,6 +145,7 @@ func export(ctx context.Context, source directory.Exporter, w *archive.Writer, j
 		}
 		sum, err := source.Export(ctx, d, j.Scope, func(i directory.Item) error {
 			if i.Account != nil {
+				people++
 				sample.offer(i.Account)
 			}
 			done++
@@ -140,6 +153,8 @@ func export(ctx context.Context, source directory.Exporter, w *archive.Writer, j
 			return w.Add(d, i)
 		})
 		switch class := directory.ClassOf(err); {
+		case err == nil && people == 0: // the directory comes first
+			err = &directory.Error{Class: directory.NotFound, Operation: "export", Message: "none of the people to back up is there"}
 		case err == nil:
 			err = w.End(d, sum)
 		case d != directory.DatasetDirectory && (class == directory.PermissionDenied || class == directory.NotSupported):

@@ -2,6 +2,7 @@ package backup
 
 import (
 	"context"
+	"path"
 
 	"filippo.io/age"
 
@@ -23,6 +24,9 @@ func Verify(ctx context.Context, c Check) (Result, error) {
 	seal, evidence, err := readBack(ctx, c.Primary, c)
 	if err != nil {
 		return Result{}, err
+	}
+	if !belongs(&seal.Manifest, c.Key) {
+		return Result{}, &archive.Damage{What: "it is of another account than the folder that it lies in"}
 	}
 	result := Result{Key: c.Key, Seal: seal, Evidence: Evidence{Evidence: evidence}}
 	if c.Offsite == nil {
@@ -58,4 +62,10 @@ func readBack(ctx context.Context, from *storage.Place, c Check) (archive.Seal, 
 	defer func() { _ = r.Close() }()
 	evidence, err := archive.Verify(r, text, c.Identities...)
 	return seal, evidence, err
+}
+
+// belongs reports whether an archive lies where it was written to. One that was put
+// into the folder of another account would be restored onto it.
+func belongs(m *archive.Manifest, key string) bool {
+	return path.Dir(key) == path.Dir(storage.NewKey(m.Namespace, m.Account, m.Tenant, m.Time, "x"))
 }

@@ -216,38 +216,21 @@ func (w *writer) top(id string) string {
 
 // refer writes what names people, now that it is known who is there, and the files.
 func (w *writer) refer() error {
-	for i := range w.people {
-		p := &w.people[i]
-		e := w.employee[p.ID]
-		if e == nil {
-			continue
-		}
-		if boss := w.employee[p.Profile.Manager]; boss != nil {
-			e.Spec.ManagerRef.Name = boss.Name
-		} else if p.Profile.Manager != "" {
-			w.objects["p"+p.ID].leave("managerRef: the manager is not among these people")
-		}
-		for _, m := range p.Profile.Memberships {
-			if m.Leader {
-				w.manages(m.Department, p.ID)
+	var order []string
+	for _, id := range append([]string{w.root}, w.order...) {
+		if d := w.departments[id]; d != nil {
+			for _, manager := range d.Managers {
+				w.manages(id, manager)
 			}
 		}
-	}
-	var paths []string
-	for _, id := range append([]string{w.root}, w.order...) {
-		if w.departments[id] == nil {
-			continue
-		}
-		for _, manager := range w.departments[id].Managers {
-			w.manages(id, manager)
-		}
-		paths = append(paths, "d"+id)
+		order = append(order, "d"+id)
 	}
 	for i := range w.people {
-		paths = append(paths, "p"+w.people[i].ID)
+		w.referPerson(&w.people[i])
+		order = append(order, "p"+w.people[i].ID)
 	}
-	for _, path := range paths {
-		if o := w.objects[path]; o != nil {
+	for _, id := range order {
+		if o := w.objects[id]; o != nil {
 			if err := w.write(o); err != nil {
 				return err
 			}
@@ -259,6 +242,23 @@ func (w *writer) refer() error {
 		}
 	}
 	return nil
+}
+
+func (w *writer) referPerson(p *directory.Account) {
+	e := w.employee[p.ID]
+	if e == nil {
+		return
+	}
+	if boss := w.employee[p.Profile.Manager]; boss != nil {
+		e.Spec.ManagerRef.Name = boss.Name
+	} else if p.Profile.Manager != "" {
+		w.objects["p"+p.ID].leave("managerRef: the manager is not among these people")
+	}
+	for _, m := range p.Profile.Memberships {
+		if m.Leader {
+			w.manages(m.Department, p.ID)
+		}
+	}
 }
 
 // manages makes somebody a manager of a department that they are in.

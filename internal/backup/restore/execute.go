@@ -146,10 +146,12 @@ func (e *executor) at(place string) (string, bool) {
 }
 
 func (e *executor) department(ctx context.Context, s *departmentStep) error {
-	wish, ok := s.Wish, true
-	if wish.Parent, ok = e.at(wish.Parent); !ok {
+	parent, ok := e.at(s.Wish.Parent)
+	if !ok {
 		return refuse(directory.NotFound, "the department that it is in could not be made")
 	}
+	wish := s.Wish
+	wish.Parent = parent
 	if !s.Create {
 		return e.record.updateDepartment(ctx, wish)
 	}

@@ -197,7 +197,8 @@ func FuzzExecutedIsDone(f *testing.F) {
 		}
 		o.Begun = p.Begun()
 		again := restore.For(archive, look(t, fake), fake.Capabilities(), same, o)
-		if r.Counts.Failed == 0 && again.Counts.Create+again.Counts.Change > 0 {
+		// What was in conflict may be free by now: what had its mobile was made as it was.
+		if r.Counts.Failed == 0 && p.Counts.Conflicts == 0 && again.Counts.Create+again.Counts.Change > 0 {
 			t.Errorf("afterwards there is still to do: %+v\nplanned %+v", again.Items, p.Items)
 		}
 	})

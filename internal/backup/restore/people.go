@@ -356,16 +356,21 @@ func (p *planner) ownFields(a, have *directory.Account, s *accountStep, differ d
 	case p.o.Overwrite:
 		p.overwrite(a, have, s, &it, differ, frozen)
 	}
-	if a.State == directory.Frozen && have.State != directory.Frozen {
-		it.Message = strings.TrimPrefix(it.Message+"; it was frozen, and a restore freezes nobody", "; ")
-		it.Fields = append(it.Fields, stateField)
-	}
-	if frozen && it.Verdict == Keep && have.State != directory.Invited {
-		it.Fields = append(it.Fields, stateField)
-	}
+	it.tellState(a.State, have.State)
 	p.people.item[a.ID] = p.add(it)
 	if it.Verdict == Change {
 		s.Items = append(s.Items, p.people.item[a.ID])
+	}
+}
+
+// tellState names a state that differs and is left as it is.
+func (it *Item) tellState(was, is directory.State) {
+	switch {
+	case was == directory.Frozen && is != directory.Frozen:
+		it.Message = strings.TrimPrefix(it.Message+"; it was frozen, and a restore freezes nobody", "; ")
+		it.Fields = append(it.Fields, stateField)
+	case was == directory.Active && is == directory.Frozen && it.Verdict == Keep:
+		it.Fields = append(it.Fields, stateField)
 	}
 }
 

@@ -231,6 +231,8 @@ type planner struct {
 
 	departments departments
 	people      people
+	// holding are the holders of the target's roles.
+	holding map[holder]directory.RoleMember
 }
 
 func newPlanner(archive, target Snapshot, caps directory.Capabilities, accountID func(string) (string, error), o Options) *planner {

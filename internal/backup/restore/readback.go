@@ -20,25 +20,28 @@ func (e *executor) readBack(ctx context.Context, p *Plan) error {
 		}
 	}
 	for i := range e.items {
-		it := &e.items[i]
-		if e.invited[i] || it.Verdict != Create && it.Verdict != Change && it.Kind != Roles {
-			continue
-		}
-		missing, absent := wanting(it, said[Thing{it.Kind, it.ID}])
-		if it.Kind == People && it.Verdict == Create && !absent {
-			more, _ := wanting(it, said[Thing{Memberships, it.ID}])
-			missing = append(missing, more...)
-		}
-		switch {
-		case absent:
-			it.Verdict, it.Message = Failed, "it was written, and is not there"
-		case len(missing) > 0:
-			slices.Sort(missing)
-			it.Verdict, it.Fields = Failed, slices.Compact(missing)
-			it.Message = "it was written, and the platform does not show it"
+		if it := &e.items[i]; !e.invited[i] && (it.Verdict == Create || it.Verdict == Change || it.Kind == Roles) {
+			it.compare(said)
 		}
 	}
 	return nil
+}
+
+// compare makes an item Failed of which the plan of afterwards still says something.
+func (it *Item) compare(said map[Thing]*Item) {
+	missing, absent := wanting(it, said[Thing{it.Kind, it.ID}])
+	if it.Kind == People && it.Verdict == Create && !absent {
+		more, _ := wanting(it, said[Thing{Memberships, it.ID}])
+		missing = append(missing, more...)
+	}
+	switch {
+	case absent:
+		it.Verdict, it.Message = Failed, "it was written, and is not there"
+	case len(missing) > 0:
+		slices.Sort(missing)
+		it.Verdict, it.Fields = Failed, slices.Compact(missing)
+		it.Message = "it was written, and the platform does not show it"
+	}
 }
 
 // wanting is what the plan of afterwards still says of a thing that was written.

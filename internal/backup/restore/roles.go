@@ -24,6 +24,10 @@ func (p *planner) planRoles() {
 	for _, m := range p.archive.Members {
 		holders[m.Role] = append(holders[m.Role], m)
 	}
+	p.holding = map[holder]directory.RoleMember{}
+	for _, m := range p.target.Members {
+		p.holding[holder{m.Role, p.fold(m.Account), m.Department}] = m
+	}
 	taken := map[string]bool{}
 	for i := range p.archive.Roles {
 		r := &p.archive.Roles[i]
@@ -100,27 +104,18 @@ func (p *planner) createRole(r *directory.Role, holders []directory.RoleMember) 
 }
 
 func (p *planner) existingRole(r, have *directory.Role, holders []directory.RoleMember) {
-	has := map[string]directory.RoleMember{}
-	for _, m := range p.target.Members {
-		if m.Role == have.ID {
-			has[holderKey(p.fold(m.Account), m.Department)] = m
-		}
-	}
 	s := roleStep{Role: directory.Role{ID: have.ID, Name: have.Name, Group: have.Group}}
 	finish := p.o.Overwrite || p.begun[Thing{Roles, r.ID}]
 	given, left := 0, 0
 	for _, m := range holders {
-		to, ok := p.holder(r, m)
-		if now, there := has[holderKey(p.fold(to.Account), to.Department)]; !ok || there && sameScope(now.Scope, to.Scope) {
+		to, missing := p.missingHolder(r, have, m)
+		switch at := p.people.item[m.Account]; {
+		case !missing:
 			continue
-		}
-		at, comesBack := p.people.item[m.Account]
-		comesBack = comesBack && p.people.created[m.Account]
-		switch {
 		case r.BuiltIn:
 			p.lose(Roles, r.ID, "members", "the role belongs to the platform: it is given in its console")
 			continue
-		case comesBack:
+		case p.people.created[m.Account]:
 			p.items[at].Fields = append(p.items[at].Fields, "roles")
 			s.Items = append(s.Items, at)
 		case finish || p.mine(m.Account):
@@ -146,7 +141,18 @@ func (p *planner) existingRole(r, have *directory.Role, holders []directory.Role
 	}
 }
 
-func holderKey(account, department string) string { return account + "\x00" + department }
+// missingHolder is who had a role and has not, or not as far as it reached.
+func (p *planner) missingHolder(r, have *directory.Role, m directory.RoleMember) (to directory.RoleMember, missing bool) {
+	to, ok := p.holder(r, m)
+	if !ok {
+		return to, false
+	}
+	now, has := p.holding[holder{have.ID, p.fold(to.Account), to.Department}]
+	return to, !has || !sameScope(now.Scope, to.Scope)
+}
+
+// holder is who has a role on the target.
+type holder struct{ role, account, department string }
 
 func sameScope(a, b []string) bool {
 	a, b = slices.Clone(a), slices.Clone(b)
