@@ -3,6 +3,7 @@ package dingtalk_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
@@ -34,6 +35,7 @@ type company struct {
 	platform  core.Platform
 	server    *httptest.Server
 	throttled atomic.Int64
+	ahead     time.Duration // of the directory's clock
 }
 
 func newCompany(t *testing.T) *company {
@@ -58,7 +60,7 @@ func (c *company) open(t *testing.T, secret string) directory.Directory {
 	}
 	t.Cleanup(client.CloseIdleConnections)
 	d, err := dingtalk.Descriptor().New(directory.Settings{
-		Endpoint: c.server.URL, HTTP: client, Now: time.Now,
+		Endpoint: c.server.URL, HTTP: client, Now: func() time.Time { return time.Now().Add(c.ahead) },
 		Secrets:   map[string][]byte{"appKey": []byte(appKey), "appSecret": []byte(secret), "agentId": []byte(agentID)},
 		Throttled: func(string, time.Duration) { c.throttled.Add(1) },
 	})
@@ -111,6 +113,14 @@ func (c *company) calls(operation string) int {
 func (c *company) seed(t *testing.T, people, departments int) {
 	t.Helper()
 	if _, err := c.platform.Seed(acme, core.Seed{Users: people, Departments: departments}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// seedFrom adds people whose numbers begin at first.
+func (c *company) seedFrom(t *testing.T, first, people int) {
+	t.Helper()
+	if _, err := c.platform.Seed(acme, core.Seed{Users: people, Departments: 1, First: first}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -384,20 +394,28 @@ func TestManagersFollowFromTheListing(t *testing.T) {
 // windows and pages.
 func TestDatasets(t *testing.T) {
 	c := newCompany(t)
+	c.ahead = time.Minute // an export ends before the second in which it begins
 	d := c.open(t, appSecret).(directory.Exporter)
 	c.seed(t, 60, 4)
 	c.configure(t, `{"exclusive":true,"history":{"days":90,"seed":7}}`)
+	for n := 1; n <= 55; n++ { // more than a page of them has left
+		if err := c.platform.Remove(acme, "users", fmt.Sprintf("S%05d", n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.seedFrom(t, 61, 60)
 	for set, parts := range map[directory.Dataset]map[string]string{ // and the simulator's collections
+		directory.DatasetDirectory:  {directory.PartAccounts: "users", directory.PartDepartments: "departments", directory.PartRoles: "roles"},
 		directory.DatasetApprovals:  {"instances": "approvals"},
-		directory.DatasetAttendance: {"punches": "punches"},
+		directory.DatasetAttendance: {"punches": "punches", "results": "punches"},
 		directory.DatasetReports:    {"reports": "reports"},
-		directory.DatasetRoster:     {"on-job": "users", "fields": "users"},
+		directory.DatasetRoster:     {"on-job": "users", "fields": "users", "leavers": "leavers", "dismissals": "leavers"},
 		directory.DatasetGroups:     {"groups": "groups"},
 		directory.DatasetFiles:      {"workspaces": "workspaces", "nodes": "nodes", "spaces": "spaces", "entries": "dentries"},
 	} {
 		count := map[string]int{}
 		seen := map[string]bool{}
-		_, err := d.Export(t.Context(), set, directory.Scope{}, func(i directory.Item) error {
+		sum, err := d.Export(t.Context(), set, directory.Scope{}, func(i directory.Item) error {
 			if key := i.Part + "/" + i.ID; seen[key] || !json.Valid(i.Raw) {
 				t.Errorf("%s: %s comes twice, or is not JSON", set, key)
 			} else {
@@ -408,6 +426,11 @@ func TestDatasets(t *testing.T) {
 		})
 		if err != nil {
 			t.Errorf("%s: %v", set, err)
+		}
+		for _, g := range sum.Gaps {
+			if g.Class != directory.NotSupported { // all permissions are there
+				t.Errorf("%s: gap %+v", set, g)
+			}
 		}
 		for part, collection := range parts {
 			there, err := c.platform.Objects(acme, collection)

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"rollcall.dev/rollcall/test/simulator/core"
 )
 
 func (s *sim) role(name string, group any) json.Number {
@@ -132,6 +134,55 @@ func TestRoles(t *testing.T) {
 	list := s.result("/topapi/role/list", body{"offset": 0, "size": 1})
 	if list["hasMore"] != true || fmt.Sprint(list["list"].([]any)[0].(body)["name"]) != "默认" {
 		t.Errorf("role/list: %v", list)
+	}
+}
+
+// TestScopeOfEverybody: without departments a holder manages all, as before a scope was set.
+func TestScopeOfEverybody(t *testing.T) {
+	s, research, _ := filled(t)
+	boss := s.role("总监", s.group("职务"))
+	s.ok("/topapi/role/addrolesforemps", body{"roleIds": boss, "userIds": "A1"})
+	scopes := func() any {
+		return s.result("/topapi/role/simplelist", body{"role_id": boss})["list"].([]any)[0].(body)["manageScopes"]
+	}
+	s.ok("/topapi/role/scope/update", body{"userid": "A1", "role_id": boss, "dept_ids": research})
+	if got := scopes(); got == nil {
+		t.Error("the scope is not there")
+	}
+	s.ok("/topapi/role/scope/update", body{"userid": "A1", "role_id": boss})
+	if got := scopes(); got != nil {
+		t.Errorf("a scope is left: %v", got)
+	}
+}
+
+// TestPagesOfRoles: lists have 20 entries unless asked otherwise, and 100 holders at most.
+func TestPagesOfRoles(t *testing.T) {
+	s, _, _ := filled(t)
+	if _, err := s.admin.Seed("acme", core.Seed{Users: 120, Departments: 1}); err != nil {
+		t.Fatal(err)
+	}
+	boss := s.role("总监", s.group("职务"))
+	for n := 1; n <= 120; n += 20 {
+		var ids []string
+		for i := range 20 {
+			ids = append(ids, fmt.Sprintf("S%05d", n+i))
+		}
+		s.ok("/topapi/role/addrolesforemps", body{"roleIds": boss, "userIds": strings.Join(ids, ",")})
+	}
+	for _, tt := range []struct {
+		in   body
+		rows int
+		more bool
+	}{
+		{body{"role_id": boss}, 20, true},
+		{body{"role_id": boss, "offset": 0, "size": 100}, 100, true},
+		{body{"role_id": boss, "offset": 100, "size": 100}, 20, false},
+		{body{"role_id": boss, "offset": 120, "size": 100}, 0, false},
+	} {
+		page := s.result("/topapi/role/simplelist", tt.in)
+		if rows := page["list"].([]any); len(rows) != tt.rows || page["hasMore"] != tt.more {
+			t.Errorf("%v: %d rows, more %v", tt.in, len(rows), page["hasMore"])
+		}
 	}
 }
 

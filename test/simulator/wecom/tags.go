@@ -219,7 +219,7 @@ func addToTag(x *exchange) (fields, *failure) {
 			changed.Parties = append(changed.Parties, id)
 		}
 	}
-	if len(changed.Users)+len(changed.Parties) > maxTagNodes {
+	if len(changed.Users)+len(changed.Parties) > or(x.tenant.spec.Options.MaxTagNodes, maxTagNodes) {
 		return nil, fail(81003)
 	}
 	x.tenant.tags.Put(strconv.Itoa(tag.ID), &changed)

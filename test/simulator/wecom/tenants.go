@@ -73,6 +73,8 @@ type Options struct {
 	MaxMembers int `json:"maxMembers,omitempty"`
 	// MaxNodes is the cap of nodes per department; 0: 30,000 (90205).
 	MaxNodes int `json:"maxNodes,omitempty"`
+	// MaxTagNodes is that of nodes per tag; 0: 30,000 (90210).
+	MaxTagNodes int `json:"maxTagNodes,omitempty"`
 	// MaxListBytes is how big a listing may get before 45029; 0: no end.
 	MaxListBytes int `json:"maxListBytes,omitempty"`
 	// MaxBadSecrets is how many within an hour ban an address; 0: 10.
