@@ -21,12 +21,14 @@ func TestDingTalkOnTheJob(t *testing.T) {
 		ok(t, err)
 		return page.Result.UserIds, page.Result.NextCursor
 	}
-	first, next := read(0, 50, employee.Formal, employee.Trial)
-	rest, end := read(next, 50, employee.Formal, employee.Trial)
+	first, next := read(0, 50, employee.Formal, employee.ProbationPeriod)
+	rest, end := read(next, 50, employee.Formal, employee.ProbationPeriod)
 	same(t, "cursors", []int{next, end}, []int{50, 0})
 	if all := slices.Concat(first, rest); len(all) != count(t, "dingtalk/acme/users") || !slices.Contains(all, "S00060") {
 		t.Errorf("%d work here: %v", len(all), all)
 	}
+	_, err := client.GetHrmResignEmployeeIds(0, 50)
+	refused(t, "the first list of who left", err, 22)
 	set(t, "dingtalk/acme", `{"smartHR":false}`, `{"smartHR":true}`)
 	nobody, _ := read(0, 50, employee.Formal)
 	same(t, "without Smart-HR", len(nobody), 0)

@@ -405,13 +405,15 @@ func TestDatasets(t *testing.T) {
 	}
 	c.seedFrom(t, 61, 60)
 	for set, parts := range map[directory.Dataset]map[string]string{ // and the simulator's collections
-		directory.DatasetDirectory:  {directory.PartAccounts: "users", directory.PartDepartments: "departments", directory.PartRoles: "roles"},
-		directory.DatasetApprovals:  {"instances": "approvals"},
-		directory.DatasetAttendance: {"punches": "punches", "results": "punches"},
-		directory.DatasetReports:    {"reports": "reports"},
-		directory.DatasetRoster:     {"on-job": "users", "fields": "users", "leavers": "leavers", "dismissals": "leavers"},
-		directory.DatasetGroups:     {"groups": "groups"},
-		directory.DatasetFiles:      {"workspaces": "workspaces", "nodes": "nodes", "spaces": "spaces", "entries": "dentries"},
+		directory.DatasetDirectory:     {directory.PartAccounts: "users", directory.PartDepartments: "departments", directory.PartRoles: "roles"},
+		directory.DatasetApprovals:     {"instances": "approvals"},
+		directory.DatasetAttendance:    {"punches": "punches", "results": "punches"},
+		directory.DatasetReports:       {"reports": "reports"},
+		directory.DatasetRoster:        {"on-job": "users", "fields": "users", "leavers": "leavers", "dismissals": "dismissions"},
+		directory.DatasetGroups:        {"groups": "groups"},
+		directory.DatasetFiles:         {"workspaces": "workspaces", "nodes": "nodes", "spaces": "spaces", "entries": "dentries"},
+		directory.DatasetOperationLogs: {"files": "fileLogs"},
+		directory.DatasetCalendars:     {"events": "events"},
 	} {
 		count := map[string]int{}
 		seen := map[string]bool{}

@@ -123,9 +123,10 @@
 //     SDK insists on one; it is ignored.
 //   - It calls role/scope/update broken; the page
 //     (update-role-member-management-department-scope) has nothing of that.
-//   - It takes the token of the old API to the new one, here empLeaveRecords,
-//     and has department/list of the first directory API, which is closed to new
-//     apps (obtain-the-department-list) and not here: errcode 22.
+//   - It takes the token of the old API to the new one, here empLeaveRecords and
+//     drive/spaces, and has department/list of the first directory API, which is closed
+//     to new apps (obtain-the-department-list) and not here: errcode 22. So are its calls
+//     for the roster and for who left, whose successors are on the new API.
 //
 // # Not there
 //

@@ -93,6 +93,7 @@
 //     beside its own, empty. 90196 shows one part: the other is dropped.
 //   - This SDK sends main_department 0 when none is set. That is refused like any
 //     department that the member is not in (40058). No source tells what the platform does.
+//   - It always sends owner_filter to groupchat/list; one that names nobody is none.
 //   - It cannot leave the id of department/simplelist out, which 95350 allows;
 //     id 0 is 60123.
 //
