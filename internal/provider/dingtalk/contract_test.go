@@ -1,6 +1,7 @@
 package dingtalk_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -35,12 +36,17 @@ type company struct {
 	platform  core.Platform
 	server    *httptest.Server
 	throttled atomic.Int64
-	ahead     time.Duration // of the directory's clock
+	now       func() time.Time // the clock of its directories
 }
 
 func newCompany(t *testing.T) *company {
 	t.Helper()
-	c := &company{core: core.New(core.Options{})}
+	return foundCompany(t, core.Options{})
+}
+
+func foundCompany(t *testing.T, o core.Options) *company {
+	t.Helper()
+	c := &company{core: core.New(o), now: time.Now}
 	c.server = httptest.NewServer(simulated.New(c.core))
 	t.Cleanup(c.server.Close)
 	c.platform, _ = c.core.Platform("dingtalk")
@@ -60,7 +66,7 @@ func (c *company) open(t *testing.T, secret string) directory.Directory {
 	}
 	t.Cleanup(client.CloseIdleConnections)
 	d, err := dingtalk.Descriptor().New(directory.Settings{
-		Endpoint: c.server.URL, HTTP: client, Now: func() time.Time { return time.Now().Add(c.ahead) },
+		Endpoint: c.server.URL, HTTP: client, Now: c.now,
 		Secrets:   map[string][]byte{"appKey": []byte(appKey), "appSecret": []byte(secret), "agentId": []byte(agentID)},
 		Throttled: func(string, time.Duration) { c.throttled.Add(1) },
 	})
@@ -113,14 +119,6 @@ func (c *company) calls(operation string) int {
 func (c *company) seed(t *testing.T, people, departments int) {
 	t.Helper()
 	if _, err := c.platform.Seed(acme, core.Seed{Users: people, Departments: departments}); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// seedFrom adds people whose numbers begin at first.
-func (c *company) seedFrom(t *testing.T, first, people int) {
-	t.Helper()
-	if _, err := c.platform.Seed(acme, core.Seed{Users: people, Departments: 1, First: first}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -390,40 +388,69 @@ func TestManagersFollowFromTheListing(t *testing.T) {
 	}
 }
 
-// What the simulated tenant has of a past is exported whole, within the platform's
-// windows and pages.
+// simulation is what a part of a dataset is read from: a collection of the simulator,
+// and how one of its objects comes out. Without that only their number is compared.
+type simulation struct {
+	collection string
+	exported   func(object map[string]any) any
+}
+
+// What the simulated tenant has of a past is exported whole and unchanged, within the
+// platform's windows and pages.
 func TestDatasets(t *testing.T) {
-	c := newCompany(t)
-	c.ahead = time.Minute // an export ends before the second in which it begins
+	today := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+	c := foundCompany(t, core.Options{Clock: core.NewClock(func() time.Time { return today })})
+	c.now = func() time.Time { return today.Add(time.Minute) } // whoever leaves has left before
 	d := c.open(t, appSecret).(directory.Exporter)
-	c.seed(t, 60, 4)
-	c.configure(t, `{"exclusive":true,"history":{"days":90,"seed":7}}`)
-	for n := 1; n <= 55; n++ { // more than a page of them has left
-		if err := c.platform.Remove(acme, "users", fmt.Sprintf("S%05d", n)); err != nil {
+	c.seed(t, 120, 4)
+	c.configure(t, `{"exclusive":true,"history":{"days":150,"seed":7}}`)
+	for n := range 55 {
+		if err := c.platform.Remove(acme, "users", fmt.Sprintf("S%05d", n+1)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	c.seedFrom(t, 61, 60)
-	for set, parts := range map[directory.Dataset]map[string]string{ // and the simulator's collections
-		directory.DatasetDirectory:     {directory.PartAccounts: "users", directory.PartDepartments: "departments", directory.PartRoles: "roles"},
-		directory.DatasetApprovals:     {"instances": "approvals"},
-		directory.DatasetAttendance:    {"punches": "punches", "results": "punches"},
-		directory.DatasetReports:       {"reports": "reports"},
-		directory.DatasetRoster:        {"on-job": "users", "fields": "users", "leavers": "leavers", "dismissals": "dismissions"},
-		directory.DatasetGroups:        {"groups": "groups"},
-		directory.DatasetFiles:         {"workspaces": "workspaces", "nodes": "nodes", "spaces": "spaces", "entries": "dentries"},
-		directory.DatasetOperationLogs: {"files": "fileLogs"},
-		directory.DatasetCalendars:     {"events": "events"},
+	asItIs := func(object map[string]any) any { return object }
+	without := func(field string) func(map[string]any) any {
+		return func(object map[string]any) any {
+			delete(object, field)
+			return object
+		}
+	}
+	for set, parts := range map[directory.Dataset]map[string]simulation{
+		directory.DatasetDirectory: {
+			directory.PartAccounts: {"users", nil}, directory.PartRoles: {"roles", nil}, directory.PartDepartments: {"departments", asItIs},
+		},
+		directory.DatasetApprovals: {"instances": {"approvals", func(object map[string]any) any {
+			return map[string]any{
+				"processCode": object["processCode"], "processInstanceId": object["businessId"],
+				"processInstance": without("processCode")(object),
+			}
+		}}},
+		directory.DatasetAttendance: {"results": {"punches", nil}, "punches": {"punches", asItIs}},
+		directory.DatasetReports:    {"reports": {"reports", asItIs}},
+		directory.DatasetRoster: {
+			"on-job":     {"users", func(object map[string]any) any { return map[string]any{"status": "3", "userid": object["userid"]} }},
+			"fields":     {"users", nil},
+			"dismissals": {"dismissions", asItIs},
+			"leavers":    {"leavers", asItIs},
+		},
+		directory.DatasetGroups: {"groups": {"groups", asItIs}},
+		directory.DatasetFiles: {
+			"workspaces": {"workspaces", asItIs}, "nodes": {"nodes", without("parentNodeId")},
+			"spaces": {"spaces", asItIs}, "entries": {"dentries", asItIs},
+		},
+		directory.DatasetOperationLogs: {"files": {"fileLogs", asItIs}},
+		directory.DatasetCalendars:     {"events": {"events", asItIs}},
 	} {
-		count := map[string]int{}
+		exported := map[string][]string{}
 		seen := map[string]bool{}
 		sum, err := d.Export(t.Context(), set, directory.Scope{}, func(i directory.Item) error {
-			if key := i.Part + "/" + i.ID; seen[key] || !json.Valid(i.Raw) {
-				t.Errorf("%s: %s comes twice, or is not JSON", set, key)
+			if key := i.Part + "/" + i.ID; seen[key] {
+				t.Errorf("%s: %s comes twice", set, key)
 			} else {
 				seen[key] = true
 			}
-			count[i.Part]++
+			exported[i.Part] = append(exported[i.Part], encode(t, decode(t, i.Raw)))
 			return nil
 		})
 		if err != nil {
@@ -434,11 +461,54 @@ func TestDatasets(t *testing.T) {
 				t.Errorf("%s: gap %+v", set, g)
 			}
 		}
-		for part, collection := range parts {
-			there, err := c.platform.Objects(acme, collection)
-			if err != nil || len(there) == 0 || count[part] != len(there) {
-				t.Errorf("%s: %d %s exported of %d, %v", set, count[part], part, len(there), err)
-			}
+		for part, from := range parts {
+			c.compare(t, string(set)+"/"+part, exported[part], from)
 		}
 	}
+}
+
+// compare wants everything that a collection has, and nothing else.
+func (c *company) compare(t *testing.T, what string, got []string, from simulation) {
+	t.Helper()
+	objects, err := c.platform.Objects(acme, from.collection)
+	if err != nil || len(objects) == 0 || len(got) != len(objects) {
+		t.Errorf("%s: %d exported of %d, %v", what, len(got), len(objects), err)
+		return
+	}
+	if from.exported == nil {
+		return
+	}
+	var want []string
+	for _, o := range objects {
+		want = append(want, encode(t, from.exported(decode(t, []byte(encode(t, o))))))
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	for i := range want {
+		if got[i] != want[i] {
+			t.Errorf("%s: exported\n%s, there is\n%s", what, got[i], want[i])
+			return
+		}
+	}
+}
+
+func encode(t *testing.T, v any) string {
+	t.Helper()
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// decode keeps numbers as they are written: some ids are too long for a float.
+func decode(t *testing.T, raw []byte) map[string]any {
+	t.Helper()
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	var object map[string]any
+	if err := d.Decode(&object); err != nil {
+		t.Fatalf("%v: %s", err, raw)
+	}
+	return object
 }

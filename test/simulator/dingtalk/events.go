@@ -79,17 +79,8 @@ func (s *session) eventQuery() (q eventQuery, err error) {
 	if u, ok := s.users.Get(q.owner, s.at); !ok || !s.seesUser(u) {
 		return q, badEvents("userId")
 	}
-	q.to = s.now.AddDate(10, 0, 0) // unless a call says otherwise
-	from, err1 := s.args.text("timeMin")
-	to, err2 := s.args.text("timeMax")
-	if from != "" && err1 == nil {
-		q.from, err1 = time.Parse(time.RFC3339, from)
-	}
-	if to != "" && err2 == nil {
-		q.to, err2 = time.Parse(time.RFC3339, to)
-	}
-	if err1 != nil || err2 != nil || q.to.Before(q.from) || from != "" && to != "" && q.to.After(q.from.AddDate(1, 0, 0)) {
-		return q, badEvents("timeMin和timeMax最大差值为一年")
+	if err := s.eventWindow(&q); err != nil {
+		return q, err
 	}
 	var given bool
 	q.attendees, given, err = s.args.integer("maxAttendees")
@@ -106,6 +97,22 @@ func (s *session) eventQuery() (q eventQuery, err error) {
 		return q, badEvents("showDeleted")
 	}
 	return q, nil
+}
+
+func (s *session) eventWindow(q *eventQuery) error {
+	q.to = s.now.AddDate(10, 0, 0) // unless the call says otherwise
+	from, err1 := s.args.text("timeMin")
+	to, err2 := s.args.text("timeMax")
+	if from != "" && err1 == nil {
+		q.from, err1 = time.Parse(time.RFC3339, from)
+	}
+	if to != "" && err2 == nil {
+		q.to, err2 = time.Parse(time.RFC3339, to)
+	}
+	if err1 != nil || err2 != nil || q.to.Before(q.from) || from != "" && to != "" && q.to.After(q.from.AddDate(1, 0, 0)) {
+		return badEvents("timeMin和timeMax最大差值为一年")
+	}
+	return nil
 }
 
 // listEvents serves GET /v1.0/calendar/users/{userId}/calendars/primary/events: the
