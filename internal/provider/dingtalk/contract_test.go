@@ -388,6 +388,44 @@ func TestManagersFollowFromTheListing(t *testing.T) {
 	}
 }
 
+// The same company comes in the same order however its calls overtake each other, and
+// who is in several departments with the same row.
+func TestExportsOfTheSameCompanyAreAlike(t *testing.T) {
+	c := newCompany(t)
+	d := c.open(t, appSecret).(directory.Exporter)
+	c.seed(t, 130, 8)
+	departments, err := c.platform.Objects(acme, "departments")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids []string
+	for _, o := range departments {
+		ids = append(ids, fmt.Sprint(decode(t, []byte(encode(t, o)))["dept_id"]))
+	}
+	for n := range 30 {
+		in := ids[n%len(ids)] + "," + ids[(n+3)%len(ids)]
+		if err := c.platform.Merge(acme, "users", fmt.Sprintf("S%05d", n+1), []byte(`{"dept_id_list":[`+in+`]}`)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	export := func() (items []string) {
+		sum, err := d.Export(t.Context(), directory.DatasetDirectory, directory.Scope{}, func(i directory.Item) error {
+			items = append(items, i.Part+"/"+i.ID+" "+string(i.Raw))
+			return nil
+		})
+		if err != nil || len(sum.Gaps) != 0 {
+			t.Fatal(sum, err)
+		}
+		return items
+	}
+	first := export()
+	for range 3 {
+		if again := export(); !slices.Equal(first, again) {
+			t.Fatalf("%d items, then %d, or in another order", len(first), len(again))
+		}
+	}
+}
+
 // simulation is what a part of a dataset is read from: a collection of the simulator,
 // and how one of its objects comes out. Without that only their number is compared.
 type simulation struct {

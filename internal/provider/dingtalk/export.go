@@ -1,6 +1,7 @@
 package dingtalk
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -64,6 +65,9 @@ func (d *Directory) Export(
 	if err != nil {
 		return directory.Summary{}, err
 	}
+	slices.SortFunc(x.sum.Gaps, func(a, b directory.Gap) int {
+		return cmp.Or(cmp.Compare(a.Part, b.Part), cmp.Compare(a.Reason, b.Reason))
+	})
 	return x.sum, nil
 }
 
@@ -165,15 +169,15 @@ func (x *export) untold() {
 	}
 }
 
-// departments emits all departments, each after the one above it, and returns
-// the ids of those whose people can be read.
+// departments emits all departments, each after the one above it and by id within a
+// level, and returns the sorted ids of those whose people can be read.
 func (x *export) departments(ctx context.Context) ([]int64, error) {
 	known := map[int64]bool{rootDepartment: true}
 	var reached []int64
 	for level := []int64{rootDepartment}; len(level) > 0; {
 		var next []int64
-		err := inParallel(ctx, len(level), func(ctx context.Context, i int) error {
-			children, err := x.department(ctx, level[i])
+		err := inOrder(ctx, len(level), x.put, func(ctx context.Context, i int, emit emitter) error {
+			children, err := x.department(ctx, level[i], emit)
 			if err != nil {
 				return x.pardon(err, level[i])
 			}
@@ -191,6 +195,7 @@ func (x *export) departments(ctx context.Context) ([]int64, error) {
 		if err != nil {
 			return nil, err
 		}
+		slices.Sort(next)
 		level = next
 	}
 	slices.Sort(reached)
@@ -198,13 +203,13 @@ func (x *export) departments(ctx context.Context) ([]int64, error) {
 }
 
 // department emits one department and returns those directly below it.
-func (x *export) department(ctx context.Context, id int64) ([]department, error) {
+func (x *export) department(ctx context.Context, id int64, emit emitter) ([]department, error) {
 	got, err := x.wire.rawDepartment(ctx, id)
 	if err != nil {
 		return nil, err
 	}
 	d := wholeDepartment(&got.is)
-	if err := x.put(directory.Item{Part: directory.PartDepartments, ID: d.ID, Raw: got.raw, Department: &d}); err != nil {
+	if err := emit(directory.Item{Part: directory.PartDepartments, ID: d.ID, Raw: got.raw, Department: &d}); err != nil {
 		return nil, err
 	}
 	return x.wire.children(ctx, id)
@@ -228,19 +233,33 @@ func (x *export) pardon(err error, id int64) error {
 }
 
 // everybody emits the people of all departments, and compares their number with
-// DingTalk's own.
+// DingTalk's own. Somebody of several departments comes with the first of them.
 func (x *export) everybody(ctx context.Context, departments []int64) error {
-	seen := &idSet{}
-	err := inParallel(ctx, len(departments), func(ctx context.Context, i int) error {
+	seen, others := &idSet{}, map[string]written[user]{}
+	err := inOrder(ctx, len(departments), x.put, func(ctx context.Context, i int, emit emitter) error {
 		err := x.wire.userPages(ctx, departments[i], func(page []written[user]) error {
-			fresh := slices.DeleteFunc(page, func(u written[user]) bool { return !seen.add(string(u.is.UserID)) })
-			return inParallel(ctx, len(fresh), func(ctx context.Context, i int) error {
-				return x.person(ctx, string(fresh[i].is.UserID), &fresh[i])
+			x.mu.Lock()
+			mine := slices.DeleteFunc(page, func(u written[user]) bool {
+				elsewhere := slices.ContainsFunc(u.is.Departments, func(id integer) bool {
+					at, reached := slices.BinarySearch(departments, int64(id))
+					return reached && at < i
+				})
+				if elsewhere {
+					others[string(u.is.UserID)] = u
+				}
+				return elsewhere || !seen.add(string(u.is.UserID))
 			})
+			x.mu.Unlock()
+			return x.page(ctx, mine, emit)
 		})
 		return x.pardon(err, departments[i])
 	})
 	if err != nil {
+		return err
+	}
+	// What a row says of its person's other departments may be older than their pages.
+	maps.DeleteFunc(others, func(id string, _ written[user]) bool { return !seen.add(id) })
+	if err := x.page(ctx, slices.Collect(maps.Values(others)), x.put); err != nil {
 		return err
 	}
 	if seen.len() == 0 {
@@ -260,19 +279,29 @@ func (x *export) everybody(ctx context.Context, departments []int64) error {
 // chosen emits the chosen people.
 func (x *export) chosen(ctx context.Context) error {
 	ids := slices.Compact(slices.Sorted(slices.Values(x.scope.Accounts)))
-	return inParallel(ctx, len(ids), func(ctx context.Context, i int) error { return x.person(ctx, ids[i], nil) })
+	return inOrder(ctx, len(ids), x.put, func(ctx context.Context, i int, emit emitter) error {
+		return x.person(ctx, ids[i], nil, emit)
+	})
+}
+
+// page emits the people of some rows by id.
+func (x *export) page(ctx context.Context, rows []written[user], emit emitter) error {
+	slices.SortFunc(rows, func(a, b written[user]) int { return cmp.Compare(a.is.UserID, b.is.UserID) })
+	return inOrder(ctx, len(rows), emit, func(ctx context.Context, i int, emit emitter) error {
+		return x.person(ctx, string(rows[i].is.UserID), &rows[i], emit)
+	})
 }
 
 // person emits one person: what user/get says, which no listing shows whole, and
 // beside it the row of the listing that named them.
-func (x *export) person(ctx context.Context, id string, row *written[user]) error {
+func (x *export) person(ctx context.Context, id string, row *written[user], emit emitter) error {
 	got, err := x.wire.rawUser(ctx, id)
 	e, _ := errors.AsType[*directory.Error](err)
 	switch {
 	case e != nil && e.Code == codeUserHidden && row != nil:
 		x.hidden.add(id)
 		a := account(&row.is, x.personal.Load())
-		return x.put(directory.Item{
+		return emit(directory.Item{
 			Part: directory.PartAccounts, ID: a.ID, Raw: answers(map[string]json.RawMessage{opUsers.name: row.raw}), Account: &a,
 		})
 	case directory.ClassOf(err) == directory.NotFound && row == nil:
@@ -295,7 +324,7 @@ func (x *export) person(ctx context.Context, id string, row *written[user]) erro
 	if row != nil {
 		parts[opUsers.name] = row.raw
 	}
-	return x.put(directory.Item{Part: directory.PartAccounts, ID: a.ID, Raw: answers(parts), Account: &a})
+	return emit(directory.Item{Part: directory.PartAccounts, ID: a.ID, Raw: answers(parts), Account: &a})
 }
 
 // roles emits all roles, then who has them.
@@ -324,14 +353,14 @@ func (x *export) roles(ctx context.Context) error {
 	for _, id := range x.scope.Accounts {
 		chosen[id] = true
 	}
-	return inParallel(ctx, len(ids), func(ctx context.Context, i int) error {
+	return inOrder(ctx, len(ids), x.put, func(ctx context.Context, i int, emit emitter) error {
 		role := departmentID(ids[i])
 		err := x.wire.holders(ctx, ids[i], func(h *written[holder]) error {
 			m := h.is.member(role)
 			if x.scope.Accounts != nil && !chosen[m.Account] {
 				return nil
 			}
-			return x.put(directory.Item{Part: directory.PartMembers, ID: role + "/" + m.Account, Raw: h.raw, Member: &m})
+			return emit(directory.Item{Part: directory.PartMembers, ID: role + "/" + m.Account, Raw: h.raw, Member: &m})
 		})
 		if directory.ClassOf(err) == directory.NotFound && !x.broken() {
 			x.gap(directory.PartMembers, directory.NotFound, "role %s was removed while it was read", role)

@@ -111,6 +111,23 @@ func TestP5GapsOfExports(t *testing.T) {
 	}
 }
 
+// P5: somebody who says to be in a department that does not list them is exported all the same.
+func TestP5RowsThatAreOlderThanTheirPages(t *testing.T) {
+	c := &tenant{answer: func(path string, body map[string]any, query url.Values) string {
+		if path == opUsers.path && body["dept_id"] == 3.0 {
+			return `{"errcode":0,"result":{"has_more":false,"list":[{"userid":"a","dept_id_list":[2,3]},{"userid":"b","dept_id_list":[2,3]}]}}`
+		}
+		return house(path, body, query)
+	}}
+	ids, raws, sum, err := c.export(t, directory.DatasetDirectory, directory.Scope{})
+	if err != nil || !slices.Equal(ids["accounts"], []string{"a", "b"}) || strings.Contains(gaps(sum), "accounts") {
+		t.Errorf("%v, gaps %s, %v", ids["accounts"], gaps(sum), err)
+	}
+	if !strings.Contains(raws["accounts/a"], `"row_field":2`) {
+		t.Errorf("a comes with another row than that of the first department: %s", raws["accounts/a"])
+	}
+}
+
 // P5: what the app may not see of people is said, and costs nobody else anything.
 func TestP5WhatIsHiddenOfPeopleIsAGap(t *testing.T) {
 	c := &tenant{answer: house, person: `{"errcode":50002}`}
