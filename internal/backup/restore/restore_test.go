@@ -291,3 +291,102 @@ func TestAnInterruptedRestoreGoesOn(t *testing.T) {
 		}
 	}
 }
+
+func TestChosenPeopleComeWithWhatTheyNeed(t *testing.T) {
+	fake := directorytest.NewFake(open())
+	p := plan(t, acme(), fake, restore.Options{UserIDs: []string{"E0002", "nobody"}})
+	want := []string{"Departments 7", "Departments 8", "People E0002", "Roles 20"}
+	var got []string
+	for _, it := range p.Items {
+		if it.Verdict == restore.Create {
+			got = append(got, string(it.Kind)+" "+it.ID)
+		}
+	}
+	slices.Sort(got)
+	if !slices.Equal(got, want) || !slices.Contains(items(p.Items, restore.Impossible), "People nobody:") ||
+		!slices.Contains(items(p.Items, restore.Impossible), "Memberships E0002: manager") {
+		t.Errorf("made are %q, impossible %q", got, items(p.Items, restore.Impossible))
+	}
+	execute(t, fake, p)
+	p = plan(t, acme(), directorytest.NewFake(open()), restore.Options{DepartmentIDs: []string{"7"}})
+	if p.Counts.Create != 6 {
+		t.Errorf("a department with all that is under it: %+v", p.Items)
+	}
+	p = plan(t, acme(), directorytest.NewFake(open()), restore.Options{Kinds: []restore.Kind{restore.Departments}})
+	if p.Counts != (restore.Counts{Create: 2, Keep: 1}) {
+		t.Errorf("departments alone: %+v", p.Items)
+	}
+}
+
+func TestPeopleWhoManageEachOther(t *testing.T) {
+	s := acme()
+	s.Accounts[2].Profile.Manager = "E0003" // the boss: a circle of three
+	fake := directorytest.NewFake(open())
+	execute(t, fake, plan(t, s, fake, restore.Options{}))
+	for id, boss := range map[string]string{"E0001": "E0003", "E0002": "E0001", "E0003": "E0002"} {
+		if a := fake.Really(id); a == nil || a.Profile.Manager != boss {
+			t.Errorf("%s is managed otherwise than by %s: %+v", id, boss, a)
+		}
+	}
+}
+
+func TestADepartmentWithoutItsPlaceIsImpossible(t *testing.T) {
+	s := acme()
+	s.Departments = append(s.Departments, unit("30", "圆", "31"), unit("31", "环", "30"), unit("32", "孤", "99"))
+	p := plan(t, s, directorytest.NewFake(open()), restore.Options{})
+	if got := items(p.Items, restore.Impossible); !slices.Equal(got, []string{"Departments 30:", "Departments 31:", "Departments 32:"}) {
+		t.Errorf("%q", got)
+	}
+}
+
+// One bad person never stops the batch (P11).
+func TestP11OneBadPersonStopsNobody(t *testing.T) {
+	fake := directorytest.NewFake(open())
+	fake.Next("CreateAccount", directorytest.Refused(directory.Invalid))
+	r, err := restore.Execute(t.Context(), fake, nobody, plan(t, acme(), fake, restore.Options{}), nil)
+	if err != nil || r.Counts.Failed != 1 || fake.Really("E0002") == nil || fake.Really("E0003") == nil {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+func TestP12ItemsAndErrorsTellNoPersonalData(t *testing.T) {
+	fake := directorytest.NewFake(open())
+	other := person(9, "1")
+	other.Profile.Mobile = person(2, "1").Profile.Mobile
+	fake.Place(other)
+	fake.Next("CreateAccount", directorytest.Lost(), directorytest.Refused(directory.Conflict))
+	p := plan(t, acme(), fake, restore.Options{SkipConflicts: true})
+	r, err := restore.Execute(t.Context(), fake, nobody, p, nil)
+	fake.Every("List", directorytest.Fault{Err: errors.New("dial for 柳如烟 13800550001")})
+	_, down := restore.Execute(t.Context(), fake, nobody, p, nil)
+	said := fmt.Sprintf("%+v %+v %v %v", p.Items, r.Items, err, directory.ClassOf(down))
+	for _, personal := range []string{"柳如烟", "1380055", "@example.com", "研发部", "审计员"} {
+		if strings.Contains(said, personal) {
+			t.Errorf("%q is told: %s", personal, said)
+		}
+	}
+}
+
+// What a role reaches is never widened: a scope that is not there is not the whole company.
+func TestARoleReachesNoMoreThanItDid(t *testing.T) {
+	s := acme()
+	s.Members = []directory.RoleMember{{Role: "20", Account: "E0001", Scope: []string{"7", "99"}}, {Role: "20", Account: "E0002", Scope: []string{"99"}}}
+	fake := directorytest.NewFake(open())
+	execute(t, fake, plan(t, s, fake, restore.Options{}))
+	after := observe(t, fake)
+	if len(after.Members) != 1 || after.Members[0].Account != "E0001" || !slices.Equal(after.Members[0].Scope, []string{"7"}) {
+		t.Errorf("held by %+v", after.Members)
+	}
+}
+
+func TestOrderMovesAsWhoComesBeforeWhom(t *testing.T) {
+	s := acme()
+	s.Accounts[0].Profile.Memberships[0].Order = 176291407999820 // in 8, before E0002
+	fake := directorytest.NewFake(closed())
+	execute(t, fake, plan(t, s, fake, restore.Options{}))
+	worker, lead := fake.Really("E0003").Profile.Memberships[0], fake.Really("E0002").Profile.Memberships
+	i := slices.IndexFunc(lead, func(m directory.Membership) bool { return m.Department == worker.Department })
+	if worker.Order != 2 || lead[i].Order != 1 {
+		t.Errorf("orders %d and %d", worker.Order, lead[i].Order)
+	}
+}
