@@ -129,11 +129,19 @@ func (s *backupScope) next() backupStep {
 		return backupResume
 	case !exported(b):
 		return backupBegin
-	case spec.LegalHold == v1alpha1.LegalHoldHeld && status.LegalHold != v1alpha1.LegalHoldHeld:
+	}
+	return s.keep()
+}
+
+// keep is the next step of a Backup whose archive is complete. A hold does not wait for the proof.
+func (s *backupScope) keep() backupStep {
+	wanted, lies := s.backup.Spec.LegalHold, s.backup.Status.LegalHold
+	switch {
+	case wanted == v1alpha1.LegalHoldHeld && lies != v1alpha1.LegalHoldHeld:
 		return backupHold
-	case spec.LegalHold == v1alpha1.LegalHoldReleased && status.LegalHold == v1alpha1.LegalHoldHeld:
+	case wanted == v1alpha1.LegalHoldReleased && lies == v1alpha1.LegalHoldHeld:
 		return backupRelease
-	case !verified(b) || s.copies && !copied(b):
+	case !verified(s.backup) || s.copies && !copied(s.backup):
 		return backupVerify
 	}
 	return backupRest

@@ -52,7 +52,7 @@ func (w *backupWork) run(ctx context.Context, tell func(backupProgress)) (o back
 	if err != nil {
 		return o, err
 	}
-	defer places.Close() //nolint:errcheck // what was written was closed before
+	defer places.Close() // what was written was closed before
 	tell = paced(w.now, tell)
 	switch w.step {
 	case backupBegin:
@@ -138,7 +138,7 @@ func (w *backupWork) verify(ctx context.Context, places *Places, o *backupOutcom
 
 // take writes the engine's result in the API's words.
 func (w *backupWork) take(r *backup.Result, o *backupOutcome) {
-	n := func(i int) *int32 { out := int32(min(i, 1<<31-1)); return &out } //nolint:gosec // bounded
+	n := func(i int) *int32 { out := int32(min(i, 1<<31-1)); return &out } // bounded
 	at, e, offsite := metav1.NewTime(w.now()), &r.Evidence, v1alpha1.CopyAbsent
 	if e.Copied {
 		offsite = v1alpha1.CopyVerified

@@ -26,7 +26,7 @@ func (w *restoreWork) manifests(ctx context.Context, places *Places, from *resto
 	if err != nil {
 		return o, fmt.Errorf("writing manifests: %w", err)
 	}
-	made, left := int32(set.Departments+set.People), int32(set.LeftOut) //nolint:gosec // a company has no two billion people
+	made, left := int32(set.Departments+set.People), int32(set.LeftOut) // a company has no two billion people
 	digest := digestOf(set.All())
 	o.plan = &restorePlanned{counts: v1alpha1.RestorePlan{Digest: digest, Create: &made, Impossible: &left}}
 	allowed := w.restore.Spec.PlanDigest

@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rollcall.dev/rollcall/api/v1alpha1"
+	"rollcall.dev/rollcall/internal/kube"
 )
 
 // restoreStep is the next thing to do for a Restore.
@@ -93,19 +94,13 @@ func (r *RestoreReconciler) prepare(ctx context.Context, s *restoreScope) error 
 			return err
 		}
 	}
-	switch at := rs.Status.RetryTime; {
-	case s.running() && missing != nil && (missing.Reason == v1alpha1.ReasonSuspended || missing.Reason == v1alpha1.ReasonObserved):
-		s.step, s.problem = restoreStop, missing
-		return nil
-	case s.running():
-		return nil
-	case at != nil && !observed(rs.Status.ObservedGeneration, rs.Generation):
-		rs.Status.RetryTime = nil // somebody changed it: not what failed
-	case at != nil && at.After(s.now):
-		s.wait = at.Sub(s.now)
-		if s.problem == nil {
-			s.problem = problemOfReady(rs.Status.Conditions)
+	if s.running() {
+		if missing != nil && stand(missing.Reason) == kube.Held { // suspended, or observed, meanwhile
+			s.step, s.problem = restoreStop, missing
 		}
+		return nil
+	}
+	if s.pause(); s.wait > 0 {
 		return nil
 	}
 	if missing == nil {
@@ -121,6 +116,21 @@ func (r *RestoreReconciler) prepare(ctx context.Context, s *restoreScope) error 
 	}
 	s.work = w
 	return nil
+}
+
+// pause waits after a failure, unless somebody changed the Restore since.
+func (s *restoreScope) pause() {
+	rs := s.restore
+	switch at := rs.Status.RetryTime; {
+	case at == nil:
+	case !observed(rs.Status.ObservedGeneration, rs.Generation):
+		rs.Status.RetryTime = nil
+	case at.After(s.now):
+		s.wait = at.Sub(s.now)
+		if s.problem == nil {
+			s.problem = problemOfReady(rs.Status.Conditions)
+		}
+	}
 }
 
 // backup reads the Backup, which has to be proven.

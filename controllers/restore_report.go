@@ -67,7 +67,7 @@ func (w *restoreWork) get(ctx context.Context, places *Places, name string, into
 	if err != nil {
 		return err
 	}
-	defer r.Close() //nolint:errcheck // it was only read
+	defer r.Close() // it was only read
 	plain, err := age.Decrypt(r, w.access.Identities...)
 	if err != nil {
 		return fmt.Errorf("decrypting %s: %w", name, err)

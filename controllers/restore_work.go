@@ -68,7 +68,7 @@ func (w *restoreWork) run(ctx context.Context, tell func(restoreProgress)) (o re
 	if err != nil {
 		return o, err
 	}
-	defer places.Close() //nolint:errcheck // what was written was closed before
+	defer places.Close() // what was written was closed before
 	from, err := w.load(ctx, places)
 	if err != nil {
 		return o, err
@@ -118,7 +118,7 @@ func (w *restoreWork) load(ctx context.Context, places *Places) (restore.Snapsho
 	if err != nil {
 		return restore.Snapshot{}, err
 	}
-	defer r.Close() //nolint:errcheck // it was only read
+	defer r.Close() // it was only read
 	a, err := archive.NewReader(r, w.access.Identities...)
 	if err != nil {
 		return restore.Snapshot{}, err
@@ -169,7 +169,7 @@ const maxItems = 100
 
 // planned is a plan in the API's words. What is equal is only counted.
 func planned(p *restore.Plan, items []restore.Item, c restore.Counts) *restorePlanned {
-	n := func(v int64) *int32 { out := int32(min(v, 1<<31-1)); return &out } //nolint:gosec // bounded
+	n := func(v int64) *int32 { out := int32(min(v, 1<<31-1)); return &out } // bounded
 	out := &restorePlanned{counts: v1alpha1.RestorePlan{
 		Digest: p.Digest, Create: n(c.Create), Change: n(c.Change), Keep: n(c.Keep),
 		Impossible: n(c.Impossible), Conflicts: n(c.Conflicts), Failed: n(c.Failed),

@@ -132,7 +132,7 @@ func unpacked(t *testing.T, g *WithT, key *age.X25519Identity, file string) map[
 		for d := yaml.NewYAMLOrJSONDecoder(f, 4096); ; {
 			o := &unstructured.Unstructured{}
 			if err := d.Decode(&o.Object); err != nil {
-				return nil //nolint:nilerr // the end
+				return nil // the end
 			}
 			if len(o.Object) > 0 {
 				all[path] = append(all[path], o)
