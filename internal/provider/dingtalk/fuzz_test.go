@@ -33,16 +33,20 @@ func FuzzAnswer(f *testing.F) {
 	f.Add(200, `{"errcode":"0","result":"[]"}`)
 	f.Add(200, `{"errcode":0,"result":{"hasMore":true,"list":[{"groupId":1,"name":"默认","roles":[{"id":1},{"id":2}],"userid":"a"}],"nextToken":"3"},"nextToken":"n"}`)
 	f.Add(200, `{"nodes":[{"nodeId":"1","hasChildren":true}],"workspaces":[{"workspaceId":"1","rootNodeId":"1"}],"nextToken":1,"recordresult":"[{\"id\":1}]","hasMore":1}`)
+	f.Add(200, `{"errcode":0,"result":{"userid":"a","unionid":1},"spaces":[{"spaceId":"1"}],"dentries":[{"id":"1"}],"events":{"id":2},"nextToken":0}`)
+	f.Add(200, `{"errcode":0,"result":[{"userid":"a","userId":"a","sys_level":1,"fieldDataList":null}],"list":[{"bizId":1}],"userIdList":["a"],"hasMore":"false"}`)
 	f.Add(400, `{"code":"exclusive.account.only","errcode":null}`)
 	f.Add(200, `{"result":"true","disable":0}`)
 	f.Fuzz(func(t *testing.T, status int, body string) {
 		s, d := newStub(t)
+		d.agent = "1"
 		for _, op := range []*operation{
 			&opScopes, &opCount, &opUser, &opUsers, &opUserByMobile, &opCreateUser, &opUpdateUser,
 			&opDepartment, &opDepartments, &opCreateDepartment, &opUpdateDepartment, &opDisable, &opSignOut, &opStatus,
 			&opRoleGroups, &opHolders, &opCreateGroup, &opCreateRole, &opAddToRole, &opRoleScope,
 			&opUserIDs, &opAdmins, &opForms, &opInstanceIDs, &opInstance, &opResults, &opPunches, &opReports, &opOnJob, &opDismissed,
-			&opDismissals, &opLeavers, &opGroupInfos, &opWorkspaces, &opNodes, &opSpaces, &opFileLogs,
+			&opDismissals, &opLeavers, &opRosterFields, &opGroupInfos, &opWorkspaces, &opNodes, &opSpaces, &opFileLogs,
+			opEntries.at("1"), opEvents.at("1"),
 		} {
 			s.on(op, answer{status: status, body: body})
 		}
@@ -112,12 +116,15 @@ func try(t *testing.T, d *Directory, says said, body string) {
 	check("CreateRole", err, says.fine)
 	check("AddToRole", d.AddToRole(ctx, "1", []directory.RoleMember{{Account: "zhangsan"}}), says.fine)
 	for _, o := range d.Offers() {
-		_, err := d.Export(ctx, o.Dataset, directory.Scope{From: time.Date(2026, 2, 20, 0, 0, 0, 0, time.UTC)}, func(i directory.Item) error {
-			if i.ID == "" || !json.Valid(i.Raw) {
-				t.Errorf("%s: emitted %q %q with %q from %q", o.Dataset, i.Part, i.ID, i.Raw, body)
-			}
-			return nil
-		})
-		check("Export of "+string(o.Dataset), err, o.Missing == "" && (o.Dataset != directory.DatasetDirectory || says.fine && says.result))
+		for _, chosen := range [][]string{nil, {"zhangsan"}} {
+			scope := directory.Scope{Accounts: chosen, From: time.Date(2026, 2, 20, 0, 0, 0, 0, time.UTC)}
+			_, err := d.Export(ctx, o.Dataset, scope, func(i directory.Item) error {
+				if i.ID == "" || !json.Valid(i.Raw) {
+					t.Errorf("%s: emitted %q %q with %q from %q", o.Dataset, i.Part, i.ID, i.Raw, body)
+				}
+				return nil
+			})
+			check("Export of "+string(o.Dataset), err, o.Missing == "" && (o.Dataset != directory.DatasetDirectory || says.fine && says.result))
+		}
 	}
 }
