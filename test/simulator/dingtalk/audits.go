@@ -10,7 +10,7 @@ import (
 
 const (
 	maxFileLogPage = 500
-	// fileLogMemory bounds what one call looks through. The page knows no bound.
+	// fileLogMemory is as long as a history can be. The page knows no bound (?).
 	fileLogMemory = 3660 * 24 * time.Hour
 
 	collFileLogs = "fileLogs"

@@ -79,8 +79,7 @@
 //     it; nobody is about to leave (status 1 or 4) unless by hand. A plain removal has
 //     no reason and no successor.
 //   - File logs come oldest first, and every one has a bizId of its own; where the
-//     edition is not exclusive the permission is missing. How long they are kept is not
-//     limited.
+//     edition is not exclusive the permission is missing. They go back ten years.
 //   - Calendars refuse with invalidParameter. A year is one by the calendar, and only
 //     counts if both ends are given. Events that start at an end are inside.
 //

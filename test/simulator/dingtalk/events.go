@@ -19,8 +19,8 @@ const (
 	calendarSuffix = "/calendars/primary/events"
 )
 
-// events are one every fifteen days from everybody, each in its organiser's calendar
-// only. That of others' events is not there.
+// events are one every fifteen days from everybody, each in its organizer's calendar
+// only: there are no invitations.
 func (t *tenant) events() core.Dataset {
 	return core.Dataset{
 		Name: collEvents, Salt: "event", Every: 15, Hours: []int{15},
@@ -99,6 +99,7 @@ func (s *session) eventQuery() (q eventQuery, err error) {
 	return q, nil
 }
 
+// eventWindow reads the two moments. Each may be left out.
 func (s *session) eventWindow(q *eventQuery) error {
 	q.to = s.now.AddDate(10, 0, 0) // unless the call says otherwise
 	from, err1 := s.args.text("timeMin")
