@@ -284,7 +284,9 @@ func TestTheSampleIsComparedWithThePlatform(t *testing.T) {
 		return items
 	}}
 	h.Every("Export", lies)
-	_, err = backup.Run(t.Context(), h.job())
+	j = h.job()
+	j.Offsite = h.offsite
+	_, err = backup.Run(t.Context(), j)
 	if m, ok := errors.AsType[*backup.Mismatch](err); !ok || m.People != 3 {
 		t.Errorf("the export is wrong: %v", err)
 	}
@@ -400,5 +402,20 @@ func TestAnArchiveInTheFolderOfAnotherAccountIsDamaged(t *testing.T) {
 	_, err := backup.Verify(t.Context(), backup.Check{Key: other, Primary: h.primary, Identities: j.Identities})
 	if _, ok := errors.AsType[*archive.Damage](err); !ok {
 		t.Errorf("somebody else's archive verifies: %v", err)
+	}
+}
+
+// A key that is taken is somebody else's archive.
+func TestAFailedRunTakesNothingOfOthersBack(t *testing.T) {
+	h := begin(t, 3)
+	j := h.job()
+	if _, err := backup.Run(t.Context(), j); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := backup.Run(t.Context(), j); storage.ClassOf(err) != storage.Invalid {
+		t.Errorf("the key is taken: %v", err)
+	}
+	if got := h.list(h.primary); !slices.Equal(got, []string{j.Key}) {
+		t.Errorf("there are %q", got)
 	}
 }

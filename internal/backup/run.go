@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"filippo.io/age"
 
@@ -73,26 +74,38 @@ func Run(ctx context.Context, j Job) (Result, error) {
 	sample := newSample(j.Key, max(cmp.Or(j.Sample, sampleSize), len(j.Scope.Accounts)))
 	seal, err := write(ctx, source, j, sample)
 	if err != nil {
-		return Result{}, err
+		// The seal may be there all the same, if only its answer was lost.
+		return Result{}, errors.Join(err, withdraw(ctx, j.Primary, j.Key, seal))
 	}
 	result, err := prove(ctx, j, seal, source, sample)
 	if err != nil {
-		// It lists and was not proven: an attempt that failed leaves nothing behind.
-		return Result{}, errors.Join(err, j.remove(context.WithoutCancel(ctx)))
+		return Result{}, errors.Join(err, withdraw(ctx, j.Offsite, j.Key, seal), withdraw(ctx, j.Primary, j.Key, seal))
 	}
 	return result, nil
 }
 
-// remove takes away what was sealed and not proven, the copy first: while the first
-// place lists it, it is not forgotten.
-func (j *Job) remove(ctx context.Context) error {
-	var errs []error
-	for _, p := range []*storage.Place{j.Offsite, j.Primary} {
-		if p != nil {
-			errs = append(errs, ignoreDone(p.Delete(ctx, j.Key)))
-		}
+// withdrawTimeout bounds what a run does after it was told to end.
+const withdrawTimeout = 20 * time.Second
+
+// withdraw deletes what lists and was not proven: an attempt that failed leaves
+// nothing behind, also when it was told to end. Under another seal it is not ours.
+func withdraw(ctx context.Context, from *storage.Place, key string, seal archive.Seal) error {
+	if from == nil || seal.SHA256 == "" {
+		return nil
 	}
-	return errors.Join(errs...)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), withdrawTimeout)
+	defer cancel()
+	there, err := from.Sealed(ctx, key)
+	switch {
+	case storage.ClassOf(err) == storage.NotFound:
+		return ignoreDone(from.Discard(ctx, key))
+	case err != nil:
+		return err
+	}
+	if s, err := archive.ParseSeal(there); err == nil && s.SHA256 != seal.SHA256 {
+		return nil
+	}
+	return ignoreDone(from.Delete(ctx, key))
 }
 
 // write exports everything into the storage, and seals it.
