@@ -3,6 +3,7 @@ package restore
 import (
 	"context"
 	"errors"
+	"iter"
 	"slices"
 	"sync"
 
@@ -366,10 +367,7 @@ func (e *executor) role(ctx context.Context, s *roleStep) error {
 	}
 	people, units := e.holders(s.Members)
 	var first error
-	for _, some := range [][]directory.RoleMember{people, units} {
-		if len(some) == 0 {
-			continue
-		}
+	for some := range holdersAtOnce(people, units) {
 		err := e.record.addToRole(ctx, keeper, id, some) // who has it keeps it: it may be asked twice
 		if directory.ClassOf(err) == directory.OutcomeUnknown {
 			err = e.record.addToRole(ctx, keeper, id, some)
@@ -379,6 +377,22 @@ func (e *executor) role(ctx context.Context, s *roleStep) error {
 		}
 	}
 	return first
+}
+
+// mostHolders keeps the record of giving a role to many of a size that a trail takes.
+const mostHolders = 1000
+
+// holdersAtOnce are people and departments in lots that are given a role together.
+func holdersAtOnce(people, units []directory.RoleMember) iter.Seq[[]directory.RoleMember] {
+	return func(yield func([]directory.RoleMember) bool) {
+		for _, all := range [][]directory.RoleMember{people, units} {
+			for some := range slices.Chunk(all, mostHolders) {
+				if !yield(some) {
+					return
+				}
+			}
+		}
+	}
 }
 
 func (e *executor) createRole(ctx context.Context, keeper directory.RoleKeeper, r directory.Role) (string, error) {

@@ -120,6 +120,11 @@ func (p *planner) placePerson(a *directory.Account) {
 		q.refused[a.ID] = Item{Verdict: Impossible, TargetID: id, Message: "the account is not there, and People are not restored"}
 		return
 	}
+	if !slices.Contains([]directory.State{directory.Active, directory.Frozen, directory.Invited}, a.State) {
+		q.refused[a.ID] = Item{Verdict: Impossible, TargetID: id, Fields: []string{stateField},
+			Message: "the archive does not say, in words that are known here, whether the account could be used; a restore gives nobody access that was taken away"}
+		return
+	}
 	if a.State == directory.Frozen && !p.caps.CreatesFrozen {
 		q.refused[a.ID] = Item{Verdict: Impossible, TargetID: id, Fields: []string{stateField},
 			Message: "the account was frozen, and " + p.caps.Platform + " cannot make one that is; a restore gives nobody access that was taken away"}

@@ -11,6 +11,7 @@ import (
 
 	"rollcall.dev/rollcall/internal/audit"
 	"rollcall.dev/rollcall/internal/backup/restore"
+	"rollcall.dev/rollcall/internal/directory"
 	"rollcall.dev/rollcall/internal/directory/directorytest"
 	behalf "rollcall.dev/rollcall/internal/execute"
 )
@@ -82,5 +83,28 @@ func TestP8WhatCannotBeRecordedIsNotRestored(t *testing.T) {
 	_, err := restore.Execute(t.Context(), d.Fake, behalf.By{Trail: d}, p, nil)
 	if !errors.Is(err, behalf.ErrUnrecorded) || d.writes() != 0 {
 		t.Errorf("%d writes, %v", d.writes(), err)
+	}
+}
+
+// A role that everybody has is more than one record can hold: a trail that it were too big for would stop it.
+func TestP8ARoleOfManyIsGivenInRecordsThatATrailTakes(t *testing.T) {
+	const many = 2500
+	s := acme()
+	s.Members = nil
+	for i := range many {
+		s.Accounts = append(s.Accounts, person(100+i, "7"))
+		s.Members = append(s.Members, directory.RoleMember{Role: "20", Account: s.Accounts[len(s.Accounts)-1].ID})
+	}
+	d := &diary{Fake: directorytest.NewFake(open())}
+	if _, err := restore.Execute(t.Context(), d.Fake, behalf.By{Trail: d}, plan(t, s, d.Fake, restore.Options{}), nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range d.lines {
+		if len(line) > 12<<10 {
+			t.Errorf("a record of %d bytes: %.80s", len(line), line)
+		}
+	}
+	if members, err := d.RoleMembers(t.Context(), observe(t, d.Fake).Roles[0].ID); err != nil || len(members) != many {
+		t.Errorf("%d have the role: %v", len(members), err)
 	}
 }

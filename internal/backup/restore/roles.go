@@ -112,7 +112,7 @@ func (p *planner) existingRole(r, have *directory.Role, holders []directory.Role
 		switch at := p.people.item[m.Account]; {
 		case !missing:
 			continue
-		case r.BuiltIn:
+		case r.BuiltIn || have.BuiltIn:
 			p.lose(Roles, r.ID, "members", "the role belongs to the platform: it is given in its console")
 			continue
 		case p.people.created[m.Account]:
