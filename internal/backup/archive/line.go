@@ -3,6 +3,7 @@ package archive
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -99,6 +100,11 @@ func marshal(it directory.Item) ([]byte, error) {
 }
 
 func unmarshal(part string, b []byte) (directory.Item, error) {
+	if len(b) > maxWords {
+		if err := brief(b); err != nil {
+			return directory.Item{}, err
+		}
+	}
 	var l line
 	if err := json.Unmarshal(b, &l); err != nil {
 		return directory.Item{}, err
@@ -117,6 +123,21 @@ func unmarshal(part string, b []byte) (directory.Item, error) {
 		it.Member = &directory.RoleMember{Role: m.Role, Account: m.Account, Department: m.Department, Scope: m.Scope}
 	}
 	return it, nil
+}
+
+// brief fails if a line has too much beside what the platform wrote: that is kept as
+// it is, and the rest takes many times its size in memory.
+func brief(b []byte) error {
+	var l struct {
+		Raw json.RawMessage `json:"raw"`
+	}
+	if err := json.Unmarshal(b, &l); err != nil {
+		return err
+	}
+	if len(b)-len(l.Raw) > maxWords {
+		return errors.New("the line is too long")
+	}
+	return nil
 }
 
 // texts pairs the fields of both sides that are plain words.

@@ -3,7 +3,9 @@ package archive
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -121,24 +123,50 @@ func unknownFormat(format int) error {
 
 func encode(v any) []byte {
 	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	if e.Encode(v) != nil {
+	if encodeTo(&b, v) != nil {
 		return nil
 	}
 	return b.Bytes()
 }
 
+func encodeTo(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}
+
 // parse accepts one encoding of each value, so that no bit is without meaning.
 func parse[T any](b []byte, v *T, what string) error {
+	if !modest(b) {
+		return damage("%s lists more than an archive holds", what)
+	}
 	if err := json.Unmarshal(b, v); err != nil {
 		return damage("%s is no JSON of this format", what)
 	}
-	if !bytes.Equal(encode(v), b) {
+	rest := remainder(b)
+	if err := encodeTo(&rest, v); err != nil || len(rest) > 0 {
 		return damage("%s is not what was written", what)
 	}
 	return nil
+}
+
+// modest reports whether JSON stands for no more things than an archive has: of an
+// empty one, memory holds many times what it takes to write it.
+func modest(b []byte) bool {
+	return bytes.Count(b, []byte("{")) <= 2*maxFiles && bytes.Count(b, []byte(",")) <= 10*maxFiles
+}
+
+// remainder is what is not written yet of what has to be.
+type remainder []byte
+
+func (r *remainder) Write(b []byte) (int, error) {
+	rest, same := bytes.CutPrefix(*r, b)
+	if !same {
+		return 0, errors.New("it is something else")
+	}
+	*r = rest
+	return len(b), nil
 }
 
 // normal gives times their one form: UTC, without what only this process knows.

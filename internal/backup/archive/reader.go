@@ -18,8 +18,8 @@ import (
 	"rollcall.dev/rollcall/internal/directory"
 )
 
-// maxSmall bounds the entries that are read whole: the manifest of 100,000 files fits.
-const maxSmall = 64 << 20
+// maxSmall bounds the entries that are read whole: the manifest of maxFiles fits.
+const maxSmall = 32 << 20
 
 var dataPath = regexp.MustCompile(`^([a-z0-9]+(?:-[a-z0-9]+)*)/([a-z0-9]+(?:-[a-z0-9]+)*)/[0-9]{5,}\.jsonl$`)
 
@@ -179,6 +179,9 @@ func (r *Reader) advance() {
 		return
 	case h.Size > chunkSize+maxLine:
 		_ = r.fail("%s is too big", h.Name)
+		return
+	case len(r.seen) == maxFiles:
+		_ = r.fail("it has more files than an archive holds")
 		return
 	}
 	if _, twice := r.seen[h.Name]; twice {

@@ -27,6 +27,10 @@ const (
 	chunkSize = 1 << 20
 	// maxLine bounds one item, and with chunkSize a file: what a reader has to hold.
 	maxLine = 32 << 20
+	// maxWords bounds what is understood of an item: all of its line but "raw".
+	maxWords = 1 << 20
+	// maxFiles bounds the tar, and with it what a reader has to remember: about 100 GiB before compression.
+	maxFiles = 100_000
 
 	readmeName   = "README.txt"
 	sumsName     = "SHA256SUMS"
@@ -65,6 +69,7 @@ type Writer struct {
 	manifest Manifest
 	sets     map[directory.Dataset]*set
 	sums     strings.Builder
+	files    int
 	err      error
 	closed   bool
 }
@@ -126,6 +131,9 @@ func (w *Writer) Add(d directory.Dataset, it directory.Item) error {
 	}
 	if len(b) > maxLine {
 		return w.fail(fmt.Errorf("an item of %s/%s has %d bytes; the format allows %d", d, it.Part, len(b), maxLine))
+	}
+	if len(b)-len(it.Raw) > maxWords {
+		return w.fail(fmt.Errorf("an item of %s/%s has more than %d bytes beside what the platform wrote", d, it.Part, maxWords))
 	}
 	p := s.part(it.Part)
 	p.chunk.Write(b)
@@ -190,7 +198,11 @@ func (w *Writer) Close() (*Manifest, error) {
 	if _, err := w.file(sumsName, []byte(w.sums.String())); err != nil {
 		return nil, err
 	}
-	if _, err := w.file(manifestName, w.manifest.Encode()); err != nil {
+	manifest := w.manifest.Encode()
+	if len(manifest) > maxSmall || !modest(manifest) {
+		return nil, w.fail(errors.New("there is more than the manifest of an archive lists"))
+	}
+	if _, err := w.file(manifestName, manifest); err != nil {
 		return nil, err
 	}
 	for _, c := range []io.Closer{w.tar, w.zstd, w.age} {
@@ -242,6 +254,9 @@ func (s *set) part(name string) *part {
 func (w *Writer) flush(d directory.Dataset, p *part) error {
 	if p.items == 0 {
 		return nil
+	}
+	if w.files++; w.files > maxFiles {
+		return w.fail(fmt.Errorf("there is more than an archive holds: %d files", maxFiles))
 	}
 	name := path.Join(folder(d), p.Name, fmt.Sprintf("%05d.jsonl", len(p.Files)+1))
 	f, err := w.file(name, p.chunk.Bytes())

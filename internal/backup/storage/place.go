@@ -13,8 +13,8 @@ import (
 	"rollcall.dev/rollcall/internal/backup/archive"
 )
 
-// maxSmall bounds the files that are read whole: seals, holds, claims.
-const maxSmall = 64 << 20
+// maxSmall bounds the files that are read whole: seals, holds, claims. The seal of the biggest manifest fits.
+const maxSmall = 40 << 20
 
 // Place keeps archives. It is safe for concurrent use. Every operation obeys its
 // context, ends when nothing moves for a while, and returns an [Error].
