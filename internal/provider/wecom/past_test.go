@@ -1,7 +1,10 @@
 package wecom_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -73,6 +76,68 @@ func TestThePastIsExportedWhole(t *testing.T) {
 	if err != nil || got["people"] != count("users") || got["fields"] == 0 || len(sum.Gaps) != 0 {
 		t.Errorf("roster: exported %v, %+v, %v", got, sum, err)
 	}
+}
+
+// Every record is handed out once, and as the platform has it.
+func TestThePastIsExportedUnchanged(t *testing.T) {
+	c, e := withPast(t, 40, "")
+	asItIs := func(object map[string]any) map[string]any { return object }
+	for _, tt := range []struct {
+		set              directory.Dataset
+		part, collection string
+		exported         func(map[string]any) map[string]any
+	}{
+		{directory.DatasetApprovals, "approvals", "approvals", asItIs},
+		{directory.DatasetAttendance, "punches", "checkins", asItIs},
+		{directory.DatasetReports, "reports", "journals", asItIs},
+		{directory.DatasetOperationLogs, "administrators", "adminlog", asItIs},
+		{directory.DatasetOperationLogs, "users", "memberlog", asItIs},
+		{directory.DatasetFiles, "spaces", "spaces", func(o map[string]any) map[string]any {
+			return map[string]any{"spaceid": o["spaceid"], "space_name": o["space_name"], "is_space_superadmin": 1}
+		}},
+	} {
+		var got, there []string
+		_, err := e.Export(t.Context(), tt.set, directory.Scope{From: c.now().Add(-100 * 24 * time.Hour)}, func(i directory.Item) error {
+			if i.Part == tt.part {
+				got = append(got, canonical(t, i.Raw))
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		objects, err := c.platform.Objects(c.spec.Name, tt.collection)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, o := range objects {
+			there = append(there, canonical(t, tt.exported(o.(map[string]any))))
+		}
+		slices.Sort(got)
+		slices.Sort(there)
+		if len(there) == 0 || !slices.Equal(got, there) {
+			t.Errorf("%s/%s: exported %d, there are %d", tt.set, tt.part, len(got), len(there))
+		}
+	}
+}
+
+// canonical writes a value so that equal ones are written alike, numbers as they are.
+func canonical(t *testing.T, v any) string {
+	t.Helper()
+	raw, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	var plain any
+	if err := d.Decode(&plain); err != nil {
+		t.Fatal(err)
+	}
+	if raw, err = json.Marshal(plain); err != nil {
+		t.Fatal(err)
+	}
+	return string(raw)
 }
 
 func TestThePastOfAChosenPersonIsTheirsAlone(t *testing.T) {
