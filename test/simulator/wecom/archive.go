@@ -24,8 +24,8 @@ func archiveEndpoints() map[string]endpoint {
 }
 
 // archived reads whose archive a call is about. Everybody has a seat, and lets all of
-// their spaces be archived. How somebody is refused who is not known, or is in
-// another state than is_resigned says, is not: 40003.
+// their spaces be archived. No page tells how somebody is refused who is not known, or
+// not in the state that is_resigned says: 40003.
 func (x *exchange) archived() (string, *failure) {
 	if f := x.allowed(productArchive, 48002); f != nil {
 		return "", f
