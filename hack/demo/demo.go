@@ -62,7 +62,7 @@ func run(ctx context.Context, fail context.CancelCauseFunc, check bool, timeout 
 	began := time.Now()
 	d.out.text("Rollcall: a company on two platforms, all of it on this machine")
 	for _, step := range []func(context.Context) error{
-		d.startControlPlane, d.startSimulator, d.install, d.startManager, d.declare, d.converge, d.show,
+		d.startControlPlane, d.startSimulator, d.install, d.startManager, d.declare, d.converge, d.show, d.backUp,
 	} {
 		if err := step(ctx); err != nil {
 			return because(ctx, err)
@@ -97,7 +97,7 @@ func (d *demo) prepare() (unlock func(), err error) {
 		_ = lock.Close()
 		return nil, errors.New("the demo is running already in this folder: use that one, or end it with Ctrl-C")
 	}
-	d.remove("*.log", "*.kubeconfig", "data", "grant")
+	d.remove("*.log", "*.kubeconfig", "data", "grant", "audit", "archives")
 	return func() { _ = lock.Close() }, nil
 }
 
@@ -166,6 +166,7 @@ func (d *demo) startSimulator(ctx context.Context) error {
 	var err error
 	d.simulator, err = harness.StartSimulator(limited, harness.SimulatorOptions{
 		DingTalk: dingTalkAddress, WeCom: weComAddress, Control: controlAddress, LogDir: d.dir,
+		Args: []string{"--history=30d"}, // there is something to back up
 	})
 	if err != nil {
 		return err

@@ -24,7 +24,7 @@ const driftedTitle = "首席摸鱼官"
 // account is one person's account on a simulated platform.
 type account struct {
 	person, name string // of the Employee; of the person, for people
-	on           string // the EnterpriseAccount
+	on, userID   string // the EnterpriseAccount; on the platform
 	title        string // as declared
 	platform     string // as the simulator calls it
 	titleField   string // the platform's name of the title
@@ -101,7 +101,7 @@ func (d *demo) account(ctx context.Context, person *v1alpha1.Employee, status v1
 	if err := d.kube.Get(ctx, client.ObjectKey{Namespace: company, Name: status.Name}, &enterprise); err != nil {
 		return account{}, fmt.Errorf("looking for the tenant of %s: %w", person.Name, err)
 	}
-	a := account{person: person.Name, name: person.Spec.Name, on: status.Name, title: person.Spec.Title}
+	a := account{person: person.Name, name: person.Spec.Name, on: status.Name, userID: status.UserID, title: person.Spec.Title}
 	corp := enterprise.Spec.DingTalk.CorpID
 	a.platform, a.titleField = "dingtalk", "title"
 	if corp == "" {

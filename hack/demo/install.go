@@ -56,7 +56,7 @@ func (d *demo) startManager(ctx context.Context) error {
 	}
 	d.manager, err = harness.StartManager(ctx, harness.ManagerOptions{
 		Kubeconfig: user.KubeconfigPath(), Namespaces: []string{company}, LogDir: d.dir,
-		Args: []string{"--audit-directory=" + d.trails()},
+		Args: []string{"--audit-directory=" + d.trails(), "--backup-directory=" + d.archives()},
 	})
 	if err != nil {
 		return err

@@ -44,6 +44,11 @@ func (d *demo) stayUp(ctx context.Context) error {
 	return nil
 }
 
+// restoreOf is a Restore of one person, as a line of JSON for the shell.
+func restoreOf(a account) string {
+	return fmt.Sprintf(`'{"apiVersion":"rollcall.dev/v1alpha1","kind":"Restore","metadata":{"name":"undo"},"spec":{"backupRef":{"name":"%s-first"},"select":{"userIDs":["%s"]}}}'`, a.on, a.userID)
+}
+
 func (d *demo) suggest(ctx context.Context) error {
 	accounts, err := d.accounts(ctx)
 	if err != nil {
@@ -73,6 +78,15 @@ func (d *demo) suggest(ctx context.Context) error {
 		"Delete "+a.name+": nothing is deleted on the platform, the account is kept:",
 		"  kubectl delete emp "+a.person,
 		"  curl -s "+a.url,
+		"",
+		"Remove "+a.name+" by hand, as by mistake, and bring the account back from the archive: first what would be done, then do it:",
+		"  curl -s -X DELETE "+a.url,
+		"  kubectl apply -f - <<< "+restoreOf(a),
+		"  kubectl get rst -o wide",
+		`  kubectl patch rst undo --type=merge -p '{"spec":{"action":"Execute"}}'`,
+		"",
+		"Open an archive with stock tools:",
+		"  age -d -i "+d.keyFile()+" "+filepath.Join(d.archives(), company, company, a.on)+"/*/*/archive.tar.zst.age | zstd -d | tar t",
 		"",
 		"See who did what, and that nobody altered the record of it:",
 		"  tail -n 2 "+filepath.Join(d.trails(), company, a.on)+"/*.jsonl",
