@@ -287,20 +287,18 @@ func (w *writer) write(o *object) error {
 	if err != nil {
 		return fmt.Errorf("writing a manifest: %w", err)
 	}
-	var text bytes.Buffer
-	text.Write(w.set.files[o.file])
-	if text.Len() > 0 {
-		text.WriteString("---\n")
+	text := w.set.files[o.file]
+	if len(text) > 0 {
+		text = append(text, "---\n"...)
 	}
 	for _, note := range o.notes {
-		fmt.Fprintf(&text, "# %s\n", note)
+		text = fmt.Appendf(text, "# %s\n", note)
 	}
 	for _, what := range o.left {
-		fmt.Fprintf(&text, "# left out: %s\n", what)
+		text = fmt.Appendf(text, "# left out: %s\n", what)
 		w.set.LeftOut++
 	}
-	text.Write(b)
-	w.set.files[o.file] = text.Bytes()
+	w.set.files[o.file] = append(text, b...)
 	return nil
 }
 

@@ -2,6 +2,8 @@ package manifests_test
 
 import (
 	"bytes"
+	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -149,5 +151,29 @@ func TestTheSameCompanyGivesTheSameFiles(t *testing.T) {
 		if files[path] != string(text) {
 			t.Errorf("%s differs:\n%s\n%s", path, files[path], text)
 		}
+	}
+}
+
+// A department of many is written once, and not once for each of them.
+func TestManyPeopleTakeMemoryInProportion(t *testing.T) {
+	written := func(people int) (allocated uint64) {
+		c := manifests.Company{Departments: []directory.Department{{ID: "1", Name: "公司"}, {ID: "7", Name: "研发部", Parent: "1"}}}
+		for i := range people {
+			c.People = append(c.People, directory.Account{ID: fmt.Sprintf("u%d", i), State: directory.Active, Profile: directory.Profile{
+				Name: "苏建华", Mobile: fmt.Sprintf("+86-138%08d", i), Memberships: []directory.Membership{{Department: "7"}},
+			}})
+		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		s, err := manifests.For(c, []string{"wecom"})
+		runtime.ReadMemStats(&after)
+		if err != nil || s.People != people {
+			t.Fatalf("%d people: %v", s.People, err)
+		}
+		return after.TotalAlloc - before.TotalAlloc
+	}
+	few, many := written(200), written(2000)
+	if many > 15*few {
+		t.Errorf("ten times the people take %d times the memory", many/few)
 	}
 }
