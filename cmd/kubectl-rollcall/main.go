@@ -77,6 +77,9 @@ func verify(folder string, head audit.Head, out io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("the trail is NOT whole: %w", err)
 	}
+	if found.Records == 0 {
+		return fmt.Errorf("there is no trail in %s", folder)
+	}
 	_, err = fmt.Fprintf(out, "the trail is whole: %d records, the newest has SHA-256 %s\n", found.Records, found.Head.SHA256)
 	if len(found.Unfinished) > 0 {
 		numbers := make([]string, 0, len(found.Unfinished))

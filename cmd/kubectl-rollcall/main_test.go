@@ -70,6 +70,7 @@ func TestUsage(t *testing.T) {
 	for _, args := range [][]string{
 		nil, {"audit"}, {"audit", "verify"}, {"audit", "verify", "a", "b"}, {"audit", "verify", "-head", "12", "x"},
 		{"audit", "verify", "-head", "x:y", "."}, {"audit", "verify", filepath.Join(t.TempDir(), "none")}, {"audit", "verify", "-h"},
+		{"audit", "verify", t.TempDir()},
 	} {
 		var out bytes.Buffer
 		if err := run(args, &out); err == nil {

@@ -194,6 +194,22 @@ func TestALineThatWasBrokenOffIsRemoved(t *testing.T) {
 	}
 }
 
+// A folder that reads as empty and is not, as one does that cannot be read, is no trail that is new.
+func TestP8ATrailThatCannotBeSeenIsNotWrittenOver(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "audit[1]")
+	for range 2 {
+		if _, err := open(t, audit.NewFolder(path)).Begin(t.Context(), freeze("E0001")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if found, err := audit.Verify(bytes.NewReader(text(t, path)), audit.Head{}, nil); err != nil || found.Records != 2 {
+		t.Errorf("%+v, %v", found, err)
+	}
+	if _, err := audit.OpenFolder(filepath.Join(path, "missing")); err == nil {
+		t.Error("a folder that is not there is an empty trail")
+	}
+}
+
 // gate is a sink that holds each writing until it is let through.
 type gate struct {
 	audit.Sink

@@ -76,11 +76,19 @@ func (f *Folder) Tail(ctx context.Context) ([]byte, error) {
 	return nil, nil
 }
 
-// segmentsOf are the files of a trail in their order.
-func segmentsOf(path string) ([]string, error) {
-	names, err := filepath.Glob(filepath.Join(path, "*.jsonl"))
-	slices.Sort(names)
-	return names, err
+// segmentsOf are the files of a trail in their order. A folder that cannot be read
+// is an error, or the trail would begin anew.
+func segmentsOf(path string) (names []string, err error) {
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading the trail's folder: %w", err)
+	}
+	for _, e := range entries {
+		if filepath.Ext(e.Name()) == ".jsonl" {
+			names = append(names, filepath.Join(path, e.Name()))
+		}
+	}
+	return names, nil
 }
 
 // Append writes to the newest segment, or begins one, and waits for the disk. A

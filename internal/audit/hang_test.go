@@ -48,7 +48,7 @@ func TestP2ADiskThatHangsHoldsNobodyUp(t *testing.T) {
 func TestP11ATenantEndsThoughTheDiskHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := &gate{Sink: audit.NewFolder(t.TempDir()), through: make(chan struct{})}
-		defer close(g.through)
+		defer func() { close(g.through); synctest.Wait() }()
 		l := audit.New(g, time.Now)
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan struct{})

@@ -124,7 +124,11 @@ func (l *lock) release() { _ = l.file.Close() }
 // write puts lines at the end of a segment. It is done only if the lock was held to the end: then they are in what
 // whoever takes over reads.
 func (l *lock) write(name string, at int64, lines []byte) error {
-	return l.change(name, os.O_CREATE, func(file *os.File) error {
+	flags := 0
+	if at == 0 {
+		flags = os.O_CREATE | os.O_EXCL // a segment begins once
+	}
+	return l.change(name, flags, func(file *os.File) error {
 		if _, err := file.WriteAt(lines, at); err != nil {
 			return errors.Join(err, file.Truncate(at))
 		}
