@@ -110,12 +110,19 @@ func (r *RestoreReconciler) prepare(ctx context.Context, s *restoreScope) error 
 		s.problem = missing
 		return err
 	}
-	if step == restoreExecute && !begun(rs) {
-		now := metav1.NewTime(s.now)
-		rs.Status.StartTime, rs.Status.CompletionTime, rs.Status.Action = &now, nil, v1alpha1.RestoreExecute
+	if step == restoreExecute {
+		s.begin()
 	}
 	s.work = w
 	return nil
+}
+
+// begin records an execution, once.
+func (s *restoreScope) begin() {
+	if rs := s.restore; !begun(rs) {
+		now := metav1.NewTime(s.now)
+		rs.Status.StartTime, rs.Status.CompletionTime, rs.Status.Action = &now, nil, v1alpha1.RestoreExecute
+	}
 }
 
 // pause waits after a failure, unless somebody changed the Restore since.
