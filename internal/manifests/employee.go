@@ -79,8 +79,12 @@ func (w *writer) person(a *directory.Account) {
 	_, err := time.Parse(time.DateOnly, p.HireDate)
 	optional(o, &s.HireDate, p.HireDate, "hireDate", err == nil)
 	attributes(o, s, p)
-	if a.State == directory.Frozen {
+	switch a.State {
+	case directory.Active, directory.Invited:
+	case directory.Frozen:
 		s.State, s.StateReason = v1alpha1.EmployeeFrozen, "frozen when the backup was made"
+	default:
+		s.State, s.StateReason = v1alpha1.EmployeeFrozen, "the backup does not say whether the account could be used"
 	}
 	for _, name := range w.accounts {
 		s.Accounts = append(s.Accounts, v1alpha1.EmployeeAccount{Name: name})
@@ -155,6 +159,10 @@ func attributes(o *object, s *v1alpha1.EmployeeSpec, p *directory.Profile) {
 	}
 }
 
+// longestName of an id leaves room for what name puts around it: 63 characters are all
+// that the API takes.
+const longestName = 49
+
 // name is a name for an object, of an id or a number: what such a name may not hold
 // becomes a dash, with a hash that keeps different ids different.
 func (w *writer) name(prefix, id string) string {
@@ -167,6 +175,9 @@ func (w *writer) name(prefix, id string) string {
 	}, lower)
 	clean = strings.Trim(strings.ReplaceAll(clean, "..", "-"), ".-")
 	name := prefix + clean
+	if len(clean) > longestName {
+		clean = strings.TrimRight(clean[:longestName], ".-")
+	}
 	if clean != lower || strings.Contains(clean, ".-") || strings.Contains(clean, "-.") || w.names[name] {
 		sum := sha256.Sum256([]byte(id))
 		name = fmt.Sprintf("%s%s-%x", prefix, strings.ReplaceAll(clean, ".", "-"), sum[:4])

@@ -249,10 +249,14 @@ func (w *writer) referPerson(p *directory.Account) {
 	if e == nil {
 		return
 	}
-	if boss := w.employee[p.Profile.Manager]; boss != nil {
-		e.Spec.ManagerRef.Name = boss.Name
-	} else if p.Profile.Manager != "" {
+	switch boss := w.employee[p.Profile.Manager]; {
+	case p.Profile.Manager == "":
+	case boss == nil:
 		w.objects["p"+p.ID].leave("managerRef: the manager is not among these people")
+	case boss == e:
+		w.objects["p"+p.ID].leave("managerRef: nobody can manage themselves")
+	default:
+		e.Spec.ManagerRef.Name = boss.Name
 	}
 	for _, m := range p.Profile.Memberships {
 		if m.Leader {

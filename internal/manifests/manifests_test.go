@@ -3,6 +3,7 @@ package manifests_test
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"runtime"
 	"slices"
 	"strings"
@@ -175,5 +176,36 @@ func TestManyPeopleTakeMemoryInProportion(t *testing.T) {
 	few, many := written(200), written(2000)
 	if many > 15*few {
 		t.Errorf("ten times the people take %d times the memory", many/few)
+	}
+}
+
+// Only who could use an account is declared Active; a name is one that the API takes, however long an id is.
+func TestStatesAndIDsThatNobodyKnows(t *testing.T) {
+	c := acme()
+	c.People[1].State, c.People[1].Profile.Manager = "Locked", "u2"
+	c.Departments[1].ID, c.Departments[0].Parent = strings.Repeat("7", 300), strings.Repeat("7", 300)
+	for i := range c.People {
+		for j := range c.People[i].Profile.Memberships {
+			if m := &c.People[i].Profile.Memberships[j]; m.Department == "7" {
+				m.Department = c.Departments[1].ID
+			}
+		}
+	}
+	s, err := manifests.For(c, []string{"wecom"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	units, people := read(t, s)
+	if e := people["emp-a0002"]; e.Spec.State != v1alpha1.EmployeeFrozen || e.Spec.ManagerRef.Name != "" {
+		names := slices.Collect(maps.Keys(people))
+		t.Errorf("state %q, manager %q of %q", e.Spec.State, e.Spec.ManagerRef.Name, names)
+	}
+	for name := range units {
+		if len(name) > 63 {
+			t.Errorf("a name of %d characters", len(name))
+		}
+	}
+	if len(units) != 3 {
+		t.Errorf("%d departments", len(units))
 	}
 }
