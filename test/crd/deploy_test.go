@@ -104,11 +104,11 @@ func dryRunPod(t *testing.T, d *appsv1.Deployment) error {
 	return err
 }
 
-// With a volume for backups the manager's pods are still taken under restricted pod security, and write nowhere else.
+// With a volume for backups and audit trails the manager's pods are still taken under restricted pod security, and write nowhere else.
 func TestDeployWithVolume(t *testing.T) {
 	installed(t)
-	overlay := overlay(t, "resources: [%s]\ncomponents: [%s]\n", "default", "backups")
-	mounted := false
+	overlay := overlay(t, "resources: [%s]\ncomponents: [%s]\n", "default", "volume")
+	kept := 0
 	for _, document := range kustomize(t, overlay) {
 		if _, err := api.apply(t.Context(), "rollcall-system", document); err != nil {
 			t.Errorf("%v in\n%s", err, document)
@@ -123,12 +123,16 @@ func TestDeployWithVolume(t *testing.T) {
 	}
 	c := deployment.Spec.Template.Spec.Containers[0]
 	for _, m := range c.VolumeMounts {
-		mounted = mounted || slices.Contains(c.Args, "--backup-directory="+m.MountPath)
+		for _, flag := range []string{"--backup-directory=" + m.MountPath, "--audit-directory=" + m.MountPath + "/.audit"} {
+			if slices.Contains(c.Args, flag) {
+				kept++
+			}
+		}
 	}
-	if !mounted || !*c.SecurityContext.ReadOnlyRootFilesystem {
-		t.Errorf("the folder of --backup-directory is not mounted, or the root can be written: %q %v", c.Args, c.VolumeMounts)
+	if kept != 2 || !*c.SecurityContext.ReadOnlyRootFilesystem {
+		t.Errorf("the folders of backups and trails are not mounted, or the root can be written: %q %v", c.Args, c.VolumeMounts)
 	}
-	if _, err := api.kube.CoreV1().PersistentVolumeClaims("rollcall-system").Get(t.Context(), "rollcall-backups", metav1.GetOptions{}); err != nil {
+	if _, err := api.kube.CoreV1().PersistentVolumeClaims("rollcall-system").Get(t.Context(), "rollcall-data", metav1.GetOptions{}); err != nil {
 		t.Error(err)
 	}
 }
