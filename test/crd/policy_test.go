@@ -34,6 +34,7 @@ const rollcall = "system:serviceaccount:rollcall-system:rollcall"
 var (
 	employees   = schema.GroupVersionResource{Group: "rollcall.dev", Version: "v1alpha1", Resource: "employees"}
 	secrets     = schema.GroupVersionResource{Version: "v1", Resource: "secrets"}
+	bindings    = schema.GroupVersionResource{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "rolebindings"}
 	namespaces  = schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
 	definitions = schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"}
 )
@@ -113,6 +114,12 @@ apiVersion: v1
 kind: Secret
 metadata: {name: wecom-credentials, finalizers: [rollcall.dev/credentials-in-use]}
 `))
+	api.store(t, ns, object(t, `
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: rollcall-manager, finalizers: [rollcall.dev/finalizer]}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: rollcall-manager}
+`))
 	alice := as(t, "alice")
 	strip := func(s server, resource schema.GroupVersionResource, name string, left ...string) error {
 		_, err := s.dynamic.Resource(resource).Namespace(ns).Patch(t.Context(), name, types.MergePatchType, finalizers(left...), metav1.PatchOptions{DryRun: dry})
@@ -121,6 +128,7 @@ metadata: {name: wecom-credentials, finalizers: [rollcall.dev/credentials-in-use
 	refused(t, func() error { return strip(alice, employees, "zhang-wei") }, "only Rollcall", "kubectl describe")
 	refused(t, func() error { return strip(alice, employees, "zhang-wei", "example.com/other") })
 	refused(t, func() error { return strip(alice, secrets, "wecom-credentials") }, "only Rollcall")
+	refused(t, func() error { return strip(alice, bindings, "rollcall-manager") }, "only Rollcall")
 	for what, err := range map[string]error{
 		"alice takes off what is not Rollcall's": strip(alice, employees, "zhang-wei", "rollcall.dev/finalizer"),
 		"alice edits and leaves it on":           strip(alice, employees, "zhang-wei", "rollcall.dev/finalizer", "example.com/other"),
