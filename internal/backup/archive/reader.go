@@ -34,6 +34,7 @@ type Reader struct {
 	seen     map[string]File
 	sums     strings.Builder
 	manifest *Manifest
+	words    int
 	err      error
 }
 
@@ -107,10 +108,15 @@ func (r *Reader) Next() (Line, error) {
 		if err != nil {
 			return Line{}, r.fail("line %d of %s is no JSON of this format", r.now.Items, r.now.Path)
 		}
+		r.words = len(b) - len(it.Raw)
 		return Line{Dataset: r.now.dataset, Item: it}, nil
 	}
 	return Line{}, r.err
 }
+
+// Words is how many bytes the line takes that Next has just given, beside what the
+// platform wrote: about what it takes to remember it.
+func (r *Reader) Words() int { return r.words }
 
 // Manifest is what the archive holds; nil before Next has returned io.EOF.
 func (r *Reader) Manifest() *Manifest {

@@ -24,9 +24,14 @@ type Snapshot struct {
 	KeepsRoles bool
 }
 
+// mostWords bounds a directory, which a restore holds in memory: some 200,000 people.
+// An archive can be written by whoever can write to a bucket.
+const mostWords = 128 << 20
+
 // Load reads the directory of an archive, through to its proven end.
 func Load(r *archive.Reader) (Snapshot, error) {
 	var s Snapshot
+	words := 0
 	for {
 		l, err := r.Next()
 		if errors.Is(err, io.EOF) {
@@ -39,6 +44,9 @@ func Load(r *archive.Reader) (Snapshot, error) {
 		}
 		if l.Dataset != directory.DatasetDirectory {
 			continue
+		}
+		if words += r.Words(); words > mostWords {
+			return Snapshot{}, &archive.Damage{What: "its directory is bigger than any company's"}
 		}
 		switch {
 		case l.Department != nil:
