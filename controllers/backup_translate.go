@@ -17,6 +17,9 @@ import (
 // problemOfBackup translates an error of a backup or a restore: it is of the archive,
 // of its place, or of the platform. Only their own words are known to be safe to show (P12).
 func problemOfBackup(err error) *Problem {
+	if p, ok := errors.AsType[*Problem](err); ok {
+		return p
+	}
 	if d, ok := errors.AsType[*archive.Damage](err); ok {
 		return problem(v1alpha1.ReasonArchiveDamaged, d.Error())
 	}

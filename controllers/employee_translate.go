@@ -25,33 +25,49 @@ var (
 
 // contact takes mobile and email from the spec, or from the Secret.
 func (r *EmployeeReconciler) contact(ctx context.Context, s *employeeScope) error {
-	c := &s.employee.Spec.Contact
-	s.version = strconv.FormatInt(s.employee.Generation, 10)
-	s.mobile, s.email = c.Mobile, c.Email
-	name := c.SecretRef.Name
-	if name == "" {
-		return nil
-	}
-	secret := &corev1.Secret{}
-	err := r.Live.Get(ctx, client.ObjectKey{Namespace: s.employee.Namespace, Name: name}, secret)
-	if apierrors.IsNotFound(err) {
-		s.wait(problem(v1alpha1.ReasonWaitingForContact, fmt.Sprintf("contact: there is no Secret %q in this namespace; create it with the keys mobile and/or email", name)))
-		return nil
-	}
+	c, p, err := declaredContact(ctx, r.Live, s.employee)
 	if err != nil {
-		return fmt.Errorf("reading the contact Secret: %w", err)
+		return err
 	}
-	s.version += "/" + secret.ResourceVersion
-	s.mobile, s.email = string(secret.Data["mobile"]), string(secret.Data["email"])
-	switch {
-	case s.mobile == "" && s.email == "":
-		s.wait(problem(v1alpha1.ReasonWaitingForContact, fmt.Sprintf("contact: the Secret %q has neither of the keys mobile and email", name)))
-	case s.mobile != "" && !mobileForm.MatchString(s.mobile):
-		s.wait(problem(v1alpha1.ReasonInvalidValue, fmt.Sprintf("contact: the key mobile of Secret %q is not of the form +<country>-<digits> (no spaces, no line break)", name)))
-	case s.email != "" && !emailForm.MatchString(s.email):
-		s.wait(problem(v1alpha1.ReasonInvalidValue, fmt.Sprintf("contact: the key email of Secret %q is not a mail address in lower case (no spaces, no line break)", name)))
+	s.mobile, s.email = c.mobile, c.email
+	s.version = strconv.FormatInt(s.employee.Generation, 10)
+	if c.version != "" {
+		s.version += "/" + c.version
+	}
+	if p != nil {
+		s.wait(p)
 	}
 	return nil
+}
+
+// contact is how somebody is reached; version is of the Secret that says so, if one does.
+type contact struct{ mobile, email, version string }
+
+// declaredContact reads the contact data of an Employee, live and into no cache (P12).
+// p is what is wrong with it.
+func declaredContact(ctx context.Context, live client.Reader, e *v1alpha1.Employee) (c contact, p *Problem, err error) {
+	name := e.Spec.Contact.SecretRef.Name
+	if name == "" {
+		return contact{mobile: e.Spec.Contact.Mobile, email: e.Spec.Contact.Email}, nil, nil
+	}
+	secret := &corev1.Secret{}
+	err = live.Get(ctx, client.ObjectKey{Namespace: e.Namespace, Name: name}, secret)
+	if apierrors.IsNotFound(err) {
+		return c, problem(v1alpha1.ReasonWaitingForContact, fmt.Sprintf("contact: there is no Secret %q in this namespace; create it with the keys mobile and/or email", name)), nil
+	}
+	if err != nil {
+		return c, nil, fmt.Errorf("reading the contact Secret: %w", err)
+	}
+	c = contact{mobile: string(secret.Data["mobile"]), email: string(secret.Data["email"]), version: secret.ResourceVersion}
+	switch {
+	case c.mobile == "" && c.email == "":
+		p = problem(v1alpha1.ReasonWaitingForContact, fmt.Sprintf("contact: the Secret %q has neither of the keys mobile and email", name))
+	case c.mobile != "" && !mobileForm.MatchString(c.mobile):
+		p = problem(v1alpha1.ReasonInvalidValue, fmt.Sprintf("contact: the key mobile of Secret %q is not of the form +<country>-<digits> (no spaces, no line break)", name))
+	case c.email != "" && !emailForm.MatchString(c.email):
+		p = problem(v1alpha1.ReasonInvalidValue, fmt.Sprintf("contact: the key email of Secret %q is not a mail address in lower case (no spaces, no line break)", name))
+	}
+	return c, p, nil
 }
 
 // wait keeps the first problem.

@@ -26,6 +26,8 @@ import (
 // bring it back.
 type RestoreReconciler struct {
 	client.Client
+	// Live reads past the cache, which has no Secrets' contents.
+	Live     client.Reader
 	Recorder events.EventRecorder
 	Tenants  *tenant.Registry
 	Hub      *Hub

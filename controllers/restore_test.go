@@ -93,11 +93,36 @@ var _ = Describe("Restores", func() {
 	})
 
 	It("P9: say what the platform did not take back", func() {
-		dismissed(c.wecom, "E0002") // WeCom shows newer apps no mobile number, and takes nobody without
-		rs := create(c.restore("back", "of-wecom", executing))
+		c.wecom.byHand("users", "guest", `{"name":"路人","mobile":"13812345678","department":[1]}`)
+		c.private = append(c.private, "路人", "13812345678")
+		Eventually(of(create(c.backup("with-guest", "wecom")))).Should(beReady())
+		dismissed(c.wecom, "guest") // WeCom shows newer apps no mobile number, takes nobody without, and nobody declares one
+		rs := create(c.restore("back", "with-guest", executing))
 		Eventually(of(rs)).Should(says(v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonRestoreIncomplete, "E-513"))
 		Expect(rs).To(says(v1alpha1.ConditionRestored, metav1.ConditionFalse, v1alpha1.ReasonRestoreIncomplete))
-		Expect(rs.Status.Items).To(ContainElement(And(HaveField("Verdict", v1alpha1.VerdictFailed), HaveField("ID", "E0002"))))
+		Expect(rs.Status.Items).To(ContainElement(And(HaveField("Verdict", v1alpha1.VerdictFailed), HaveField("ID", "guest"))))
+	})
+
+	It("P12: bring people back with the contact data that they declare and the archive lacks", func() {
+		const mobile = "+86-13812345678"
+		c.secret("of-d", map[string]string{"mobile": mobile})
+		c.private = append(c.private, bare(mobile))
+		Eventually(of(create(c.person("d", func(e *v1alpha1.Employee) {
+			e.Spec.Contact = v1alpha1.Contact{SecretRef: v1alpha1.SecretReference{Name: "of-d"}}
+		})))).Should(beReady())
+		Eventually(of(create(c.backup("of-four", "wecom")))).Should(beReady())
+		for _, id := range []string{"E0002", "E0004"} {
+			dismissed(c.wecom, id)
+			Expect(onWeCom(c, id)()).To(BeNil())
+		}
+		rs := create(c.restore("back", "of-four", executing))
+		Eventually(of(rs)).Should(And(beReady(), says(v1alpha1.ConditionRestored, metav1.ConditionTrue, v1alpha1.ReasonInSync)))
+		Expect(rs.Status.Items).To(ContainElement(And(HaveField("Verdict", v1alpha1.VerdictCreate), HaveField("ID", "E0004"),
+			HaveField("Message", "not in the archive, but declared: mobile"))))
+		b := &v1alpha1.Employee{ObjectMeta: c.meta("b")}
+		Eventually(of(b)).Should(beReady())
+		Expect(onWeCom(c, "E0002")()).To(And(HaveField("Mobile", bare(b.Spec.Contact.Mobile)), HaveField("Email", b.Spec.Contact.Email)))
+		Expect(onWeCom(c, "E0004")()).To(HaveField("Mobile", bare(mobile)))
 	})
 
 	It("do what was allowed, and nothing else", func() {

@@ -27,7 +27,9 @@ type restoreWork struct {
 	resumed bool
 	// accountID maps numbers to user ids of the target.
 	accountID func(number string) (string, error)
-	now       func() time.Time
+	// contacts are declared of those who have, or would take, these user ids of the target.
+	contacts func(ctx context.Context, ids []string) (map[string]restore.Contact, error)
+	now      func() time.Time
 }
 
 // restoreProgress is how far a job is.
@@ -147,7 +149,16 @@ func (w *restoreWork) plan(ctx context.Context, places *Places, from restore.Sna
 		return restore.Plan{}, err
 	}
 	target.Tenant = w.corp
-	return restore.For(from, target, w.tenant.Directory.Capabilities(), w.accountID, o), nil
+	caps := w.tenant.Directory.Capabilities()
+	p := restore.For(from, target, caps, w.accountID, o)
+	lacking := p.Lacking()
+	if len(lacking) == 0 {
+		return p, nil
+	}
+	if o.Contacts, err = w.contacts(ctx, lacking); err != nil {
+		return restore.Plan{}, err
+	}
+	return restore.For(from, target, caps, w.accountID, o), nil
 }
 
 // paceRestore passes progress on at most every few seconds.

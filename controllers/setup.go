@@ -88,7 +88,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, d Dependencies) error {
 			Runs: backups, Now: d.Now,
 		},
 		&RestoreReconciler{
-			Client: mgr.GetClient(), Recorder: recorder, Tenants: tenants, Hub: hub, Storages: storages, Platforms: platforms,
+			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Tenants: tenants, Hub: hub, Storages: storages, Platforms: platforms,
 			Runs: restores, Now: d.Now,
 		},
 	)

@@ -12,6 +12,9 @@ import (
 const membershipFields = directory.FieldDepartments | directory.FieldDepartmentOrder | directory.FieldPrimaryDepartment |
 	directory.FieldLeads | directory.FieldManager
 
+// contactFields are those that an archive may lack although the person has them.
+const contactFields = directory.FieldMobile | directory.FieldEmail
+
 const stateField = "state"
 
 // people is what a planner knows of them. Keys are ids of the archive unless said otherwise.
@@ -25,6 +28,8 @@ type people struct {
 	refused          map[string]Item
 	// item is where the plan speaks of a person; step is where it writes.
 	item, memberItem, step map[string]int
+	// supplied are the fields that are not from the archive: see Options.Contacts.
+	supplied map[string]directory.Fields
 	// target, number, mobile and email find accounts of the target; promised are those that the plan gives away.
 	target   map[string]*directory.Account
 	number   map[string][]string
@@ -44,6 +49,7 @@ func (p *planner) fold(id string) string {
 func (p *planner) placePeople() {
 	q := &p.people
 	q.place, q.there, q.present, q.created = map[string]string{}, map[string]*directory.Account{}, map[string]bool{}, map[string]bool{}
+	q.supplied = map[string]directory.Fields{}
 	q.refused, q.item, q.memberItem, q.step = map[string]Item{}, map[string]int{}, map[string]int{}, map[string]int{}
 	q.target, q.number, q.unique, q.promised = map[string]*directory.Account{}, map[string][]string{}, map[string]string{}, map[string]string{}
 	for i := range p.target.Accounts {
@@ -111,6 +117,9 @@ func (p *planner) placePerson(a *directory.Account) {
 			return
 		}
 		q.there[a.ID], q.present[a.ID], q.place[a.ID] = have, true, have.ID
+		if p.begun[Thing{People, a.ID}] {
+			p.supply(a) // as it was made
+		}
 		return
 	}
 	if !q.wanted[a.ID] {
@@ -130,6 +139,7 @@ func (p *planner) placePerson(a *directory.Account) {
 			Message: "the account was frozen, and " + p.caps.Platform + " cannot make one that is; a restore gives nobody access that was taken away"}
 		return
 	}
+	p.supply(a)
 	writes := a.Profile.Set & (p.caps.Writes | p.caps.Creates)
 	if it, taken := p.taken(id, &a.Profile, writes); taken {
 		q.refused[a.ID] = it
@@ -137,6 +147,20 @@ func (p *planner) placePerson(a *directory.Account) {
 	}
 	p.promise(id, &a.Profile, writes)
 	q.present[a.ID], q.created[a.ID] = true, true
+}
+
+// supply gives somebody who is made the contact data that the archive lacks.
+func (p *planner) supply(a *directory.Account) {
+	c, known := p.contacts[p.fold(p.people.place[a.ID])]
+	if w := &a.Profile; known && (c.Number == "" || w.Number == "" || p.fold(c.Number) == p.fold(w.Number)) {
+		supply := func(f directory.Fields, value string, into *string) {
+			if *into == "" && value != "" {
+				*into, w.Set, p.people.supplied[a.ID] = value, w.Set|f, p.people.supplied[a.ID]|f
+			}
+		}
+		supply(directory.FieldMobile, c.Mobile, &w.Mobile)
+		supply(directory.FieldEmail, c.Email, &w.Email)
+	}
 }
 
 // value is something that only one person can have.
@@ -285,6 +309,9 @@ func (p *planner) createPerson(a *directory.Account) {
 	if s.Frozen {
 		it.Fields = append(it.Fields, stateField)
 		it.Message = "frozen, as it was"
+	}
+	if supplied := p.people.supplied[a.ID] & w.Set; supplied != 0 {
+		it.Message = strings.TrimPrefix(it.Message+"; not in the archive, but declared: "+strings.Join(supplied.Names(), ", "), "; ")
 	}
 	p.people.item[a.ID] = p.add(it)
 	s.Items = []int{p.people.item[a.ID]}

@@ -93,6 +93,9 @@ type Options struct {
 	// Begun is what [Plan.Begun] said when this restore was first executed: what was
 	// made since is its own, and is finished.
 	Begun []Thing
+	// Contacts are of people whom the archive may know without, by their user ids on the
+	// target: see [Plan.Lacking].
+	Contacts map[string]Contact
 
 	// scratch: the target is made for this archive, people keep their ids there.
 	scratch bool
@@ -102,6 +105,13 @@ type Options struct {
 type Thing struct {
 	Kind Kind   `json:"kind"`
 	ID   string `json:"id"`
+}
+
+// Contact is contact data that is declared somewhere else than in the archive.
+type Contact struct {
+	// Number is whose it is; who has another one is somebody else.
+	Number        string
+	Mobile, Email string
 }
 
 // Plan is what a restore would do.
@@ -128,6 +138,20 @@ func (p *Plan) Begun() []Thing {
 		}
 	}
 	return begun
+}
+
+// Lacking are those whom the plan makes without a mobile number or without a mail
+// address, by their user ids on the target. An archive may not have them, because the
+// app that exported it was not allowed to read them; whoever knows them plans again
+// with Options.Contacts.
+func (p *Plan) Lacking() []string {
+	var ids []string
+	for i := range p.work.Accounts {
+		if s := &p.work.Accounts[i]; s.Create && !s.Wish.Set.Has(contactFields) {
+			ids = append(ids, s.ID)
+		}
+	}
+	return ids
 }
 
 // work is what Execute does, in this order. Departments that are yet to be made go
@@ -224,6 +248,7 @@ type planner struct {
 	// same: ids of departments and roles mean the same on both sides; keeps: those of people do.
 	same, keeps bool
 	begun       map[Thing]bool
+	contacts    map[string]Contact // by folded ids of the target
 
 	items  []Item
 	losses map[string]int // place in items by what is lost
@@ -237,7 +262,7 @@ type planner struct {
 
 func newPlanner(archive, target Snapshot, caps directory.Capabilities, accountID func(string) (string, error), o Options) *planner {
 	p := &planner{archive: sorted(archive), target: sorted(target), caps: caps, accountID: accountID, o: o,
-		begun: map[Thing]bool{}, losses: map[string]int{}}
+		begun: map[Thing]bool{}, losses: map[string]int{}, contacts: map[string]Contact{}}
 	p.same = archive.Platform == target.Platform && (archive.Tenant == target.Tenant || archive.Tenant == "" || target.Tenant == "")
 	p.keeps = p.same || o.scratch
 	if archive.Platform != target.Platform {
@@ -245,6 +270,9 @@ func newPlanner(archive, target Snapshot, caps directory.Capabilities, accountID
 	}
 	for _, t := range o.Begun {
 		p.begun[t] = true
+	}
+	for id, c := range o.Contacts {
+		p.contacts[p.fold(id)] = c
 	}
 	return p
 }

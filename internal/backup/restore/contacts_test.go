@@ -1,0 +1,93 @@
+package restore_test
+
+import (
+	"slices"
+	"testing"
+
+	"rollcall.dev/rollcall/internal/backup/restore"
+	"rollcall.dev/rollcall/internal/directory"
+	"rollcall.dev/rollcall/internal/directory/directorytest"
+)
+
+// unread is a company of which nobody was allowed to read how people are reached.
+func unread() restore.Snapshot {
+	s := acme()
+	for i := range s.Accounts {
+		p := &s.Accounts[i].Profile
+		p.Set &^= directory.FieldMobile | directory.FieldEmail
+		p.Mobile, p.Email = "", ""
+	}
+	return s
+}
+
+func TestWhatTheArchiveLacksIsTakenFromWhatIsDeclared(t *testing.T) {
+	fake := directorytest.NewFake(open())
+	lacking := plan(t, unread(), fake, restore.Options{})
+	if got := lacking.Lacking(); !slices.Equal(got, []string{"E0001", "E0002", "E0003"}) {
+		t.Fatalf("%q", got)
+	}
+	o := restore.Options{Contacts: map[string]restore.Contact{
+		"e0001": {Number: "E0001", Mobile: "+86-13900000001"},
+		"E0002": {Number: "E0009", Mobile: "+86-13900000002", Email: "two@example.com"}, // somebody else by now
+	}}
+	p := plan(t, unread(), fake, o)
+	if p.Digest == lacking.Digest {
+		t.Error("the digest allows another number")
+	}
+	execute(t, fake, p)
+	if boss := fake.Really("E0001"); boss.Profile.Mobile != "+86-13900000001" || boss.Profile.Email != "" {
+		t.Errorf("%+v", boss)
+	}
+	if other := fake.Really("E0002"); other.Profile.Mobile != "" {
+		t.Errorf("%+v has what another person declares", other)
+	}
+	for _, it := range p.Items {
+		if supplied := it.ID == "E0001" && it.Kind == restore.People; supplied != (it.Message == "not in the archive, but declared: mobile") {
+			t.Errorf("%+v", it)
+		}
+	}
+}
+
+func TestWhatTheArchiveHasIsNotReplacedByWhatIsDeclared(t *testing.T) {
+	fake := directorytest.NewFake(open())
+	o := restore.Options{Contacts: map[string]restore.Contact{"E0001": {Mobile: "+86-13900000001"}}}
+	execute(t, fake, plan(t, acme(), fake, o))
+	if boss := fake.Really("E0001"); boss.Profile.Mobile != person(1, "7").Profile.Mobile {
+		t.Errorf("%+v", boss)
+	}
+}
+
+func TestP4WhoExistsIsNotGivenWhatIsDeclared(t *testing.T) {
+	fake := directorytest.NewFake(open())
+	execute(t, fake, plan(t, unread(), fake, restore.Options{}))
+	o := restore.Options{Overwrite: true, Contacts: map[string]restore.Contact{"E0001": {Mobile: "+86-13900000001"}}}
+	if p := plan(t, unread(), fake, o); p.Counts != (restore.Counts{Keep: 7}) {
+		t.Errorf("%+v", p.Items)
+	}
+}
+
+func TestP3WhatIsDeclaredConflictsAsWhatTheArchiveHas(t *testing.T) {
+	fake := directorytest.NewFake(open())
+	holder := person(9, "1")
+	fake.Place(holder)
+	o := restore.Options{Contacts: map[string]restore.Contact{"E0001": {Mobile: holder.Profile.Mobile}}}
+	p := plan(t, unread(), fake, o)
+	if got := items(p.Items, restore.Conflict); !slices.Equal(got, []string{"People E0001: mobile"}) {
+		t.Errorf("%q", got)
+	}
+}
+
+// Without what it was made with, who came back before the crash would read as somebody else.
+func TestAnInterruptedRestoreKnowsWhomItGaveWhatIsDeclared(t *testing.T) {
+	fake := directorytest.NewFake(open())
+	o := restore.Options{Contacts: map[string]restore.Contact{"E0001": {Mobile: "+86-13900000001"}}}
+	first := plan(t, unread(), fake, o)
+	execute(t, fake, first)
+	hired, _ := fake.Account(t.Context(), "E0001")
+	hired.Profile.Mobile = "+86-13900000009"
+	fake.Place(hired)
+	o.Begun = first.Begun()
+	if got := items(plan(t, unread(), fake, o).Items, restore.Keep); !slices.Contains(got, "People E0001: mobile") {
+		t.Errorf("%q", got)
+	}
+}
