@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -26,21 +28,30 @@ func TestRestoreTest(t *testing.T) {
 	test := controllers.RestoreInto(scratch)
 	for _, platform := range []string{"DingTalk", "WeCom"} {
 		key := storage.NewKey("acme", "account", platform, time.Unix(0, 0), "1")
-		store(t, place, key, platform, id.Recipient())
-		compared, different, err := test(t.Context(), place, key, []age.Identity{id})
+		verified := store(t, place, key, platform, id.Recipient())
+		compared, different, err := test(t.Context(), place, key, verified, []age.Identity{id})
 		if err != nil || compared < 2 || different != 0 {
 			t.Errorf("%s: %d compared, %d different, %v", platform, compared, different, err)
 		}
 	}
 	key := storage.NewKey("acme", "account", "Abacus", time.Unix(0, 0), "1")
 	store(t, place, key, "Abacus", id.Recipient())
-	if _, _, err := test(t.Context(), place, key, []age.Identity{id}); err == nil {
+	if _, _, err := test(t.Context(), place, key, "", []age.Identity{id}); err == nil {
 		t.Error("an archive of a platform that nobody knows is restored")
+	}
+
+	// Whoever can write to the storage knows the public key, and can put an archive of
+	// their own in the place of the one that was verified.
+	key = storage.NewKey("acme", "account", "WeCom", time.Unix(0, 0), "2")
+	_ = store(t, place, key, "WeCom", id.Recipient())
+	_, _, err = test(t.Context(), place, key, strings.Repeat("0", 64), []age.Identity{id})
+	if _, damaged := errors.AsType[*archive.Damage](err); !damaged {
+		t.Errorf("P1: an archive that nobody verified is restored: %v", err)
 	}
 }
 
-// store writes a department and somebody in it.
-func store(t *testing.T, place *storage.Place, key, platform string, to age.Recipient) {
+// store writes a department and somebody in it, and returns the hash of the manifest.
+func store(t *testing.T, place *storage.Place, key, platform string, to age.Recipient) (manifest string) {
 	t.Helper()
 	upload, err := place.Create(t.Context(), key)
 	if err != nil {
@@ -79,4 +90,5 @@ func store(t *testing.T, place *storage.Place, key, platform string, to age.Reci
 	if err := place.Seal(t.Context(), key, seal.Encode()); err != nil {
 		t.Fatal(err)
 	}
+	return seal.Manifest.SHA256()
 }

@@ -109,7 +109,7 @@ func opened(t *testing.T) *vault {
 }
 
 // restore reads a whole archive, as a restore would.
-func (c *cluster) restore(ctx context.Context, p *storage.Place, key string, ids []age.Identity) (compared, different int64, err error) {
+func (c *cluster) restore(ctx context.Context, p *storage.Place, key, _ string, ids []age.Identity) (compared, different int64, err error) {
 	file, err := p.Read(ctx, key)
 	if err != nil {
 		return 0, 0, err

@@ -22,11 +22,12 @@ import (
 
 // RestoreTest restores an archive into a scratch simulator of its platform, reads
 // everything back, and says how many things it compared and how many differ.
-type RestoreTest func(ctx context.Context, p *storage.Place, key string, ids []age.Identity) (compared, different int64, err error)
+// The archive has to be the one whose manifest was verified.
+type RestoreTest func(ctx context.Context, p *storage.Place, key, verified string, ids []age.Identity) (compared, different int64, err error)
 
 // RestoreInto restores archives into a scratch company of their platform, a new and empty one each time.
 func RestoreInto(scratch func(ctx context.Context, platform string) (directory.Directory, error)) RestoreTest {
-	return func(ctx context.Context, p *storage.Place, key string, ids []age.Identity) (compared, different int64, err error) {
+	return func(ctx context.Context, p *storage.Place, key, verified string, ids []age.Identity) (compared, different int64, err error) {
 		file, err := p.Read(ctx, key)
 		if err != nil {
 			return 0, 0, err
@@ -37,7 +38,7 @@ func RestoreInto(scratch func(ctx context.Context, platform string) (directory.D
 			return 0, 0, err
 		}
 		defer r.Close()
-		snapshot, err := restore.Load(r)
+		snapshot, err := restore.Load(r, verified)
 		if err != nil {
 			return 0, 0, err
 		}
@@ -89,23 +90,24 @@ func (r *BackupScheduleReconciler) restoreTest(ctx context.Context, t *round) er
 	}
 	r.Tests.Start(jobs.Job[*RestoreTested, *RestoreTested]{
 		Key: name.String(), Lane: "restore tests", // one at a time: each fills the memory of a scratch company
-		Run:   r.testing(access, t.good.Name, t.good.Status.Archive.Key),
+		Run:   r.testing(access, t.good),
 		Ended: func() { r.again.add(name, 0, 0) },
 	})
 	return nil
 }
 
 // testing is the work of one test. How it ended is its result.
-func (r *BackupScheduleReconciler) testing(access *Access, backup, key string) func(context.Context, func(*RestoreTested)) (*RestoreTested, error) {
+func (r *BackupScheduleReconciler) testing(access *Access, good *v1alpha1.Backup) func(context.Context, func(*RestoreTested)) (*RestoreTested, error) {
+	name, key, verified := good.Name, good.Status.Archive.Key, good.Status.Verification.ManifestSHA256
 	return func(ctx context.Context, tell func(*RestoreTested)) (*RestoreTested, error) {
-		result := &RestoreTested{backup: backup}
+		result := &RestoreTested{backup: name}
 		tell(result)
 		ctx, cancel := context.WithTimeout(ctx, testLimit)
 		defer cancel()
 		places, err := access.Open(ctx)
 		if err == nil {
 			defer places.Close()
-			result.compared, result.different, err = r.Test(ctx, places.Location, key, access.Identities)
+			result.compared, result.different, err = r.Test(ctx, places.Location, key, verified, access.Identities)
 		}
 		result.at, result.err = r.Now(), err
 		return result, nil

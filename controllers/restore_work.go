@@ -126,7 +126,7 @@ func (w *restoreWork) load(ctx context.Context, places *Places) (restore.Snapsho
 		return restore.Snapshot{}, err
 	}
 	defer a.Close()
-	return restore.Load(a)
+	return restore.Load(a, w.backup.Status.Verification.ManifestSHA256)
 }
 
 // plan compares the archive with the target as it is now.

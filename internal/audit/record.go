@@ -89,7 +89,8 @@ func (r *Record) line() []byte {
 }
 
 // Mask hides what identifies a person and leaves enough to recognise a value
-// that one knows: the first character and the last two, of short values nothing.
+// that one knows: the first character, of long values the last two as well, of
+// short ones nothing.
 func Mask(s string) string {
 	n := utf8.RuneCountInString(s)
 	switch {
@@ -99,5 +100,8 @@ func Mask(s string) string {
 		return strings.Repeat("*", n)
 	}
 	r := []rune(s)
+	if n < 7 {
+		return string(r[:1]) + strings.Repeat("*", n-1)
+	}
 	return string(r[:1]) + strings.Repeat("*", min(n-3, 8)) + string(r[n-2:])
 }

@@ -256,7 +256,7 @@ func backedUp(t *testing.T, from directory.Directory) restore.Snapshot {
 		t.Fatal(err)
 	}
 	defer reader.Close()
-	s, err := restore.Load(reader)
+	s, err := restore.Load(reader, "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,8 @@ package archive
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -100,6 +102,12 @@ type Seal struct {
 // Encode writes the only form of the manifest that is read; nil if there is none,
 // because a time is out of range.
 func (m *Manifest) Encode() []byte { return encode(m) }
+
+// SHA256 names the manifest, and with it everything that it lists.
+func (m *Manifest) SHA256() string {
+	sum := sha256.Sum256(m.Encode())
+	return hex.EncodeToString(sum[:])
+}
 
 // Encode writes the only form of the seal that is read; nil as for the manifest.
 func (s *Seal) Encode() []byte { return encode(s) }

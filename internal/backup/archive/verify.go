@@ -46,8 +46,7 @@ func Verify(r io.Reader, seal []byte, ids ...age.Identity) (Evidence, error) {
 	if !bytes.Equal(manifest, s.Manifest.Encode()) {
 		return Evidence{}, damage("the seal has another manifest than the archive")
 	}
-	sum := sha256.Sum256(manifest)
-	e := Evidence{Items: m.Items(), Bytes: in.size, ManifestSHA256: hex.EncodeToString(sum[:])}
+	e := Evidence{Items: m.Items(), Bytes: in.size, ManifestSHA256: m.SHA256()}
 	for _, d := range m.Datasets {
 		e.Parts += len(d.Parts)
 	}

@@ -73,7 +73,7 @@ func TestADirectoryThatFillsTheMemoryIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	s, err := restore.Load(r)
+	s, err := restore.Load(r, "")
 	if _, damaged := errors.AsType[*archive.Damage](err); !damaged {
 		t.Errorf("%d accounts were taken: %v", len(s.Accounts), err)
 	}

@@ -28,14 +28,20 @@ type Snapshot struct {
 // An archive can be written by whoever can write to a bucket.
 const mostWords = 128 << 20
 
-// Load reads the directory of an archive, through to its proven end.
-func Load(r *archive.Reader) (Snapshot, error) {
+// Load reads the directory of an archive, through to its proven end. Whoever can
+// write to the storage can put another archive in its place: verified is the
+// ManifestSHA256 of the archive that was verified, and any other is damage. Empty
+// takes what is there.
+func Load(r *archive.Reader, verified string) (Snapshot, error) {
 	var s Snapshot
 	words := 0
 	for {
 		l, err := r.Next()
 		if errors.Is(err, io.EOF) {
 			m := r.Manifest()
+			if verified != "" && m.SHA256() != verified {
+				return Snapshot{}, &archive.Damage{What: "it is another one than was verified"}
+			}
 			s.Platform, s.Tenant = m.Platform, m.Tenant
 			return s, nil
 		}
