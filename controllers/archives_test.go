@@ -237,21 +237,40 @@ func (v *vault) place(folder string) *storage.Place {
 // stored writes an archive of the account wecom, as the Backup of that name would have, and returns its key.
 func (v *vault) stored(folder, backup string, at time.Time) string {
 	v.Helper()
-	p, key := v.place(folder), storage.NewKey(v.namespace, "wecom", "ww1", at, fmt.Sprintf("%08x", v.written.Add(1)))
-	u, err := p.Create(v.Context(), key)
+	key, err := store(v.Context(), v.place(folder), archive.Header{Platform: "WeCom", Tenant: "ww1", Namespace: v.namespace, Account: "wecom", Backup: backup, Time: at},
+		fmt.Sprintf("%08x", v.written.Add(1)), v.identity)
 	v.Expect(err).NotTo(HaveOccurred())
-	defer u.Abort()
-	w, err := archive.NewWriter(u, archive.Header{Tool: "test", Platform: "WeCom", Tenant: "ww1", Namespace: v.namespace, Account: "wecom", Backup: backup, Time: at}, v.identity.Recipient())
-	v.Expect(err).NotTo(HaveOccurred())
-	v.Expect(w.Add(directory.DatasetDirectory, directory.Item{Part: directory.PartAccounts, ID: "A0001", Raw: []byte(`{"userid":"A0001"}`)})).To(Succeed())
-	v.Expect(w.End(directory.DatasetDirectory, directory.Summary{})).To(Succeed())
-	_, err = w.Close()
-	v.Expect(err).NotTo(HaveOccurred())
-	v.Expect(u.Close()).To(Succeed())
-	seal, err := w.Seal()
-	v.Expect(err).NotTo(HaveOccurred())
-	v.Expect(p.Seal(v.Context(), key, seal.Encode())).To(Succeed())
 	return key
+}
+
+// store puts a sealed archive with one person into a place, and returns its key.
+func store(ctx context.Context, p *storage.Place, h archive.Header, id string, identity *age.X25519Identity) (string, error) {
+	key := storage.NewKey(h.Namespace, h.Account, h.Tenant, h.Time, id)
+	u, err := p.Create(ctx, key)
+	if err != nil {
+		return "", err
+	}
+	defer u.Abort()
+	h.Tool = "test"
+	w, err := archive.NewWriter(u, h, identity.Recipient())
+	if err != nil {
+		return "", err
+	}
+	err = errors.Join(
+		w.Add(directory.DatasetDirectory, directory.Item{Part: directory.PartAccounts, ID: "A0001", Raw: []byte(`{"userid":"A0001"}`)}),
+		w.End(directory.DatasetDirectory, directory.Summary{}),
+	)
+	if _, end := w.Close(); err == nil {
+		err = end
+	}
+	if err = errors.Join(err, u.Close()); err != nil {
+		return "", err
+	}
+	seal, err := w.Seal()
+	if err != nil {
+		return "", err
+	}
+	return key, p.Seal(ctx, key, seal.Encode())
 }
 
 // backups are those of the company, by name.

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rollcall.dev/rollcall/api/v1alpha1"
+	"rollcall.dev/rollcall/internal/backup/archive"
 	"rollcall.dev/rollcall/internal/backup/storage"
 	"rollcall.dev/rollcall/test/simulator/core"
 )
@@ -49,6 +50,19 @@ func (v *room) files(b *v1alpha1.Backup, name string) (all []string) {
 		all = append(all, filepath.Join(volume, folder, b.Status.Archive.Key, name))
 	}
 	return all
+}
+
+// older puts an archive of the account into the first place that is of another time, and returns its key.
+func (v *room) older(c *company, t *twin, at time.Time) string {
+	GinkgoHelper()
+	place, err := storage.Open(ctx, storage.Config{Local: &storage.Local{Root: volume, Folder: v.folder}})
+	Expect(err).NotTo(HaveOccurred())
+	defer place.Close()
+	key, err := store(ctx, place, archive.Header{
+		Platform: "WeCom", Tenant: t.corpID, Namespace: c.namespace, Account: t.Name(), Backup: "older", Time: at,
+	}, "1a2b3c4d", v.key)
+	Expect(err).NotTo(HaveOccurred())
+	return key
 }
 
 // keys are the archives that list in the first place, and in the off-site one.
@@ -232,7 +246,31 @@ var _ = Describe("Backups", func() {
 		Eventually(goes(orphan)).Should(BeTrue())
 	})
 
-	It("expire", func() {
+	for _, policy := range []v1alpha1.ArchiveDeletionPolicy{v1alpha1.ArchiveRetain, v1alpha1.ArchiveDelete} {
+		It("expire with their archive, in both places, and not while they are held: "+string(policy), func() {
+			key := v.older(c, c.wecom, time.Now().AddDate(0, 0, -8))
+			b := create(c.backup("old", "wecom", holding(v1alpha1.LegalHoldHeld), deleting(policy), func(o *v1alpha1.Backup) {
+				o.Spec.ArchiveKey, o.Spec.ExpireAfterDays = key, 7
+			}))
+			Eventually(of(b)).Should(And(beReady(), HaveField("Status.LegalHold", v1alpha1.LegalHoldHeld),
+				HaveField("Status.ExpireTime.Time", BeTemporally("<", time.Now()))))
+			By("leaving the field out: the hold lies beside the archive")
+			change(b, holding(""))
+			Eventually(of(b)).Should(beReady())
+			Consistently(goes(b), "200ms").Should(BeFalse())
+			for _, folder := range []string{v.folder, "offsite/" + v.folder} {
+				Expect(v.keys(folder)).To(Equal([]string{key}), folder)
+			}
+			change(b, holding(v1alpha1.LegalHoldReleased))
+			Eventually(goes(b)).Should(BeTrue())
+			for _, folder := range []string{v.folder, "offsite/" + v.folder} {
+				Expect(v.keys(folder)).To(BeEmpty(), folder)
+				Expect(filepath.Join(volume, folder, key)).NotTo(BeADirectory(), "nothing of it is left")
+			}
+		})
+	}
+
+	It("say when they expire", func() {
 		b := create(c.backup("old", "wecom", func(o *v1alpha1.Backup) { o.Spec.ExpireAfterDays = 1 }))
 		Eventually(of(b)).Should(beReady())
 		Expect(b.Status.ExpireTime.Time).To(BeTemporally("~", b.Status.Archive.Time.AddDate(0, 0, 1), time.Second))
