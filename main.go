@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"time"
 	_ "time/tzdata" // schedules have time zones; the image has none
@@ -102,6 +103,7 @@ func run(ctx context.Context, o options) error {
 		Platforms: provider.All(),
 		Now:       time.Now,
 		Metrics:   observed,
+		Version:   version(),
 
 		RoleBinding: o.roleBinding,
 		Trail:       trail,
@@ -113,6 +115,15 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	return mgr.Start(ctx)
+}
+
+// version is what this program was built from: a tag, or a commit's pseudo-version.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "(devel)" {
+		return ""
+	}
+	return info.Main.Version
 }
 
 func newManager(config *rest.Config, o options) (manager.Manager, error) {

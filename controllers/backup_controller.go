@@ -33,6 +33,8 @@ type BackupReconciler struct {
 	// Runs are by the Backup's UID.
 	Runs *jobs.Runner[backupProgress, backupOutcome]
 	Now  func() time.Time
+	// Tool is what writes the archives, with its version.
+	Tool string
 
 	writes kube.Writes
 }

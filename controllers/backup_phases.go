@@ -195,7 +195,7 @@ func (r *BackupReconciler) unreachable(ctx context.Context, b *v1alpha1.Backup) 
 // prepare gathers what the step needs, or says what is missing, and records an
 // attempt before it begins.
 func (r *BackupReconciler) prepare(ctx context.Context, s *backupScope) (err error) {
-	w := &backupWork{step: s.step, backup: s.backup.DeepCopy(), now: r.Now}
+	w := &backupWork{step: s.step, backup: s.backup.DeepCopy(), now: r.Now, tool: r.Tool}
 	var account *v1alpha1.EnterpriseAccount
 	gather := []func() (*Problem, error){
 		func() (*Problem, error) { return ours(s.backup), nil },

@@ -27,6 +27,7 @@ type backupWork struct {
 	// expected is about how many items there will be; 0 if nobody knows.
 	expected int64
 	now      func() time.Time
+	tool     string
 }
 
 // backupProgress is how far a job is.
@@ -96,7 +97,7 @@ func (w *backupWork) export(ctx context.Context, places *Places, tell func(backu
 	result, err := backup.Run(ctx, backup.Job{
 		Key: o.key,
 		Header: archive.Header{
-			Tool: "Rollcall", Platform: w.directory.Capabilities().Platform, Tenant: w.tenant,
+			Tool: w.tool, Platform: w.directory.Capabilities().Platform, Tenant: w.tenant,
 			Namespace: b.Namespace, Account: b.Spec.AccountRef.Name, Backup: b.Name,
 			Time: now, From: now.AddDate(0, 0, -days), To: now, People: w.people,
 		},

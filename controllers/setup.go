@@ -6,6 +6,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -38,6 +39,8 @@ type Dependencies struct {
 	Platforms []directory.Descriptor
 	Now       func() time.Time
 	Metrics   Metrics
+	// Version of the manager, which archives tell; empty if nobody knows.
+	Version string
 	// RoleBinding is the name of the one that gives the manager its rights in a
 	// company; empty if its rights come otherwise.
 	RoleBinding string
@@ -85,7 +88,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, d Dependencies) error {
 	all = append(all,
 		&BackupReconciler{
 			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Tenants: tenants, Hub: hub, Storages: storages,
-			Runs: backups, Now: d.Now,
+			Runs: backups, Now: d.Now, Tool: strings.TrimSpace("Rollcall " + d.Version),
 		},
 		&RestoreReconciler{
 			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Tenants: tenants, Hub: hub, Storages: storages, Platforms: platforms,
