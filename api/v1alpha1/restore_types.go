@@ -46,6 +46,8 @@ type Restore struct {
 // +kubebuilder:validation:XValidation:rule="has(self.select) == has(oldSelf.select) && (!has(self.select) || self.select == oldSelf.select)",message="select cannot be changed: create another Restore"
 // +kubebuilder:validation:XValidation:rule="has(self.existing) == has(oldSelf.existing) && (!has(self.existing) || self.existing == oldSelf.existing)",message="existing cannot be changed: create another Restore"
 // +kubebuilder:validation:XValidation:rule="has(self.conflicts) == has(oldSelf.conflicts) && (!has(self.conflicts) || self.conflicts == oldSelf.conflicts)",message="conflicts cannot be changed: create another Restore"
+// +kubebuilder:validation:XValidation:rule="!has(self.target) || !has(self.target.manifests) || !has(self.select) || !has(self.select.kinds)",message="select.kinds: manifests are Departments and Employees that refer to each other; leave kinds out, or choose with userIDs and departmentIDs"
+// +kubebuilder:validation:XValidation:rule="!has(self.target) || !has(self.target.manifests) || !has(self.existing) && !has(self.conflicts)",message="existing and conflicts are about an account, and manifests change none: leave them out"
 // +kubebuilder:validation:XValidation:rule="!has(oldSelf.action) || oldSelf.action != 'Execute' || (has(self.action) && self.action == 'Execute')",message="action: what is being executed cannot become a dry run again; delete this Restore to stop it"
 type RestoreSpec struct {
 	// backupRef names the Backup whose archive is restored.
@@ -139,7 +141,7 @@ type ManifestTarget struct {
 // RestoreSelection chooses what is restored.
 // +kubebuilder:validation:MinProperties=1
 type RestoreSelection struct {
-	// kinds to restore. When omitted, all: Departments, People, Memberships (who is in which
+	// kinds to restore, not with target.manifests. When omitted, all: Departments, People, Memberships (who is in which
 	// department and reports to whom) and Roles (with their holders).
 	// +optional
 	// +listType=set

@@ -6,10 +6,12 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"filippo.io/age"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -18,8 +20,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
+	"rollcall.dev/rollcall/api/v1alpha1"
 	"rollcall.dev/rollcall/test/e2e/world"
 	"rollcall.dev/rollcall/test/harness"
+	"rollcall.dev/rollcall/test/simulator/core"
 )
 
 const (
@@ -63,16 +67,59 @@ func deployed(ctx context.Context, t *testing.T, w *world.World) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	manager, err := harness.StartManager(ctx, harness.ManagerOptions{Kubeconfig: user.KubeconfigPath(), Namespaces: []string{company}, LogDir: t.TempDir()})
+	manager, err := harness.StartManager(ctx, harness.ManagerOptions{
+		Kubeconfig: user.KubeconfigPath(), Namespaces: []string{company}, LogDir: t.TempDir(),
+		Args: []string{"--backup-directory=" + w.Archives()},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(manager.Stop)
 }
 
+// archives fills the company with Backups that are kept, deleted and held, with more that never end, and with what is around
+// them, and returns the keys of those that are complete.
+func archives(t *testing.T, g *WithT, w *world.World, tenant *world.Tenant, key *age.X25519Identity) (keys []string) {
+	t.Helper()
+	ctx := t.Context()
+	storage, secret := world.Storage(company, company, key)
+	nightly := &v1alpha1.BackupSchedule{ObjectMeta: metav1.ObjectMeta{Namespace: company, Name: "nightly"}, Spec: v1alpha1.BackupScheduleSpec{
+		AccountRef: v1alpha1.AccountReference{Name: world.WeCom}, StorageRef: v1alpha1.StorageReference{Name: storage.Name}, Schedule: "0 2 29 2 *",
+	}}
+	kept, removed, held := world.Backup(company, "kept", world.WeCom), world.Backup(company, "removed", world.WeCom), world.Backup(company, "held", world.WeCom)
+	removed.Spec.DeletionPolicy = v1alpha1.ArchiveDelete
+	held.Spec.DeletionPolicy, held.Spec.LegalHold = v1alpha1.ArchiveDelete, v1alpha1.LegalHoldHeld
+	seen := world.Restore(company, "seen", kept.Name)
+	g.Expect(w.Apply(ctx, storage, secret, nightly, kept, removed, held, seen, world.Restore(company, "early", "nowhere"))).To(Succeed())
+	for _, o := range []client.Object{storage, kept, removed, held, seen} {
+		g.Eventually(func() (string, error) {
+			err := w.Client.Get(ctx, client.ObjectKeyFromObject(o), o)
+			_, why := world.Stand(o)
+			return why, err
+		}).WithTimeout(time.Minute).WithPolling(200*time.Millisecond).Should(BeEmpty(), "%T %s is Ready", o, o.GetName())
+	}
+	for _, b := range []*v1alpha1.Backup{kept, removed, held} {
+		keys = append(keys, b.Status.Archive.Key)
+	}
+	slices.Sort(keys)
+
+	// What is under way waits for an answer that never comes.
+	hangs, err := tenant.Fault(ctx, core.Fault{Kind: core.KindHang, Operation: "tag/list"})
+	g.Expect(err).NotTo(HaveOccurred())
+	endless, wiped, restoring := world.Backup(company, "endless", world.WeCom), world.Backup(company, "endless-too", world.WeCom), world.Restore(company, "restoring", kept.Name)
+	wiped.Spec.DeletionPolicy, restoring.Spec.Action = v1alpha1.ArchiveDelete, v1alpha1.RestoreExecute
+	g.Expect(w.Apply(ctx, endless, wiped, restoring)).To(Succeed())
+	g.Eventually(func() (int, error) {
+		hits, _, err := w.Simulator.Hits(ctx, hangs)
+		return hits, err
+	}).WithTimeout(time.Minute).WithPolling(200*time.Millisecond).Should(BeNumerically(">=", 3), "two exports and a restore are under way")
+	return keys
+}
+
 // A namespace that is deleted takes along what gives the manager its rights, the
-// credentials, and the people, in any order. It ends all the same, and the
-// platform keeps everybody.
+// credentials, the key of the archives, and the people, in any order. It ends all the
+// same, also while exports and restores are under way; the platform keeps everybody,
+// and the storage every archive that was complete, whatever its deletionPolicy.
 func TestP10NamespaceThatTakesTheRightsAlong(t *testing.T) {
 	g, ctx := NewWithT(t), t.Context()
 	w, err := world.Start(ctx, world.Options{ControllerManager: true, SimulatorArgs: []string{"--unlimited"}})
@@ -82,8 +129,8 @@ func TestP10NamespaceThatTakesTheRightsAlong(t *testing.T) {
 
 	tenant, err := w.Simulator.NewTenant(ctx, world.WeCom, company, nil)
 	g.Expect(err).NotTo(HaveOccurred())
-	account, secret := tenant.Account(company, "wecom")
-	units, staff := world.Staff(company, 40, 4, "wecom")
+	account, secret := tenant.Account(company, world.WeCom)
+	units, staff := world.Staff(company, 40, 4, world.WeCom)
 	g.Expect(w.Apply(ctx, append([]client.Object{secret, account}, world.Objects(units)...)...)).To(Succeed())
 	g.Expect(w.Apply(ctx, world.Objects(staff)...)).To(Succeed())
 	g.Eventually(func() error {
@@ -95,6 +142,9 @@ func TestP10NamespaceThatTakesTheRightsAlong(t *testing.T) {
 	}).WithTimeout(time.Minute).WithPolling(200 * time.Millisecond).Should(Succeed())
 	before, err := tenant.Users(ctx)
 	g.Expect(err).NotTo(HaveOccurred())
+	key, err := age.GenerateX25519Identity()
+	g.Expect(err).NotTo(HaveOccurred())
+	keys := archives(t, g, w, tenant, key)
 
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: company}}
 	g.Expect(w.Client.Delete(ctx, namespace)).To(Succeed())
@@ -113,4 +163,5 @@ func TestP10NamespaceThatTakesTheRightsAlong(t *testing.T) {
 	after, err := tenant.Users(ctx)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(after).To(Equal(before), "the platform was touched")
+	g.Expect(w.Sound(ctx, company, company, key)).To(Equal(keys), "archives outlive their company")
 }
