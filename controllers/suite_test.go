@@ -3,6 +3,7 @@ package controllers_test
 import (
 	"context"
 	"log/slog"
+	"os"
 	"testing"
 	"time"
 
@@ -37,6 +38,14 @@ var (
 	epoch  = time.Now() // ages are measured at this moment, which tells when something was
 )
 
+// TestMain sets the loggers, which are the whole program's, before anything of another test can use them.
+func TestMain(m *testing.M) {
+	logger := logr.FromSlogHandler(slog.NewJSONHandler(logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	ctrl.SetLogger(logger)
+	klog.SetLogger(logger)
+	os.Exit(m.Run())
+}
+
 func TestControllers(t *testing.T) {
 	RegisterFailHandler(Fail)
 	RunSpecs(t, "Controllers")
@@ -51,9 +60,6 @@ var _ = BeforeSuite(func() {
 	ctx, cancel = context.WithCancel(context.Background())
 	DeferCleanup(cancel)
 
-	logger := logr.FromSlogHandler(slog.NewJSONHandler(logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	ctrl.SetLogger(logger)
-	klog.SetLogger(logger)
 	config := startServer()
 	kinds := runtime.NewScheme()
 	Expect(scheme.AddToScheme(kinds)).To(Succeed())
