@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -9,6 +10,7 @@ import (
 	"rollcall.dev/rollcall/api/v1alpha1"
 	"rollcall.dev/rollcall/internal/backup"
 	"rollcall.dev/rollcall/internal/backup/archive"
+	"rollcall.dev/rollcall/internal/backup/restore"
 	"rollcall.dev/rollcall/internal/backup/storage"
 	"rollcall.dev/rollcall/internal/directory"
 	"rollcall.dev/rollcall/internal/kube"
@@ -20,22 +22,39 @@ func problemOfBackup(err error) *Problem {
 	if p, ok := errors.AsType[*Problem](err); ok {
 		return p
 	}
-	if d, ok := errors.AsType[*archive.Damage](err); ok {
-		return problem(v1alpha1.ReasonArchiveDamaged, d.Error())
-	}
-	if m, ok := errors.AsType[*backup.Mismatch](err); ok {
-		return problem(v1alpha1.ReasonArchiveDamaged, m.Error())
-	}
-	if errors.Is(err, errStopped) {
-		return problem(v1alpha1.ReasonRestoreConflicts, errStopped.Error())
-	}
-	if errors.Is(err, archive.ErrWrongKey) {
-		return problem(v1alpha1.ReasonKeyWrong, archive.ErrWrongKey.Error())
+	if p := problemOfArchive(err); p != nil {
+		return p
 	}
 	if _, ok := errors.AsType[*storage.Error](err); ok {
 		return problemOfStorage(err)
 	}
+	if _, ok := errors.AsType[*directory.Error](err); ok {
+		return problemOf(err)
+	}
+	switch {
+	case errors.Is(err, errStopped), errors.Is(err, restore.ErrConflicts):
+		return problem(v1alpha1.ReasonRestoreConflicts, errStopped.Error())
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return problem(v1alpha1.ReasonProgressing, "it was interrupted, and is tried again")
+	}
 	return problemOf(err)
+}
+
+// problemOfArchive is what is wrong with an archive itself, nil if nothing is.
+func problemOfArchive(err error) *Problem {
+	if d, ok := errors.AsType[*archive.Damage](err); ok {
+		return problem(v1alpha1.ReasonArchiveDamaged, d.Error())
+	}
+	if m, ok := errors.AsType[*backup.Mismatch](err); ok {
+		return problem(v1alpha1.ReasonArchiveDamaged, m.Error()+"; nothing of it was kept")
+	}
+	if u, ok := errors.AsType[*archive.Unsupported](err); ok {
+		return problem(v1alpha1.ReasonNotSupported, u.Error())
+	}
+	if errors.Is(err, archive.ErrWrongKey) {
+		return problem(v1alpha1.ReasonKeyWrong, archive.ErrWrongKey.Error())
+	}
+	return nil
 }
 
 // archiveStatus is what a seal says of its archive.

@@ -12,6 +12,7 @@ import (
 	"filippo.io/age"
 	"github.com/klauspost/compress/zstd"
 
+	"rollcall.dev/rollcall/internal/backup/archive"
 	"rollcall.dev/rollcall/internal/backup/restore"
 	"rollcall.dev/rollcall/internal/backup/storage"
 	"rollcall.dev/rollcall/internal/kube"
@@ -70,15 +71,26 @@ func (w *restoreWork) get(ctx context.Context, places *Places, name string, into
 	defer r.Close() // it was only read
 	plain, err := age.Decrypt(r, w.access.Identities...)
 	if err != nil {
-		return fmt.Errorf("decrypting %s: %w", name, err)
+		return unreadable(name, err)
 	}
 	small, err := zstd.NewReader(plain, zstd.WithDecoderConcurrency(1))
 	if err != nil {
-		return fmt.Errorf("decompressing %s: %w", name, err)
+		return unreadable(name, err)
 	}
 	defer small.Close()
 	if err := json.NewDecoder(small).Decode(into); err != nil && !errors.Is(err, io.EOF) {
-		return fmt.Errorf("reading %s: %w", name, err)
+		return unreadable(name, err)
 	}
 	return nil
+}
+
+// unreadable says why a file beside an archive cannot be read: the place, the key, or what lies there.
+func unreadable(name string, err error) error {
+	if e, ok := errors.AsType[*storage.Error](err); ok {
+		return e
+	}
+	if _, ok := errors.AsType[*age.NoIdentityMatchError](err); ok {
+		return archive.ErrWrongKey
+	}
+	return &archive.Damage{What: name + " beside it is not what was written"}
 }

@@ -64,8 +64,8 @@ type Evidence struct {
 const sampleSize = 20
 
 // Run makes an archive and verifies it. On an error nothing of it lists. The
-// error is a [storage.Error], an [archive.Damage], a [Mismatch], or a
-// [directory.Error] of the platform.
+// error is a [storage.Error], an [archive.Damage], [archive.ErrWrongKey], an
+// [archive.Unsupported], a [Mismatch], or a [directory.Error] of the platform.
 func Run(ctx context.Context, j Job) (Result, error) {
 	source, ok := j.Source.(directory.Exporter)
 	if !ok {

@@ -19,7 +19,8 @@ type Check struct {
 }
 
 // Verify reads an archive back from its storage, and its copy, which it makes if
-// there is none. The error is a [storage.Error], an [archive.Damage] or [archive.ErrWrongKey].
+// there is none. The error is a [storage.Error], an [archive.Damage], [archive.ErrWrongKey] or
+// an [archive.Unsupported].
 func Verify(ctx context.Context, c Check) (Result, error) {
 	seal, evidence, err := readBack(ctx, c.Primary, c)
 	if err != nil {

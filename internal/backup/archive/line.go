@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 
@@ -94,7 +93,7 @@ func marshal(it directory.Item) ([]byte, error) {
 	e.SetEscapeHTML(false)
 	if err := e.Encode(l); err != nil {
 		// The cause quotes the platform's JSON.
-		return nil, fmt.Errorf("an item of %s: what the platform wrote is no JSON", it.Part)
+		return nil, unsupported("an item of %s: what the platform wrote is no JSON", it.Part)
 	}
 	return b.Bytes(), nil
 }

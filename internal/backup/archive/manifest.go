@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -126,7 +125,7 @@ func ParseSeal(b []byte) (Seal, error) {
 
 // unknownFormat is no damage: a newer Rollcall reads it.
 func unknownFormat(format int) error {
-	return fmt.Errorf("the archive has format %d; this program reads format %d: use a newer one", format, Format)
+	return unsupported("the archive has format %d; this program reads format %d: use a newer one", format, Format)
 }
 
 func encode(v any) []byte {

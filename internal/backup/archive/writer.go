@@ -130,10 +130,10 @@ func (w *Writer) Add(d directory.Dataset, it directory.Item) error {
 		return w.fail(err)
 	}
 	if len(b) > maxLine {
-		return w.fail(fmt.Errorf("an item of %s/%s has %d bytes; the format allows %d", d, it.Part, len(b), maxLine))
+		return w.fail(unsupported("an item of %s/%s has %d bytes; the format allows %d", d, it.Part, len(b), maxLine))
 	}
 	if len(b)-len(it.Raw) > maxWords {
-		return w.fail(fmt.Errorf("an item of %s/%s has more than %d bytes beside what the platform wrote", d, it.Part, maxWords))
+		return w.fail(unsupported("an item of %s/%s has more than %d bytes beside what the platform wrote", d, it.Part, maxWords))
 	}
 	p := s.part(it.Part)
 	p.chunk.Write(b)
@@ -200,7 +200,7 @@ func (w *Writer) Close() (*Manifest, error) {
 	}
 	manifest := w.manifest.Encode()
 	if len(manifest) > maxSmall || !modest(manifest) {
-		return nil, w.fail(errors.New("there is more than the manifest of an archive lists"))
+		return nil, w.fail(unsupported("there is more than the manifest of an archive lists"))
 	}
 	if _, err := w.file(manifestName, manifest); err != nil {
 		return nil, err
@@ -256,7 +256,7 @@ func (w *Writer) flush(d directory.Dataset, p *part) error {
 		return nil
 	}
 	if w.files++; w.files > maxFiles {
-		return w.fail(fmt.Errorf("there is more than an archive holds: %d files", maxFiles))
+		return w.fail(unsupported("there is more than an archive holds: %d files", maxFiles))
 	}
 	name := path.Join(folder(d), p.Name, fmt.Sprintf("%05d.jsonl", len(p.Files)+1))
 	f, err := w.file(name, p.chunk.Bytes())
