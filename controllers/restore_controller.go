@@ -43,6 +43,8 @@ type RestoreReconciler struct {
 
 // +kubebuilder:rbac:groups=rollcall.dev,resources=restores,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=rollcall.dev,resources=restores/status,verbs=patch
+// +kubebuilder:rbac:groups=rollcall.dev,resources=employees,verbs=get;list;watch
+// +kubebuilder:rbac:groups="",resources=secrets,verbs=get
 
 // SetupWithManager registers the controller.
 func (r *RestoreReconciler) SetupWithManager(mgr ctrl.Manager) error {
