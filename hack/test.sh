@@ -22,9 +22,13 @@ if command -v "$(go env CC)" >/dev/null && printf 'int main(void){return 0;}' | 
 else
 	echo "testing, WITHOUT the race detector: it needs a C compiler, and there is none"
 fi
-go test "${race[@]}" -timeout=30m ./...
+# -short tries fewer moments and bits where the race detector would take minutes; all of them follow without it.
+go test "${race[@]}" -short -timeout=30m ./...
 
 export CGO_ENABLED=0
+echo "testing archives and their storage once more: every bit, every moment"
+go test ./internal/backup/archive ./internal/backup/storage
+
 echo "testing the simulator with SDKs of other people (test/sdk)"
 (cd test/sdk && go test ./...)
 
