@@ -23,7 +23,7 @@ import (
 // lost; DingTalk is restored as manifests, which the API server takes; and what would move to WeCom is told.
 func TestBackupsSurviveTheClusterAndMovePlatforms(t *testing.T) {
 	g, ctx := NewWithT(t), t.Context()
-	g.SetDefaultEventuallyTimeout(time.Minute)
+	g.SetDefaultEventuallyTimeout(3 * time.Minute)
 	g.SetDefaultEventuallyPollingInterval(200 * time.Millisecond)
 	w, err := world.Start(ctx, world.Options{SimulatorArgs: []string{"--unlimited"}})
 	g.Expect(err).NotTo(HaveOccurred())

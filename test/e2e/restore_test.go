@@ -32,7 +32,7 @@ type archived struct {
 func keeping(t *testing.T, namespace string) *archived {
 	t.Helper()
 	a := &archived{T: t, WithT: NewWithT(t), namespace: namespace}
-	a.SetDefaultEventuallyTimeout(time.Minute)
+	a.SetDefaultEventuallyTimeout(3 * time.Minute)
 	a.SetDefaultEventuallyPollingInterval(200 * time.Millisecond)
 	var err error
 	a.world, err = world.Start(t.Context(), world.Options{SimulatorArgs: []string{"--unlimited"}})

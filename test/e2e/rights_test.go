@@ -96,7 +96,7 @@ func archives(t *testing.T, g *WithT, w *world.World, tenant *world.Tenant, key 
 			err := w.Client.Get(ctx, client.ObjectKeyFromObject(o), o)
 			_, why := world.Stand(o)
 			return why, err
-		}).WithTimeout(time.Minute).WithPolling(200*time.Millisecond).Should(BeEmpty(), "%T %s is Ready", o, o.GetName())
+		}).WithTimeout(3*time.Minute).WithPolling(200*time.Millisecond).Should(BeEmpty(), "%T %s is Ready", o, o.GetName())
 	}
 	for _, b := range []*v1alpha1.Backup{kept, removed, held} {
 		keys = append(keys, b.Status.Archive.Key)
@@ -112,7 +112,7 @@ func archives(t *testing.T, g *WithT, w *world.World, tenant *world.Tenant, key 
 	g.Eventually(func() (int, error) {
 		hits, _, err := w.Simulator.Hits(ctx, hangs)
 		return hits, err
-	}).WithTimeout(time.Minute).WithPolling(200*time.Millisecond).Should(BeNumerically(">=", 3), "two exports and a restore are under way")
+	}).WithTimeout(3*time.Minute).WithPolling(200*time.Millisecond).Should(BeNumerically(">=", 3), "two exports and a restore are under way")
 	return keys
 }
 
@@ -139,7 +139,7 @@ func TestP10NamespaceThatTakesTheRightsAlong(t *testing.T) {
 			return err
 		}
 		return c.Unready()
-	}).WithTimeout(time.Minute).WithPolling(200 * time.Millisecond).Should(Succeed())
+	}).WithTimeout(3 * time.Minute).WithPolling(200 * time.Millisecond).Should(Succeed())
 	before, err := tenant.Users(ctx)
 	g.Expect(err).NotTo(HaveOccurred())
 	key, err := age.GenerateX25519Identity()
@@ -158,7 +158,7 @@ func TestP10NamespaceThatTakesTheRightsAlong(t *testing.T) {
 			left = append(left, c.Message)
 		}
 		return strings.Join(left, "; ")
-	}).WithTimeout(time.Minute).WithPolling(200*time.Millisecond).Should(Equal("gone"), "the namespace hangs")
+	}).WithTimeout(3*time.Minute).WithPolling(200*time.Millisecond).Should(Equal("gone"), "the namespace hangs")
 
 	after, err := tenant.Users(ctx)
 	g.Expect(err).NotTo(HaveOccurred())
