@@ -72,6 +72,11 @@ func main() {
 	var level slog.Level
 	flag.TextVar(&level, "log-level", slog.LevelInfo, "least level to log: DEBUG, INFO, WARN or ERROR")
 	flag.Parse()
+	if os.Getenv("GOGC") == "" {
+		// Listings and backups leave much garbage behind. Go's default of 100 lets a manager of
+		// 50,000 people grow by a tenth more, and saves no time that was ever measured.
+		debug.SetGCPercent(50)
+	}
 	logger := logr.FromSlogHandler(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
 	ctrl.SetLogger(logger)
 	klog.SetLogger(logger)
