@@ -146,7 +146,7 @@ func (r *BackupStorageReconciler) Reconcile(ctx context.Context, req ctrl.Reques
 			return done(0, err)
 		}
 	}
-	r.report(ctx, bs, access, stop, found)
+	r.report(ctx, bs, access, stop, found, backups)
 	r.Metrics.Stored(req.NamespacedName, backups)
 	wrote, err := kube.PatchStatus(ctx, r.Client, before, bs)
 	if err == nil && wrote {

@@ -14,7 +14,7 @@ import (
 )
 
 // report fills in the status: from the last survey, or from what keeps us from making one.
-func (r *BackupStorageReconciler) report(ctx context.Context, bs *v1alpha1.BackupStorage, access *Access, stop *Problem, found *survey) {
+func (r *BackupStorageReconciler) report(ctx context.Context, bs *v1alpha1.BackupStorage, access *Access, stop *Problem, found *survey, backups []v1alpha1.Backup) {
 	s := &bs.Status
 	summarize := func(stand kube.Stand, reason, message string) {
 		kube.Summarize(&s.Conditions, bs.Generation, kube.Summary{Stand: stand, Reason: reason, Message: message})
@@ -49,8 +49,8 @@ func (r *BackupStorageReconciler) report(ctx context.Context, bs *v1alpha1.Backu
 		s.Offsite = ""
 		meta.RemoveStatusCondition(&s.Conditions, v1alpha1.ConditionOffsiteAvailable)
 	}
-	if found.archives >= 0 {
-		n := int32(found.archives)
+	if found.archives != nil {
+		n := found.count(backups)
 		s.Archives = &n
 	}
 	if p := r.reportRival(ctx, bs, found); worst == nil {

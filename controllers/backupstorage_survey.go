@@ -19,8 +19,8 @@ type survey struct {
 	at          time.Time
 	location    view
 	offsite     *view
-	// archives counts the complete ones of the namespace; -1: they could not be listed.
-	archives int
+	// archives are the keys of the complete ones of the namespace; nil: they could not be listed.
+	archives map[string]bool
 	// found are archives without a Backup, and more says that there are others.
 	found []finding
 	more  bool
@@ -92,6 +92,19 @@ func knownKeys(backups []v1alpha1.Backup) map[string]bool {
 	return known
 }
 
+// count is how many archives there are: those that were seen, and those that were
+// proven since.
+func (s *survey) count(backups []v1alpha1.Backup) int32 {
+	n := len(s.archives)
+	for i := range backups {
+		b := &backups[i]
+		if at := b.Status.CompletionTime; at != nil && at.After(s.at) && !s.archives[archiveKey(b)] {
+			n++
+		}
+	}
+	return int32(n)
+}
+
 // finished reports whether a Backup writes no archive any more.
 func finished(b *v1alpha1.Backup) bool {
 	return meta.IsStatusConditionTrue(b.Status.Conditions, v1alpha1.ConditionVerified) || meta.IsStatusConditionTrue(b.Status.Conditions, v1alpha1.ConditionStalled)
@@ -101,7 +114,7 @@ func finished(b *v1alpha1.Backup) bool {
 func (t *task) run(ctx context.Context, _ func(struct{})) (*survey, error) {
 	ctx, cancel := context.WithTimeout(ctx, surveyLimit)
 	defer cancel()
-	s := &survey{fingerprint: t.access.Fingerprint, at: t.now(), archives: -1}
+	s := &survey{fingerprint: t.access.Fingerprint, at: t.now()}
 	places, err := t.access.Open(ctx)
 	if err != nil {
 		s.location.err = err
@@ -136,7 +149,10 @@ func (t *task) archives(ctx context.Context, p *storage.Place, s *survey) error 
 	if err != nil {
 		return err
 	}
-	s.archives = len(keys)
+	s.archives = make(map[string]bool, len(keys))
+	for _, key := range keys {
+		s.archives[key] = true
+	}
 	for _, key := range keys {
 		if t.known[key] {
 			continue
@@ -200,7 +216,7 @@ func (a *Access) each(ctx context.Context, limit time.Duration, do func(context.
 
 // unanswered is the survey of a place that hangs.
 func unanswered(fingerprint string) *survey {
-	return &survey{fingerprint: fingerprint, archives: -1, location: view{err: errHangs}}
+	return &survey{fingerprint: fingerprint, location: view{err: errHangs}}
 }
 
 var errHangs = &storage.Error{Class: storage.Unavailable, Place: "the storage", Op: "looking at it", Message: "it does not answer"}

@@ -193,6 +193,21 @@ func testAdoption(v *vault) {
 		v.Expect(err).NotTo(HaveOccurred())
 	})
 
+	v.Run("P9: one that was proven since the last look counts", func(t *testing.T) {
+		v := v.as(t)
+		b := &v1alpha1.Backup{ObjectMeta: v.meta("just-made"), Spec: v1alpha1.BackupSpec{
+			AccountRef: v1alpha1.AccountReference{Name: "wecom"}, StorageRef: v1alpha1.StorageReference{Name: "archives"},
+		}}
+		v.make(b)
+		at := metav1.NewTime(v.now().Add(time.Second))
+		b.Status.Archive, b.Status.CompletionTime = v1alpha1.Archive{Key: v.stored("acme", b.Name, at.Time)}, &at
+		v.conclude(b, metav1.ConditionTrue, v1alpha1.ConditionExported, v1alpha1.ConditionVerified, v1alpha1.ConditionReady)
+		counted := HaveField("Status.Archives", HaveValue(BeEquivalentTo(6)))
+		v.Eventually(v.of(bs)).Should(counted)
+		v.probed(bs)
+		v.Consistently(v.of(bs)).Should(counted, "it is not counted twice")
+	})
+
 	v.Run("and a long list comes back in passes, whole", func(t *testing.T) {
 		v := v.in(t)
 		for i := range 120 {
