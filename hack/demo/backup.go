@@ -72,7 +72,7 @@ func (d *demo) makeKey(ctx context.Context) error {
 	})
 }
 
-// verified waits until every Backup is.
+// verified waits until every Backup is, and is counted.
 func (d *demo) verified(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, d.timeout, errTookTooLong)
 	defer cancel()
@@ -92,7 +92,12 @@ func (d *demo) verified(ctx context.Context) error {
 			}
 		}
 		d.out.progress("backup", "archives %d/%d · %d s", done, len(all.Items), int(time.Since(began).Seconds()))
-		return done > 0 && done == len(all.Items), nil
+		place := &v1alpha1.BackupStorage{}
+		if err := d.kube.Get(ctx, client.ObjectKey{Namespace: company, Name: "archives"}, place); err != nil {
+			return false, fmt.Errorf("looking at the storage: %w", err)
+		}
+		counted := place.Status.Archives != nil && int(*place.Status.Archives) == done
+		return done > 0 && done == len(all.Items) && counted, nil
 	})
 	if err != nil {
 		return fmt.Errorf("waiting until the backups are verified: %w%s", because(ctx, err), last)
