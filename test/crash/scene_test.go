@@ -73,7 +73,12 @@ func (s *scene) end() {
 		s.manager.Stop()
 		return
 	}
-	s.manager.Dump()
+	select {
+	case <-s.manager.Done():
+		s.Logf("the manager had ended: %v", s.manager.Wait(context.WithoutCancel(s.ctx)))
+	default:
+		s.manager.Dump()
+	}
 	root, err := harness.Root()
 	if err != nil {
 		s.Log(err)

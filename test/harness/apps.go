@@ -77,8 +77,21 @@ type Manager struct {
 	MetricsURL, HealthURL string
 }
 
-// StartManager starts the manager without leader election and does not wait: see AwaitReady.
+// StartManager starts the manager without leader election, and waits until its probes answer: its controllers may still
+// be reading.
 func StartManager(ctx context.Context, o ManagerOptions) (*Manager, error) {
+	m, err := startManager(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.AwaitReady(ctx); err != nil {
+		m.Stop()
+		return nil, fmt.Errorf("starting the manager: %w", err)
+	}
+	return m, nil
+}
+
+func startManager(ctx context.Context, o ManagerOptions) (*Manager, error) {
 	path := o.Path
 	if path == "" {
 		var err error
@@ -109,9 +122,12 @@ func StartManager(ctx context.Context, o ManagerOptions) (*Manager, error) {
 	return &Manager{Process: process, MetricsURL: "http://" + metrics, HealthURL: "http://" + health}, nil
 }
 
-// AwaitReady waits until the manager says that it is ready.
+// AwaitReady waits until the manager says that it is ready, and serves its metrics.
 func (m *Manager) AwaitReady(ctx context.Context) error {
-	return m.awaitReady(ctx, answers(http.DefaultClient, m.HealthURL+"/readyz"))
+	if err := m.awaitReady(ctx, answers(http.DefaultClient, m.HealthURL+"/readyz")); err != nil {
+		return err
+	}
+	return m.awaitReady(ctx, reachable(m.MetricsURL))
 }
 
 // fillAddresses puts a free address on 127.0.0.1 wherever there is none yet.

@@ -120,8 +120,8 @@ type ManagerOptions struct {
 	Env []string
 }
 
-// StartManager starts bin/rollcall, or the program that ROLLCALL_MANAGER names, as an administrator, and does not wait for
-// it. Its log, at level DEBUG, outlives it: a restart appends to it.
+// StartManager starts bin/rollcall, or the program that ROLLCALL_MANAGER names, as an administrator, and waits for its
+// probes. Its log, at level DEBUG, outlives it: a restart appends to it.
 func (w *World) StartManager(ctx context.Context, o ManagerOptions) (*harness.Manager, error) {
 	if len(o.Namespaces) == 0 {
 		return nil, errors.New("starting a manager: name its namespaces")
