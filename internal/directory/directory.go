@@ -89,6 +89,12 @@ type Capabilities struct {
 	FoldsIDs bool
 	// RootDepartment is the id of the company itself.
 	RootDepartment string
+	// NoticeWindow is how long the platform recognises a message that is sent again.
+	NoticeWindow time.Duration
+	// Calls are the operations that each kind of work on one account takes, in their
+	// order, where nothing fails: what a rehearsal shows. Work that is not among them
+	// is not done by API here.
+	Calls map[Work][]string
 }
 
 // CanFreeze reports whether an account of this type can be frozen.
