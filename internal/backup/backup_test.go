@@ -266,7 +266,7 @@ func TestWrongKey(t *testing.T) {
 func TestTheSampleIsComparedWithThePlatform(t *testing.T) {
 	h := begin(t, 10)
 	j := h.job()
-	j.Source = &meddler{h.Fake, func() { h.person(4, "总监"); h.Remove("E0005") }}
+	j.Source = &meddler{h.Fake, func() { h.person(4, "总监"); h.Vanish("E0005") }}
 	r, err := backup.Run(t.Context(), j)
 	if err != nil || r.Evidence.Sampled != 11 || r.Evidence.SampleEqual != 9 {
 		t.Errorf("evidence %+v, %v", r.Evidence, err)

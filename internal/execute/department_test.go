@@ -119,7 +119,7 @@ func TestP9DepartmentUpdatesAreReadBack(t *testing.T) {
 	if o := s.department(plan.Update, change); directory.ClassOf(o.Err) != directory.RateLimited || o.IgnoredDepartment != 0 {
 		t.Errorf("not read: %+v", o)
 	}
-	s.Remove("8")
+	s.Vanish("8")
 	if o := s.department(plan.Update, change); directory.ClassOf(o.Err) != directory.NotFound || !s.seen.DepartmentAbsent("8") || s.seen.Department("8") != nil {
 		t.Errorf("gone: %+v", o)
 	}
@@ -135,7 +135,7 @@ func TestP5DepartmentsAreConfirmed(t *testing.T) {
 	if o := s.department(plan.Confirm, directory.Department{ID: "8"}); directory.ClassOf(o.Err) != directory.PermissionDenied || s.seen.DepartmentAbsent("8") {
 		t.Errorf("an error proves nothing: %+v", o)
 	}
-	s.Remove("8")
+	s.Vanish("8")
 	if o := s.department(plan.Confirm, directory.Department{ID: "8"}); o.Err != nil || !s.seen.DepartmentAbsent("8") {
 		t.Errorf("gone: %+v", o)
 	}

@@ -330,7 +330,7 @@ func TestWithoutAFinderNothingIsGuessed(t *testing.T) {
 
 func TestP5UpdatesOfWhoIsGone(t *testing.T) {
 	s := begin(t, open()).with("工程师")
-	s.Remove("E1")
+	s.Vanish("E1")
 	o := s.run(plan.Update)
 	s.wantClass(o, directory.NotFound)
 	s.mirrored("")
@@ -425,7 +425,7 @@ func TestP5Confirm(t *testing.T) {
 	if o := s.run(plan.Confirm); directory.ClassOf(o.Err) != directory.Unavailable || s.seen.Absent("E1") || s.seen.Account("E1") == nil {
 		t.Errorf("an error proves nothing: %+v", o)
 	}
-	s.Remove("E1")
+	s.Vanish("E1")
 	if o := s.run(plan.Confirm); o.Err != nil || !s.seen.Absent("E1") || s.seen.Account("E1") != nil {
 		t.Errorf("gone: %+v", o)
 	}

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"rollcall.dev/rollcall/internal/directory"
 )
@@ -25,8 +26,12 @@ type Fake struct {
 	kept        map[directory.Dataset][]directory.Item
 	next        map[string][]Fault
 	every       map[string]Fault
+	leaving     leaving
 	calls       []string
 	ids         int
+
+	// Now is the clock of messages, if it is set before the first call; else time.Now.
+	Now func() time.Time
 }
 
 var (
@@ -52,6 +57,8 @@ type Fault struct {
 	Items func([]directory.Item) []directory.Item
 	// Gaps are those that an export has.
 	Gaps []directory.Gap
+	// Missed are those whom a notice does not reach.
+	Missed []string
 	// Before runs before the call does anything, without a lock; it may block.
 	Before func(context.Context)
 }
@@ -74,7 +81,8 @@ func NewFake(c directory.Capabilities) *Fake {
 		caps: c, ids: 100,
 		accounts: map[string]*directory.Account{}, departments: map[string]*directory.Department{},
 		roles: map[string]*heldRole{}, kept: map[directory.Dataset][]directory.Item{},
-		next: map[string][]Fault{}, every: map[string]Fault{},
+		leaving: newLeaving(),
+		next:    map[string][]Fault{}, every: map[string]Fault{},
 	}
 	f.departments[c.RootDepartment] = &directory.Department{ID: c.RootDepartment, Name: "公司"}
 	f.Place(directory.Account{ID: "founder", Type: directory.Ordinary, State: directory.Active, Profile: directory.Profile{
@@ -129,8 +137,8 @@ func (f *Fake) PlaceDepartment(d directory.Department) {
 	f.departments[d.ID] = &d
 }
 
-// Remove deletes an account or department behind the directory's back.
-func (f *Fake) Remove(id string) {
+// Vanish deletes an account or department behind the directory's back.
+func (f *Fake) Vanish(id string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.accounts, f.key(id))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"rollcall.dev/rollcall/internal/directory"
 	"rollcall.dev/rollcall/internal/directory/directorytest"
@@ -18,6 +19,7 @@ func open() directory.Capabilities {
 		DepartmentWrites:    directory.DepartmentName | directory.DepartmentParent | directory.DepartmentOrder,
 		Freezes:             []directory.AccountType{directory.Ordinary},
 		ChoosesDepartmentID: true, FoldsIDs: true, RootDepartment: "1",
+		NoticeWindow: time.Hour, Calls: calls,
 	}
 }
 
@@ -30,7 +32,15 @@ func closed() directory.Capabilities {
 			directory.DepartmentManagers | directory.DepartmentKey,
 		Freezes:     []directory.AccountType{directory.Enterprise},
 		FreezeLimit: "Closed freezes enterprise accounts only", RootDepartment: "1",
+		NoticeWindow: time.Hour, Calls: calls,
 	}
+}
+
+// calls are the methods that each kind of work takes on a platform in memory.
+var calls = map[directory.Work][]string{
+	directory.WorkFreeze: {"Freeze"}, directory.WorkRevoke: {"RolesOf", "RemoveFromRole"},
+	directory.WorkNotify: {"Notify", "Delivered"}, directory.WorkRemove: {"Remove"},
+	directory.WorkInherit: {"Inherit"}, directory.WorkResidual: {"Residuals"},
 }
 
 // misled reaches the fake with a wrong secret.
@@ -45,8 +55,13 @@ func (m misled) CreateAccount(context.Context, string, directory.AccountType, di
 }
 
 var (
-	reads  = []string{"Check", "List", "Account", "Department", "FindByMobile", "Export", "Roles", "RoleMembers"}
-	writes = []string{"CreateAccount", "UpdateAccount", "CreateDepartment", "UpdateDepartment", "Freeze", "Unfreeze", "CreateRole", "AddToRole"}
+	reads = []string{
+		"Check", "List", "Account", "Department", "FindByMobile", "Export", "Roles", "RoleMembers", "RolesOf", "Delivered", "Residuals",
+	}
+	writes = []string{
+		"CreateAccount", "UpdateAccount", "CreateDepartment", "UpdateDepartment", "Freeze", "Unfreeze", "CreateRole", "AddToRole",
+		"Remove", "Inherit", "RemoveFromRole", "Notify",
+	}
 )
 
 func twin(c directory.Capabilities) directorytest.Twin {
@@ -70,6 +85,7 @@ func twin(c directory.Capabilities) directorytest.Twin {
 		},
 		directorytest.LostCreate: func() { every(directorytest.Lost(), "CreateAccount") },
 		directorytest.LostUpdate: func() { every(directorytest.Lost(), "UpdateAccount") },
+		directorytest.LostRemove: func() { every(directorytest.Lost(), "Remove") },
 		directorytest.BadGateway: func() {
 			every(directorytest.Refused(directory.Unavailable), reads...)
 			every(directorytest.Refused(directory.OutcomeUnknown), writes...)
@@ -106,9 +122,17 @@ func twin(c directory.Capabilities) directorytest.Twin {
 		Calls:      func() int { return len(f.Calls()) },
 		Throttled:  func() int { return int(throttled.Load()) },
 		Seed:       func(_ *testing.T, people, departments int) { populate(f, people, departments) },
-		Remove:     func(_ *testing.T, id string) { f.Remove(id) },
-		Inflict:    func(_ *testing.T, m directorytest.Malady) { maladies[m]() },
-		Heal:       func(*testing.T) { every(directorytest.Fault{}, both...) },
+		Remove:     func(_ *testing.T, id string) { f.Vanish(id) },
+		Messages: func(_ *testing.T, id string) (n int) {
+			for _, m := range f.Messages() {
+				if m.To == id {
+					n++
+				}
+			}
+			return n
+		},
+		Inflict: func(_ *testing.T, m directorytest.Malady) { maladies[m]() },
+		Heal:    func(*testing.T) { every(directorytest.Fault{}, both...) },
 	}
 }
 
@@ -187,5 +211,50 @@ func TestFakeExportFaults(t *testing.T) {
 	f.PlaceRole(directory.Role{ID: "7", Name: "主管", BuiltIn: true}, directory.RoleMember{Account: "founder"})
 	if m, err := f.RoleMembers(t.Context(), "7"); err != nil || len(m) != 1 || m[0].Role != "7" {
 		t.Errorf("a role that was put there: %+v, %v", m, err)
+	}
+}
+
+func TestFakeLeaving(t *testing.T) {
+	f := directorytest.NewFake(closed())
+	now := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+	f.Now = func() time.Time { return now }
+	ctx := t.Context()
+	for _, id := range []string{"E1", "E2"} {
+		f.Place(directory.Account{ID: id, Profile: directory.Profile{Manager: "E1"}})
+	}
+	f.PlaceRole(directory.Role{ID: "7", BuiltIn: true}, directory.RoleMember{Account: "E1", Scope: []string{"1"}})
+
+	if err := f.RemoveFromRole(ctx, "7", []directory.RoleMember{{Account: "E1"}}); directory.ClassOf(err) != directory.PermissionDenied || len(f.RolesReally("E1")) != 1 {
+		t.Errorf("a role of the platform's own: %v", err)
+	}
+	f.Next("Notify", directorytest.Fault{Missed: []string{"E2"}}, directorytest.Lost())
+	receipt, err := f.Notify(ctx, []string{"E1", "E2"}, "交接")
+	told, asked := f.Delivered(ctx, receipt)
+	if err != nil || asked != nil || len(receipt.Missed) != 0 || len(told.Missed) != 1 || len(f.Messages()) != 1 {
+		t.Errorf("a notice that missed one: %+v, %v, then %+v, %v", receipt, err, told, asked)
+	}
+	now = now.Add(time.Hour)
+	if _, err := f.Notify(ctx, []string{"E1"}, "交接"); directory.ClassOf(err) != directory.OutcomeUnknown || len(f.Messages()) != 2 {
+		t.Errorf("a lost notice after the window: %v, %+v", err, f.Messages())
+	}
+
+	f.PlaceInheritance("E1", directory.Inheritance{Waiting: 2})
+	if _, err := f.Inherit(ctx, "E1", "E2"); directory.ClassOf(err) != directory.Conflict {
+		t.Errorf("inheriting from somebody who is there: %v", err)
+	}
+	f.Next("Remove", directorytest.Lost())
+	how := directory.Removal{Successor: "E2", Reason: "contract ended"}
+	if err := f.Remove(ctx, "E1", how); directory.ClassOf(err) != directory.OutcomeUnknown || f.Really("E1") != nil || len(f.RolesReally("E1")) != 0 {
+		t.Errorf("a lost removal: %v", err)
+	}
+	if r := f.Removals(); len(r) != 1 || r[0].ID != "E1" || r[0].How != how || f.Really("E2").Profile.Manager != "E2" {
+		t.Errorf("removed %+v", r)
+	}
+	if i, err := f.Inherit(ctx, "E1", "E2"); err != nil || i.Waiting != 2 || f.Heir("E1") != "E2" {
+		t.Errorf("inheriting: %+v, %v", i, err)
+	}
+	f.PlaceResiduals("E1", "leads a department")
+	if left, err := f.Residuals(ctx, "E1"); err != nil || len(left) != 1 {
+		t.Errorf("residuals: %q, %v", left, err)
 	}
 }

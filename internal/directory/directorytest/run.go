@@ -11,7 +11,7 @@ import (
 
 // Run runs the contract. open makes a fresh twin, and cleans up with t.Cleanup.
 func Run(t *testing.T, open func(t *testing.T) Twin) {
-	for _, c := range slices.Concat(basics, accounts, departments, listings, roles, exports, failures) {
+	for _, c := range slices.Concat(basics, accounts, departments, listings, roles, leavings, exports, failures) {
 		t.Run(c.name, func(t *testing.T) {
 			s := &suite{Twin: open(t)}
 			s.caps = s.Directory.Capabilities()

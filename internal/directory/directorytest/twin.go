@@ -30,6 +30,8 @@ type Twin struct {
 	Seed func(t *testing.T, people, departments int)
 	// Remove deletes an account behind the directory's back.
 	Remove func(t *testing.T, id string)
+	// Messages counts the messages that an account has received; nil if nobody counts.
+	Messages func(t *testing.T, id string) int
 	// Inflict makes the platform misbehave from the next call on.
 	Inflict func(t *testing.T, m Malady)
 	// Heal ends every malady, except Down, which nothing ends.
@@ -50,6 +52,9 @@ const (
 	LostCreate Malady = "LostCreate"
 	// LostUpdate performs updates of accounts and never answers them.
 	LostUpdate Malady = "LostUpdate"
+	// LostRemove performs removals of accounts, and never answers them. Only those whose
+	// directory is a Remover must be able to inflict it.
+	LostRemove Malady = "LostRemove"
 	// BadGateway answers every call but those for tokens with HTTP 502 and a page of HTML.
 	BadGateway Malady = "BadGateway"
 	// Garbage answers every call but those for tokens with HTTP 200 and a page of HTML.
