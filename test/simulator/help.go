@@ -26,6 +26,8 @@ Look
   curl $C/tenants                                  tenants with credentials and options
   curl $C/state/wecom/acme/users                   all members; /users/E001 for one
   curl $C/state/dingtalk/acme/departments          also what backups read; see the package comments
+  curl $C/state/dingtalk/acme/received             what people really got: person, text, count, times
+  curl $C/state/wecom/acme/left                    who left, when, by which call, what went to whom; /left/E001 for one
   curl "$C/calls?platform=wecom&since=0&limit=20"  the log; also tenant, operation, subject, credential, code
   curl $C/calls/counts                             calls by operation and code; -X DELETE $C/calls to begin anew
   curl $C/faults; curl $C/limits; curl $C/clock; curl $C/healthz

@@ -150,6 +150,20 @@ func (s *Simulator) Last(ctx context.Context) (uint64, error) {
 	return out.Last, err
 }
 
+// Messages are those that somebody really received, by person and text, in the order in which they came.
+func (t *Tenant) Messages(ctx context.Context) ([]core.Received, error) {
+	var out struct{ Received []core.Received }
+	err := t.sim.Control(ctx, http.MethodGet, t.path("received", ""), nil, &out)
+	return out.Received, err
+}
+
+// Left are the leavings: who, when, by which call, and what went to whom. Oldest first.
+func (t *Tenant) Left(ctx context.Context) ([]core.Left, error) {
+	var out struct{ Left []core.Left }
+	err := t.sim.Control(ctx, http.MethodGet, t.path("left", ""), nil, &out)
+	return out.Left, err
+}
+
 // Fault injects a fault into this tenant and returns its id.
 func (t *Tenant) Fault(ctx context.Context, f core.Fault) (string, error) {
 	f.Platform, f.Tenant = t.Platform, t.Name
@@ -191,6 +205,11 @@ func (t *Tenant) Revoke(ctx context.Context, credential string) error {
 	return t.sim.Control(ctx, http.MethodDelete, t.path("tokens", credential), nil, nil)
 }
 
+// path is that of an object, or of the whole collection without an id.
 func (t *Tenant) path(collection, id string) string {
-	return "/state/" + t.Platform + "/" + t.Name + "/" + collection + "/" + url.PathEscape(id)
+	path := "/state/" + t.Platform + "/" + t.Name + "/" + collection
+	if id != "" {
+		path += "/" + url.PathEscape(id)
+	}
+	return path
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -532,5 +533,27 @@ func TestLimitsForm(t *testing.T) {
 	w.Reset()
 	if rules := w.Limits.Rules()["toy"]; len(rules) != 0 {
 		t.Errorf("rules after a reset: %v", rules)
+	}
+}
+
+// TestInbox counts what somebody got twice, and never changes a list that was given out.
+func TestInbox(t *testing.T) {
+	now := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+	b := NewInbox()
+	b.Put("E1", "再见", "m1", now)
+	b.Put("E2", "再见", "m1", now)
+	first := b.List()
+	b.Put("E1", "再见", "m2", now.Add(time.Hour))
+	b.Put("E1", "欢迎", "m3", now)
+	want := []any{
+		Received{To: "E1", Text: "再见", Count: 2, Times: []time.Time{now, now.Add(time.Hour)}, Messages: []string{"m1", "m2"}},
+		Received{To: "E2", Text: "再见", Count: 1, Times: []time.Time{now}, Messages: []string{"m1"}},
+		Received{To: "E1", Text: "欢迎", Count: 1, Times: []time.Time{now}, Messages: []string{"m3"}},
+	}
+	if got := b.List(); !reflect.DeepEqual(got, want) {
+		t.Errorf("received: %+v", got)
+	}
+	if r := first[0].(Received); r.Count != 1 || len(r.Times) != 1 {
+		t.Errorf("the list of before: %+v", r)
 	}
 }

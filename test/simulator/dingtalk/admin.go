@@ -23,6 +23,8 @@ const (
 	collInvitations = "invitations"
 	collLeavers     = "leavers"
 	collMessages    = "messages"
+	collReceived    = "received"
+	collLeft        = "left"
 	collTokens      = "tokens"
 )
 
@@ -159,6 +161,10 @@ func (p *platform) Objects(tenantName, collection string) ([]any, error) {
 		return listed(slices.All(t.leavers), func(l leaver) any { return l.item() }), nil
 	case collMessages:
 		return listed(slices.All(t.messages.tasks), func(m *task) any { return m }), nil
+	case collReceived:
+		return t.messages.inbox.List(), nil
+	case collLeft:
+		return listed(slices.All(t.leavers), func(l leaver) any { return l.left() }), nil
 	case collTokens:
 		return p.tokens.states(t), nil
 	}
@@ -230,9 +236,13 @@ func (t *tenant) record(collection, id string) (any, error) {
 				return m, nil
 			}
 		}
-	case collLeavers:
+	case collLeavers, collLeft:
 		for _, l := range slices.Backward(t.leavers) {
-			if l.id == id {
+			switch {
+			case l.id != id:
+			case collection == collLeft:
+				return l.left(), nil
+			default:
 				return l.item(), nil
 			}
 		}
@@ -322,7 +332,7 @@ func (p *platform) Remove(tenantName, collection, id string) error {
 			if !ok {
 				return notFound(collection, id)
 			}
-			t.leave(u, "delete", t.clock.Now())
+			t.leave(u, leaver{reason: "delete", by: core.ByHand, at: t.clock.Now()})
 		case collDepts:
 			return t.removeDept(id)
 		case collRoles:

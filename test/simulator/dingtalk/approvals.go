@@ -2,6 +2,7 @@ package dingtalk
 
 import (
 	"iter"
+	"maps"
 	"math"
 	"net/http"
 	"slices"
@@ -18,6 +19,8 @@ const (
 	maxApprovalSpan   = 120 * 24 * time.Hour
 	maxApprovalMemory = 365 * 24 * time.Hour
 	maxTemplatePage   = 100
+
+	approvalTakes = 48 * time.Hour // those of a history
 
 	isoMinute = "2006-01-02T15:04Z07:00" // as the sample of the page writes times
 )
@@ -45,10 +48,10 @@ func (t *tenant) approvals(form template) core.Dataset {
 	}
 }
 
-// state is RUNNING for two days; then one in eight was refused or taken back.
+// state is RUNNING at first; then one in eight was refused or taken back.
 func (t *tenant) state(r core.Record) (status, result string) {
 	switch {
-	case t.clock.Now().Sub(r.At) < 48*time.Hour:
+	case t.clock.Now().Sub(r.At) < approvalTakes:
 		return "RUNNING", ""
 	case r.Draw>>8%16 == 0:
 		return "TERMINATED", ""
@@ -80,8 +83,10 @@ func (t *tenant) approval(form template, r core.Record) map[string]any {
 			{"id": "NumberField-1", "name": "数量", "value": strconv.FormatUint(r.Draw%9+1, 10), "componentType": "NumberField"},
 		},
 	}
-	if status != "RUNNING" {
-		o["finishTime"] = r.At.Add(48 * time.Hour).UTC().Format(isoMinute)
+	if status == "RUNNING" {
+		o["tasks"] = t.approverTask(r, made)
+	} else {
+		o["finishTime"] = r.At.Add(approvalTakes).UTC().Format(isoMinute)
 	}
 	if result != "" {
 		o["result"] = result
@@ -274,4 +279,105 @@ func (s *session) getApproval() (map[string]any, error) {
 		}
 	}
 	return nil, bad("processInstanceNotExist", "审批实例不存在")
+}
+
+// approverTask is what an approval waits for: the author's manager. Without one it waits
+// for nobody whom the simulator knows.
+func (t *tenant) approverTask(r core.Record, made string) []map[string]any {
+	u, ok := t.users.Get(r.Person, core.Live)
+	if !ok {
+		return []map[string]any{}
+	}
+	if _, ok := t.users.Get(u.manager, core.Live); !ok || u.manager == r.Person {
+		return []map[string]any{}
+	}
+	return []map[string]any{approvalTask(r.ID(), int64(r.Draw>>16), u.manager, made)}
+}
+
+func approvalTask(approval string, id int64, user, made string) map[string]any {
+	return map[string]any{
+		"taskId": id, "userId": user, "status": "RUNNING", "createTime": made, "processInstanceId": approval,
+		"activityId": "approver", "taskGroupName": "审批人",
+	}
+}
+
+// tasksOf reads the tasks of an approval, made here or by hand.
+func tasksOf(object map[string]any) []map[string]any {
+	if list, ok := object["tasks"].([]map[string]any); ok {
+		return list
+	}
+	var found []map[string]any
+	list, _ := object["tasks"].([]any)
+	for _, v := range list {
+		if o, ok := v.(map[string]any); ok {
+			found = append(found, o)
+		}
+	}
+	return found
+}
+
+func waitsFor(task map[string]any, user string) bool {
+	return word(task, "status") == "RUNNING" && word(task, "userId") == user
+}
+
+// waiting lists the approvals that wait for somebody: the recent ones of a history, and
+// those made by hand.
+func (t *tenant) waiting(user string) []core.Record {
+	var found []core.Record
+	add := func(r core.Record) {
+		if slices.ContainsFunc(tasksOf(r.Object()), func(o map[string]any) bool { return waitsFor(o, user) }) {
+			found = append(found, r)
+		}
+	}
+	now := t.clock.Now()
+	for _, form := range templates {
+		for r := range t.past.Records(t.approvals(form), t.span(now.Add(-approvalTakes), now, nil)) {
+			if !r.ByHand() {
+				add(r)
+			}
+		}
+	}
+	hands := t.always()
+	hands.Days = 0
+	for r := range t.past.Records(t.approvals(templates[0]), hands) {
+		add(r)
+	}
+	return found
+}
+
+// moveTasks gives what waits for somebody to somebody else, as a redirection by hand
+// would, and lists the approvals. One of a history stays as it is from then on.
+func (t *tenant) moveTasks(from, to string) []string {
+	moved := []string{}
+	now := t.clock.Now().UTC().Format(isoMinute)
+	for _, r := range t.waiting(from) {
+		var tasks []map[string]any
+		for _, o := range tasksOf(r.Object()) {
+			if !waitsFor(o, from) {
+				tasks = append(tasks, o)
+				continue
+			}
+			old := maps.Clone(o)
+			old["status"], old["result"], old["finishTime"] = "COMPLETED", "REDIRECTED", now
+			tasks = append(tasks, old, approvalTask(r.ID(), t.nextTask(), to, now))
+		}
+		object := maps.Clone(r.Object())
+		object["tasks"] = tasks
+		t.past.Put(collApprovals, r.ID(), object)
+		moved = append(moved, r.ID())
+	}
+	return moved
+}
+
+// countTasks serves GET /v1.0/workflow/processes/todoTasks/numbers.
+// https://open.dingtalk.com/document/development/queries-the-number-of-requests-to-be-approved-by-users
+func (s *session) countTasks() (map[string]any, error) {
+	id, err := s.args.text("userId")
+	if err != nil || id == "" {
+		return nil, bad("invalidGetTodoTaskSumUserId", "获取用户待审批数量，要查询的用户userId不能为空")
+	}
+	if _, ok := s.users.Get(id, s.at); !ok {
+		return nil, bad("userNotExist", "用户不存在")
+	}
+	return map[string]any{"result": len(s.waiting(id))}, nil
 }

@@ -1,6 +1,6 @@
 // Package dingtalk is a wire-level twin of DingTalk's open platform as an
 // internal app of an organisation meets it: tokens, users, departments, roles,
-// enterprise accounts, leave records, work notices, and what backups read:
+// enterprise accounts, leaving with a hand-over, work notices, and what backups read:
 // attendance, approvals, reports, calendars, chats, documents, what was done with files,
 // the roster and who left it. It is written from the
 // vendor's documents alone and shares no code with any client.
@@ -44,7 +44,8 @@
 //   - 40103 checks everything else first and leaves nothing behind but an
 //     invitation; asking again renews it.
 //   - A user id is free again after deletion. Deleting an unknown user is 33012,
-//     updating one 60121. The main administrator can be deleted.
+//     updating one 60121. The main administrator can be deleted: only the page of
+//     terminateAndHandOver says that it refuses.
 //   - user/list of an unknown department is 60003.
 //   - A department order must be greater than 0 (40011 says so); without one it is
 //     the department's id. Names are unique among siblings only. How deep a tree
@@ -61,7 +62,9 @@
 //   - Enterprise accounts where they are not bought: 60011. Disabling twice
 //     succeeds.
 //   - An agent_id that is not the app's is 40056; no receiver 1430000; asking for
-//     the result of more than 100 receivers -1.
+//     the result of more than 100 receivers -1. Who was deleted is invalid; sending to
+//     a disabled enterprise account fails, which only the result tells.
+//   - The same content counts as the same when all of msg is; a day is one in China.
 //   - The HTTP status of the answer to a banned address is 200. The refusal of a
 //     wrong method on the new API is 405.
 //   - How attendance and reports refuse a window, page or list that is too big:
@@ -78,6 +81,18 @@
 //     dimissionInfos says of itself. Somebody who is back, or was never there, is not in
 //     it; nobody is about to leave (status 1 or 4) unless by hand. A plain removal has
 //     no reason and no successor.
+//   - What terminateAndHandOver refuses with which of its codes: empNotExists for anybody
+//     who is not there (the operator and the successors too), invalidParameter for what is
+//     missing, noPermission for who is out of scope, suiteCallInvalid where Smart-HR is not
+//     opened, businessError for the rest. businessError comes with HTTP 400, as the page
+//     says, though the page of global codes has it with 401. The page wants at least one
+//     reason, and has a sample with only the field that it calls obsolete: that is refused.
+//   - It leaves a record with leaveReason oapi. The first successor that it names is
+//     handoverUserId. A successor who was managed by the leaver has no manager then; one
+//     who takes over permissions becomes a sub-administrator if the leaver was one.
+//   - Approvals of a history wait for the author's manager; one that was redirected waits
+//     for ever. After a plain deletion, or without a successor, they go on waiting for
+//     who is gone.
 //   - File logs come oldest first, and every one has a bizId of its own; where the
 //     edition is not exclusive the permission is missing. They go back ten years.
 //   - Calendars refuse with invalidParameter. A year is one by the calendar, and only
@@ -129,8 +144,8 @@
 //
 // # Not there
 //
-// Events of the directory (stream and callback), syncToken, recurrence and other people's
-// events of calendars, changes of Smart-HR, downloads of documents, industry and union organisations,
+// Events of the directory (stream and callback; so user_leave_org too), syncToken, recurrence and other people's
+// events of calendars, other changes of Smart-HR (resignations that are pending), downloads of documents, industry and union organisations,
 // external contacts, app visibility, the monthly quota of the standard edition
 // (contact calls are exempt from it) and calls of other products.
 //
@@ -141,6 +156,9 @@
 // never without anybody, so a listing of all users that is empty is never true. The
 // option noCreator leaves the founder out, as Scratch does.
 // Control collections are users, departments, roles, invitations, leavers,
-// messages and tokens; users and departments look like the results of user/get and
-// department/get. Removing the tokens of an app makes it get new ones.
+// messages, received, left and tokens; users and departments look like the results of
+// user/get and department/get, leavers like that of empLeaveRecords. Received tells
+// what somebody really got, left who left by which call and what went to whom:
+// approvals, documents, drive, permissions, subordinates. Removing the tokens of an app
+// makes it get new ones.
 package dingtalk

@@ -56,6 +56,7 @@ const (
 	permRoster     = "qyapi_hrm_read_user"
 	permFileLogs   = "Custom.OpFileAudit.Read"
 	permEvents     = "Calendar.Event.Read"
+	permProcess    = "Hrm.Process.ReadWrite"
 	// The two that decide about fields; the pages name them in words only (?).
 	permFieldMobile = "fieldMobile"
 	permFieldEmail  = "fieldEmail"
@@ -111,7 +112,7 @@ var oldAPI = map[string]endpoint{
 	"/topapi/report/list":                       {post, permReports, true, false, "userid", (*session).listReports},
 	"/topapi/smartwork/hrm/employee/queryonjob": {post, permRoster, true, false, "", (*session).onJob},
 
-	"/topapi/message/corpconversation/asyncsend_v2":    {post, permBase, false, true, "", (*session).sendMessage},
+	"/topapi/message/corpconversation/asyncsend_v2":    {post, permBase, false, true, "userid_list", (*session).sendMessage},
 	"/topapi/message/corpconversation/getsendprogress": {post, permBase, false, false, "task_id", (*session).sendProgress},
 	"/topapi/message/corpconversation/getsendresult":   {post, permBase, false, false, "task_id", (*session).sendResult},
 	"/topapi/message/corpconversation/recall":          {post, permBase, false, true, "msg_task_id", (*session).recallMessage},
@@ -138,6 +139,9 @@ var newAPI = map[string]endpoint{
 	"/v1.0/hrm/rosters/lists/query":                       {post, permRoster, true, false, "", (*session).rosters},
 	"/v1.0/hrm/employees/dismissions":                     {get, permRoster, true, false, "", (*session).dismissedUsers},
 	"/v1.0/hrm/employees/dimissionInfos":                  {get, permRoster, true, false, "", (*session).dismissionInfos},
+	"/v1.0/hrm/dismission/reasons":                        {get, permProcess, true, false, "", (*session).dismissionReasons},
+	"/v1.0/hrm/processes/terminateAndHandOver":            {post, permProcess, false, true, "userId", (*session).terminate},
+	"/v1.0/workflow/processes/todoTasks/numbers":          {get, permInstances, false, false, "userId", (*session).countTasks},
 	"/v1.0/exclusive/fileAuditLogs":                       {get, permFileLogs, true, false, "", (*session).fileAuditLogs},
 }
 

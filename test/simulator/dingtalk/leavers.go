@@ -1,6 +1,7 @@
 package dingtalk
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"slices"
@@ -38,6 +39,18 @@ type leaverItem struct {
 
 func (l leaver) item() leaverItem {
 	return leaverItem{l.id, l.name, l.mobile.country, l.mobile.number, l.at.UTC().Format(time.RFC3339), l.reason}
+}
+
+// left is the leaving as the control endpoint shows it.
+func (l leaver) left() core.Left {
+	return core.Left{ID: l.id, Time: l.at, By: l.by, Credential: l.credential, HandedOver: orEmpty(l.handed)}
+}
+
+func orEmpty[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
 }
 
 // leaverQuery is what a call asks for.
@@ -112,11 +125,15 @@ func (t *tenant) dismissals() []map[string]any {
 			continue
 		}
 		seen[l.id] = true
-		list = append(list, map[string]any{
-			"userId": l.id, "lastWorkDay": midnight(l.at).UnixMilli(), "status": hasLeft, "preStatus": 3,
-			"deptList": l.depts, "mainDeptId": l.depts[0].ID, "mainDeptName": l.depts[0].name, "reasonMemo": "",
-			"voluntaryReason": []string{}, "passiveReason": []string{},
-		})
+		o := map[string]any{
+			"userId": l.id, "lastWorkDay": cmp.Or(l.terms.lastDay, midnight(l.at).UnixMilli()), "status": hasLeft, "preStatus": 3,
+			"deptList": l.depts, "mainDeptId": l.depts[0].ID, "mainDeptName": l.depts[0].name, "reasonMemo": l.terms.memo,
+			"voluntaryReason": orEmpty(l.terms.voluntary), "passiveReason": orEmpty(l.terms.passive),
+		}
+		if l.terms.successor != "" {
+			o["handoverUserId"] = l.terms.successor
+		}
+		list = append(list, o)
 	}
 	slices.Reverse(list)
 	return list

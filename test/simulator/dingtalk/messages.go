@@ -31,17 +31,26 @@ var msgTypes = []string{"text", "image", "voice", "file", "link", "oa", "markdow
 // china is where the platform's days begin and end.
 var china = time.FixedZone("CST", 8*60*60)
 
-// messages are the notices sent, and what their limits count.
+// messages are the notices sent, and what their limits count: each app's by itself.
 type messages struct {
 	last   int64
 	tasks  []*task
+	inbox  *core.Inbox
 	daily  map[dayUser]int
 	seen   map[dayContent]bool
-	minute time.Time
-	inMin  int // receivers since minute
+	minute map[int64]minute // by agent id
 }
 
-type dayUser struct{ day, user string }
+// minute is when one began, and how many got something since.
+type minute struct {
+	began     time.Time
+	receivers int
+}
+
+type dayUser struct {
+	agent     int64
+	day, user string
+}
 
 type dayContent struct {
 	dayUser
@@ -62,6 +71,7 @@ type task struct {
 	Sent         time.Time       `json:"sent"`
 	Msg          json.RawMessage `json:"msg"`
 	UserIDs      []string        `json:"userid_list"` // whom it reached
+	Failed       []string        `json:"failed_user_id_list"`
 	Forbidden    []forbidden     `json:"forbidden_list"`
 	InvalidUsers []string        `json:"invalid_user_id_list"`
 	InvalidDepts []int64         `json:"invalid_dept_id_list"`
@@ -69,7 +79,7 @@ type task struct {
 }
 
 func newMessages() messages {
-	return messages{last: 256_271_667_525, daily: map[dayUser]int{}, seen: map[dayContent]bool{}}
+	return messages{last: 256_271_667_525, inbox: core.NewInbox(), daily: map[dayUser]int{}, seen: map[dayContent]bool{}, minute: map[int64]minute{}}
 }
 
 // sendMessage serves asyncsend_v2.
@@ -83,7 +93,7 @@ func (s *session) sendMessage() (map[string]any, error) {
 	}
 	t := &task{
 		AgentID: s.app.AgentID, Sent: s.now, Msg: msg,
-		UserIDs: []string{}, Forbidden: []forbidden{}, InvalidUsers: []string{}, InvalidDepts: []int64{},
+		UserIDs: []string{}, Failed: []string{}, Forbidden: []forbidden{}, InvalidUsers: []string{}, InvalidDepts: []int64{},
 	}
 	receivers, err := s.receivers(t)
 	if err != nil {
@@ -93,6 +103,10 @@ func (s *session) sendMessage() (map[string]any, error) {
 	m.last++
 	t.ID = m.last
 	for i, id := range receivers {
+		if u, _ := s.users.Get(id, core.Live); u.disabled {
+			t.Failed = append(t.Failed, id)
+			continue
+		}
 		m.deliver(t, id, i, s.now)
 	}
 	m.tasks = append(m.tasks, t)
@@ -174,13 +188,14 @@ func (t *tenant) below(dept int64, list []string) []string {
 
 // deliver sends to the nth receiver of a task, unless a limit forbids it.
 func (m *messages) deliver(t *task, id string, n int, now time.Time) {
-	who := dayUser{now.In(china).Format(time.DateOnly), id}
+	who := dayUser{t.AgentID, now.In(china).Format(time.DateOnly), id}
 	what := dayContent{who, string(t.Msg)}
-	if now.Sub(m.minute) >= time.Minute {
-		m.minute, m.inMin = now, 0
+	current := m.minute[t.AgentID]
+	if now.Sub(current.began) >= time.Minute {
+		current = minute{began: now}
 	}
 	switch {
-	case n >= maxReceivers || m.inMin >= maxReceivers:
+	case n >= maxReceivers || current.receivers >= maxReceivers:
 		t.Forbidden = append(t.Forbidden, forbidden{codeMinuteLimit, maxReceivers, id})
 	case m.seen[what]:
 		t.Forbidden = append(t.Forbidden, forbidden{codeRepeated, 1, id})
@@ -189,9 +204,23 @@ func (m *messages) deliver(t *task, id string, n int, now time.Time) {
 	default:
 		m.seen[what] = true
 		m.daily[who]++
-		m.inMin++
+		current.receivers++
 		t.UserIDs = append(t.UserIDs, id)
+		m.inbox.Put(id, shown(t.Msg), key(t.ID), now)
 	}
+	m.minute[t.AgentID] = current
+}
+
+// shown is what somebody reads of a message: its text, or all of it if it has none.
+func shown(msg json.RawMessage) string {
+	var m struct {
+		Text     struct{ Content string }
+		Markdown struct{ Text string }
+	}
+	if json.Unmarshal(msg, &m) != nil || m.Text.Content == "" && m.Markdown.Text == "" {
+		return string(msg)
+	}
+	return m.Text.Content + m.Markdown.Text
 }
 
 // findTask gives the task that a call is about, if it is younger than window.
@@ -228,7 +257,7 @@ func (s *session) sendResult() (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(t.UserIDs)+len(t.Forbidden)+len(t.InvalidUsers) > maxResultUsers {
+	if len(t.UserIDs)+len(t.Failed)+len(t.Forbidden)+len(t.InvalidUsers) > maxResultUsers {
 		return nil, refuseAs(codeSystemBusy, "调用超时")
 	}
 	barred := []string{}
@@ -238,7 +267,7 @@ func (s *session) sendResult() (map[string]any, error) {
 	return map[string]any{"send_result": map[string]any{
 		"invalid_user_id_list": t.InvalidUsers, "invalid_dept_id_list": t.InvalidDepts,
 		"forbidden_user_id_list": barred, "forbidden_list": t.Forbidden,
-		"failed_user_id_list": []string{}, "read_user_id_list": []string{}, "unread_user_id_list": t.UserIDs,
+		"failed_user_id_list": t.Failed, "read_user_id_list": []string{}, "unread_user_id_list": t.UserIDs,
 	}}, nil
 }
 

@@ -3,6 +3,7 @@ package dingtalk
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -123,4 +124,58 @@ func TestMessageLimits(t *testing.T) {
 	if r := s.outcome(s.send(body{"userid_list": "S00002", "msg": notice("太多")})); !strings.Contains(fmt.Sprint(r["forbidden_list"]), "143105") {
 		t.Errorf("beyond 500 a day: %v", r)
 	}
+}
+
+// TestReceived: what somebody really got, and how often. The log has no text.
+func TestReceived(t *testing.T) {
+	s, _, _ := filled(t)
+	s.ok("/topapi/v2/user/create", body{
+		"userid": "X1", "name": "张三", "dept_id_list": "1", "exclusive_account": true, "exclusive_account_type": "sso",
+	})
+	s.new("POST", "/v1.0/contact/orgAccounts/disable", body{"userId": "X1", "reason": "离职"})
+	s.ok("/topapi/v2/user/delete", body{"userid": "A2"})
+	markdown := body{"msgtype": "markdown", "markdown": body{"title": "离职", "text": "交接给李四"}}
+	first := s.send(body{"userid_list": "A1,A2,X1", "msg": notice("再见")})
+	s.send(body{"userid_list": "A1", "msg": notice("再见")}) // the same day
+	s.send(body{"userid_list": "A1", "msg": markdown})
+	if r := s.outcome(first); fmt.Sprint(r["unread_user_id_list"], r["failed_user_id_list"], r["invalid_user_id_list"]) != "[A1] [X1] [A2]" {
+		t.Errorf("result: %v", r)
+	}
+	s.core.Clock.Advance(24 * time.Hour)
+	s.token = ""
+	next := s.send(body{"userid_list": "A1", "msg": notice("再见")})
+	want := []any{
+		core.Received{
+			To: "A1", Text: "再见", Count: 2, Times: []time.Time{start, start.Add(24 * time.Hour)}, Messages: []string{string(first), string(next)},
+		},
+		core.Received{To: "A1", Text: "交接给李四", Count: 1, Times: []time.Time{start}, Messages: []string{fmt.Sprint(number(first) + 2)}},
+	}
+	if got, err := s.admin.Objects("acme", collReceived); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("received: %+v %v", got, err)
+	}
+	calls := s.core.Log.Entries(core.Query{Operation: sendPath})
+	if len(calls) != 4 || calls[0].Subject != "A1,A2,X1" || strings.Contains(fmt.Sprintf("%+v", calls), "再见") {
+		t.Errorf("the log: %+v", calls)
+	}
+}
+
+// TestReceivedFromTwoApps: the limits count each app's messages by themselves.
+func TestReceivedFromTwoApps(t *testing.T) {
+	s, _, _ := filled(t)
+	s.send(body{"userid_list": "A1", "msg": notice("再见")})
+	s.acme().mu.Lock()
+	other := &app{Name: "other", AppKey: "dingacme0002", AppSecret: "x", AgentID: 7, tenant: s.acme()}
+	s.admin.(*platform).apps[other.AppKey] = other
+	s.acme().mu.Unlock()
+	s.token = s.tokenOf(other.AppKey, other.AppSecret)
+	s.ok(sendPath, body{"agent_id": 7, "userid_list": "A1", "msg": notice("再见")})
+	got, err := s.admin.Objects("acme", collReceived)
+	if err != nil || len(got) != 1 || got[0].(core.Received).Count != 2 {
+		t.Errorf("received: %+v %v", got, err)
+	}
+}
+
+func number(n json.Number) int64 {
+	i, _ := n.Int64() // it came from the platform
+	return i
 }

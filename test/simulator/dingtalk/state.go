@@ -50,7 +50,7 @@ type tenant struct {
 	began    time.Time
 	past     *core.Past
 
-	lastUser, lastDept, lastRole int64
+	lastUser, lastDept, lastRole, lastTask int64
 }
 
 // phone is a mobile number with its country calling code.
@@ -136,11 +136,21 @@ type invitation struct {
 
 // leaver is one record of a person who left.
 type leaver struct {
-	id, name string
-	mobile   phone
-	at       time.Time
-	reason   string
-	depts    []leftDept
+	id, name       string
+	mobile         phone
+	at             time.Time
+	reason         string // in the words of empLeaveRecords
+	by, credential string // as in [core.Left]
+	depts          []leftDept
+	terms          terms
+	handed         []core.HandOver
+}
+
+// terms are what Smart-HR was told of a leaving.
+type terms struct {
+	lastDay            int64 // ms; 0: the day of leaving
+	memo, successor    string
+	voluntary, passive []string // names of reasons
 }
 
 func key(id int64) string { return strconv.FormatInt(id, 10) }
@@ -172,7 +182,7 @@ func (t *tenant) clear() {
 	t.invited, t.invitees = map[string]*invitation{}, map[phone]string{}
 	t.leavers, t.messages = nil, newMessages()
 	t.began, t.past = t.clock.Now(), core.NewPast()
-	t.lastUser, t.lastDept, t.lastRole = 0, 560_100_000, 1_507_113_576
+	t.lastUser, t.lastDept, t.lastRole, t.lastTask = 0, 560_100_000, 1_507_113_576, 0
 
 	t.putDept(&department{id: rootDept, name: t.spec.Title})
 	group := t.nextRole()
@@ -219,6 +229,12 @@ func (t *tenant) nextDept() int64 {
 			return t.lastDept
 		}
 	}
+}
+
+// nextTask makes the id of a task that was redirected.
+func (t *tenant) nextTask() int64 {
+	t.lastTask++
+	return t.lastTask
 }
 
 func (t *tenant) nextRole() int64 {

@@ -330,21 +330,20 @@ func (s *session) deleteUser() (map[string]any, error) {
 	if !s.seesUser(u) {
 		return nil, refuse(codeUserOutOfScope)
 	}
-	s.leave(u, "oapi", s.now)
+	s.leave(u, leaver{reason: "oapi", by: s.call.Operation, credential: s.app.Name, at: s.now})
 	return nil, nil
 }
 
-// leave takes a user out of everything and keeps the record.
-func (t *tenant) leave(u *user, reason string, now time.Time) {
+// leave takes a user out of everything and keeps the record, which says how and when.
+func (t *tenant) leave(u *user, l leaver) {
 	t.dropUser(u)
 	depts := make([]int64, 0, len(u.depts))
 	for _, m := range u.depts {
 		depts = append(depts, m.dept)
 	}
 	t.release(u.id, depts)
-	t.leavers = append(t.leavers, leaver{
-		id: u.id, name: u.name, mobile: u.mobile, at: now, reason: reason, depts: t.leftDepts(u),
-	})
+	l.id, l.name, l.mobile, l.depts = u.id, u.name, u.mobile, t.leftDepts(u)
+	t.leavers = append(t.leavers, l)
 }
 
 // getUser serves /topapi/v2/user/get. The page of ordinary accounts lists 33012

@@ -129,6 +129,12 @@ func (s *Server) Objects(name, collection string) ([]any, error) {
 		list = rows(t.tags)
 	case "messages":
 		list = rows(t.messages)
+	case "received":
+		list = t.inbox.List()
+	case "left":
+		for _, l := range t.leavers {
+			list = append(list, t.left(l))
+		}
 	default:
 		if !isPast(collection) {
 			return nil, unknownCollection(collection)
@@ -147,7 +153,7 @@ func rows[V any](table *core.Table[V]) []any {
 }
 
 func unknownCollection(name string) error {
-	return fmt.Errorf("collection %q: %w; there are users, departments, tags, messages, tokens, and those of the past", name, core.ErrUnsupported)
+	return fmt.Errorf("collection %q: %w; there are users, departments, tags, messages, received, left, customers, tokens, and those of the past", name, core.ErrUnsupported)
 }
 
 // states lists the credentials that have a token.
@@ -191,6 +197,8 @@ func (s *Server) Object(name, collection, id string) (any, error) {
 		v, ok = t.tags.Get(id, core.Live)
 	case "messages":
 		v, ok = t.messages.Get(id, core.Live)
+	case "left":
+		v, ok = t.lastLeft(id)
 	default:
 		if !isPast(collection) {
 			return nil, unknownCollection(collection)
@@ -355,10 +363,11 @@ func (s *Server) Remove(name, collection, id string) error {
 	defer t.mu.Unlock()
 	switch collection {
 	case "users":
-		if _, ok := t.user(id, core.Live); !ok {
+		u, ok := t.user(id, core.Live)
+		if !ok {
 			return missing(collection, id)
 		}
-		t.dropUser(id)
+		t.dropUser(u, leaver{at: t.clock.Now(), by: core.ByHand})
 	case "departments":
 		d, ok := t.departments.Get(id, core.Live)
 		if !ok {

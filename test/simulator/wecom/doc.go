@@ -47,6 +47,9 @@
 //   - Ten bad secrets within an hour ban the address for an hour; 90313 gives the
 //     hour, not the number.
 //   - The creator cannot be deleted (301005) but can be disabled.
+//   - A message to a disabled member succeeds, is not reported, and is never got. To one
+//     who has not joined yet it is got. A message is the same as another if app, type,
+//     content and receivers are: 90236 says the same JSON.
 //   - A new department without order is sorted behind its siblings.
 //   - The attributes of an update replace those of the same name, and leave others.
 //   - How calls for data refuse: 301025 and 301055 are those of approvals; 40058 for

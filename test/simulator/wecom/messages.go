@@ -21,7 +21,7 @@ const (
 )
 
 // Message is a message as the simulator keeps it. Dropped are the members who
-// did not get it because they had had too many.
+// did not get it because they had had too many, Disabled those who could not.
 type Message struct {
 	ID         string    `json:"msgid"`
 	AgentID    int       `json:"agentid"`
@@ -29,6 +29,7 @@ type Message struct {
 	Content    string    `json:"content"` // text and markdown; otherwise the raw JSON
 	To         []string  `json:"to"`
 	Dropped    []string  `json:"dropped,omitempty"`
+	Disabled   []string  `json:"disabled,omitempty"`
 	Duplicate  bool      `json:"duplicate"` // suppressed by enable_duplicate_check
 	Recalled   bool      `json:"recalled"`
 	CreateTime time.Time `json:"createTime"`
@@ -39,7 +40,7 @@ var messageTypes = []string{"text", "image", "voice", "video", "file", "textcard
 
 func messageEndpoints() map[string]endpoint {
 	return map[string]endpoint{
-		"message/send":   {do: sendMessage, access: appOnly, body: true, write: true},
+		"message/send":   {do: sendMessage, access: appOnly, body: true, write: true, subject: "touser"},
 		"message/recall": {do: recallMessage, access: appOnly, body: true, write: true, subject: "msgid"},
 		"agent/get":      {do: getAgent, access: appOnly, subject: "agentid"},
 		"agent/list":     {do: listAgents, access: appOnly, listing: true, defaults: []string{"agentlist"}},
@@ -221,8 +222,8 @@ func (x *exchange) content() (kind, content string, f *failure) {
 	return kind, body.Content, nil
 }
 
-// deliver keeps the message. Members who have had too many do not get it, and
-// a repeated one is suppressed if the caller asked for that; neither is said.
+// deliver keeps the message. Members who are disabled or have had too many do not get
+// it, and a repeated one is suppressed if the caller asked for that; nothing of it is said.
 func (x *exchange) deliver(users []*User, kind, content string) *Message {
 	t := x.tenant
 	t.messageIDs++
@@ -236,10 +237,13 @@ func (x *exchange) deliver(users []*User, kind, content string) *Message {
 	for _, u := range users {
 		switch {
 		case m.Duplicate:
+		case u.Enable == 0:
+			m.Disabled = append(m.Disabled, u.UserID)
 		case x.tooMany(u):
 			m.Dropped = append(m.Dropped, u.UserID)
 		default:
 			m.To = append(m.To, u.UserID)
+			t.inbox.Put(u.UserID, content, m.ID, x.now)
 		}
 	}
 	t.messages.Put(m.ID, m)

@@ -121,17 +121,27 @@ func (s *Server) Describe(r *http.Request, body []byte) core.Call {
 	switch {
 	case e.subject == "":
 	case e.body:
-		// A string or a number; anything else names nothing.
-		raw := readForm(body).values[e.subject]
-		if json.Unmarshal(raw, &call.Subject) != nil {
-			if n, err := strconv.Atoi(string(raw)); err == nil {
-				call.Subject = strconv.Itoa(n)
-			}
-		}
+		call.Subject = subject(readForm(body).values[e.subject])
 	default:
 		call.Subject = query.Get(e.subject)
 	}
 	return call
+}
+
+// subject reads a string, a number, or a list of strings; anything else names nothing.
+func subject(raw json.RawMessage) string {
+	var text string
+	var list []string
+	switch {
+	case json.Unmarshal(raw, &text) == nil:
+		return text
+	case json.Unmarshal(raw, &list) == nil:
+		return strings.Join(list, ",")
+	}
+	if n, err := strconv.Atoi(string(raw)); err == nil {
+		return strconv.Itoa(n)
+	}
+	return ""
 }
 
 // Do implements core.Platform.

@@ -128,6 +128,8 @@ type tenant struct {
 	messageIDs  int
 	wrongPhones []time.Time // misses of user/getuserid
 	created     []time.Time // of members
+	inbox       *core.Inbox
+	leavers     []leaver
 	sent        map[string][]time.Time
 	duplicates  map[string]time.Time
 	began       time.Time
@@ -147,6 +149,7 @@ func (t *tenant) reset() {
 	t.began, t.past = t.clock.Now(), core.NewPast()
 	t.ids, t.tagIDs, t.messageIDs = rootID, 0, 0
 	t.wrongPhones, t.created = nil, nil
+	t.inbox, t.leavers = core.NewInbox(), nil
 	t.sent, t.duplicates = map[string][]time.Time{}, map[string]time.Time{}
 	title := t.spec.Title
 	if title == "" {
@@ -209,12 +212,37 @@ func (t *tenant) unindex(key string) {
 	}
 }
 
-// dropUser deletes a member and takes them out of tags and from under reports.
-func (t *tenant) dropUser(id string) {
-	key := userKey(id)
+// leaver is one record of a member who left.
+type leaver struct {
+	id             string
+	at             time.Time
+	by, credential string // as in [core.Left]
+}
+
+// dropUser deletes a member, takes them out of tags and from under reports, and keeps
+// the record, which says how and when.
+func (t *tenant) dropUser(u *User, l leaver) {
+	key := userKey(u.UserID)
 	t.unindex(key)
 	t.users.Delete(key)
 	t.replaceUser(key, nil)
+	l.id = u.UserID
+	t.leavers = append(t.leavers, l)
+}
+
+// left is a leaving as the control endpoint shows it.
+func (t *tenant) left(l leaver) core.Left {
+	return core.Left{ID: l.id, Time: l.at, By: l.by, Credential: l.credential, HandedOver: []core.HandOver{}}
+}
+
+// lastLeft is the last leaving of somebody.
+func (t *tenant) lastLeft(id string) (core.Left, bool) {
+	for _, l := range slices.Backward(t.leavers) {
+		if userKey(l.id) == userKey(id) {
+			return t.left(l), true
+		}
+	}
+	return core.Left{}, false
 }
 
 // replaceUser puts another member, or nobody, wherever one is referred to.

@@ -23,7 +23,7 @@ func userEndpoints() map[string]endpoint {
 		"user/create":      {do: createUser, access: syncOnly, body: true, write: true, subject: "userid"},
 		"user/update":      {do: updateUser, access: syncOnly, body: true, write: true, subject: "userid"},
 		"user/delete":      {do: deleteUser, access: syncOnly, write: true, subject: "userid"},
-		"user/batchdelete": {do: batchDelete, access: syncOnly, body: true, write: true},
+		"user/batchdelete": {do: batchDelete, access: syncOnly, body: true, write: true, subject: "useridlist"},
 		"user/get":         {do: getUser, access: detail, subject: "userid", defaults: person},
 		"user/simplelist": {do: simpleList, access: detail, listing: true, subject: "department_id",
 			defaults: []string{"userlist"}},
@@ -169,6 +169,11 @@ func (x *exchange) deletable(u *User) *failure {
 	return nil
 }
 
+// drop deletes a member by this call.
+func (x *exchange) drop(u *User) {
+	x.tenant.dropUser(u, leaver{at: x.now, by: x.call.Operation, credential: x.credential.name})
+}
+
 func deleteUser(x *exchange) (fields, *failure) {
 	u, f := x.member(x.query.Get("userid"), true)
 	if f != nil {
@@ -177,7 +182,7 @@ func deleteUser(x *exchange) (fields, *failure) {
 	if f := x.deletable(u); f != nil {
 		return nil, f
 	}
-	x.tenant.dropUser(u.UserID)
+	x.drop(u)
 	return fields{"errmsg": "deleted"}, nil
 }
 
@@ -200,7 +205,9 @@ func batchDelete(x *exchange) (fields, *failure) {
 		}
 	}
 	for _, id := range ids {
-		x.tenant.dropUser(id)
+		if u, ok := x.tenant.user(id, core.Live); ok { // not named twice
+			x.drop(u)
+		}
 	}
 	return fields{"errmsg": "deleted"}, nil
 }
