@@ -4,8 +4,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Employee is one person and the accounts that the person has. Deleting an
-// Employee never deletes anything on a platform: the accounts stay as they are.
+// Employee is one person and the accounts that the person has. Whoever leaves is
+// declared so (state: Departed), or the Employee is deleted: what happens then is
+// what an OffboardingPolicy says. Without a policy the accounts stay as they are.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
@@ -48,7 +49,7 @@ type Employee struct {
 // +kubebuilder:validation:XValidation:rule="self.departments.size() == 1 || has(self.primaryDepartment)",message="primaryDepartment: say which of the departments is the main one"
 // +kubebuilder:validation:XValidation:rule="!has(self.primaryDepartment) || self.departments.exists(d, d.name == self.primaryDepartment)",message="primaryDepartment must be one of departments[].name"
 // +kubebuilder:validation:XValidation:rule="!has(oldSelf.accounts) || oldSelf.accounts.all(o, self.accounts.all(n, n.name != o.name || !has(o.userID) || (has(n.userID) && n.userID == o.userID)))",message="accounts[].userID cannot be changed or removed once set: it is the person's identity on the platform"
-// +kubebuilder:validation:XValidation:rule="has(self.state) && self.state == 'Frozen' ? has(self.stateReason) : true",message="stateReason: say why the person is frozen; auditors will ask"
+// +kubebuilder:validation:XValidation:rule="has(self.state) && self.state in ['Frozen', 'Departed'] ? has(self.stateReason) : true",message="stateReason: say why the person is frozen or has departed; auditors will ask"
 type EmployeeSpec struct {
 	// number is the employee number: letters, digits and . _ - @, beginning with a letter or digit. Unique in the
 	// namespace, upper and lower case being the same. It cannot be changed once assigned.
@@ -109,15 +110,19 @@ type EmployeeSpec struct {
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=32
 	Attributes []Attribute `json:"attributes,omitempty"`
-	// state is Active or Frozen (the accounts stay, nobody can use them). When omitted, Active.
+	// state is Active, Frozen (the accounts stay, nobody can use them) or Departed (the person leaves, as
+	// the OffboardingPolicy says). When omitted, Active. Back from Departed cancels a leaving, or begins anew.
 	// +optional
 	State EmployeeState `json:"state,omitempty"`
-	// stateReason says why, for the people who ask later. Needed for Frozen.
+	// stateReason says why, for the people who ask later. Needed for Frozen and Departed.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=256
 	StateReason string `json:"stateReason,omitempty"`
-	// accounts lists the EnterpriseAccounts that the person is on.
+	// offboarding says how the person leaves, where that differs from the rule.
+	// +optional
+	Offboarding EmployeeOffboarding `json:"offboarding,omitempty,omitzero"`
+	// accounts lists the EnterpriseAccounts that the person is on. Taking one off is leaving it.
 	// +required
 	// +listType=map
 	// +listMapKey=name
@@ -127,7 +132,7 @@ type EmployeeSpec struct {
 }
 
 // EmployeeState is what a person may do.
-// +kubebuilder:validation:Enum=Active;Frozen
+// +kubebuilder:validation:Enum=Active;Frozen;Departed
 type EmployeeState string
 
 const (
@@ -135,7 +140,33 @@ const (
 	EmployeeActive EmployeeState = "Active"
 	// EmployeeFrozen people keep their accounts and cannot use them.
 	EmployeeFrozen EmployeeState = "Frozen"
+	// EmployeeDeparted people leave, or have left.
+	EmployeeDeparted EmployeeState = "Departed"
 )
+
+// EmployeeOffboarding says how a person leaves.
+// +kubebuilder:validation:MinProperties=1
+type EmployeeOffboarding struct {
+	// policyRef names the OffboardingPolicy, whatever it applies to otherwise.
+	// +optional
+	PolicyRef PolicyReference `json:"policyRef,omitempty,omitzero"`
+	// successorRef names the Employee who takes over.
+	// +optional
+	SuccessorRef EmployeeReference `json:"successorRef,omitempty,omitzero"`
+	// lastDay of work, as YYYY-MM-DD, for the platforms' records. It delays nothing: declare the
+	// departure on the day.
+	// +optional
+	// +kubebuilder:validation:MinLength=10
+	// +kubebuilder:validation:MaxLength=10
+	// +kubebuilder:validation:XValidation:rule="!format.date().validate(self).hasValue()",message="lastDay: write a day of the calendar as YYYY-MM-DD, e.g. 2026-11-30"
+	LastDay string `json:"lastDay,omitempty"`
+	// requestedBy is the cluster's user who asks for the departure, where one is asked for through Git: that
+	// user does not approve it.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	RequestedBy string `json:"requestedBy,omitempty"`
+}
 
 // Contact is how the platforms reach a person.
 //
@@ -248,17 +279,23 @@ type EmployeeStatus struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	PrimaryDepartment string `json:"primaryDepartment,omitempty"`
-	// state of the person over all accounts: Active, Frozen, Invited, Waiting or Vanished; Mixed when they differ.
+	// state of the person over all accounts: Active, Frozen, Invited, Waiting, Vanished or Departed; Mixed when they differ.
 	// +optional
-	// +kubebuilder:validation:Enum=Active;Frozen;Invited;Waiting;Vanished;Mixed
+	// +kubebuilder:validation:Enum=Active;Frozen;Invited;Waiting;Vanished;Departed;Mixed
 	State string `json:"state,omitempty"`
 	// accountsReady is how many of the accounts are as declared, e.g. 1/2.
 	// +optional
 	// +kubebuilder:validation:MinLength=3
 	// +kubebuilder:validation:MaxLength=8
 	AccountsReady string `json:"accountsReady,omitempty"`
+	// offboardingName of the Offboarding under way, or of the last one.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	OffboardingName string `json:"offboardingName,omitempty"`
 	// accounts says how the person stands on each EnterpriseAccount. An account that was
-	// taken off the spec stays listed with reason Retained: it is left as it is on the platform.
+	// taken off the spec stays listed while the person leaves it, and with reason Retained
+	// where no policy says how: it is left as it is on the platform then.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
@@ -268,7 +305,7 @@ type EmployeeStatus struct {
 }
 
 // AccountState is how an account stands.
-// +kubebuilder:validation:Enum=Active;Frozen;Invited;Waiting;Vanished
+// +kubebuilder:validation:Enum=Active;Frozen;Invited;Waiting;Vanished;Departed
 type AccountState string
 
 const (
@@ -282,6 +319,8 @@ const (
 	AccountWaiting AccountState = "Waiting"
 	// AccountVanished accounts were ours and are gone, by no act of ours.
 	AccountVanished AccountState = "Vanished"
+	// AccountDeparted accounts were removed when the person left.
+	AccountDeparted AccountState = "Departed"
 )
 
 // EmployeeAccountStatus is a person on one EnterpriseAccount.
@@ -308,6 +347,25 @@ type EmployeeAccountStatus struct {
 	// frozenBy is Rollcall when the freeze was ours. What somebody else froze we do not thaw.
 	// +optional
 	FrozenBy FrozenBy `json:"frozenBy,omitempty"`
+	// admittedTime is when the account's removalLimits, or an Approval, let a declared freeze begin.
+	// +optional
+	AdmittedTime *metav1.Time `json:"admittedTime,omitempty"`
+	// admittedBy names the Approval that let it begin beyond the limits.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	AdmittedBy string `json:"admittedBy,omitempty"`
+	// archiveKey is where the account was backed up when its namespace was deleted, which lets no
+	// Offboarding be made any more.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	ArchiveKey string `json:"archiveKey,omitempty"`
+	// archiveSHA256 of that archive, as sha256sum prints it.
+	// +optional
+	// +kubebuilder:validation:MinLength=64
+	// +kubebuilder:validation:MaxLength=64
+	ArchiveSHA256 string `json:"archiveSHA256,omitempty"`
 	// reason is empty when the account is as declared; else why it is not (docs/reasons.md).
 	// +optional
 	// +kubebuilder:validation:MinLength=1

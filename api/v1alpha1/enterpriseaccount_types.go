@@ -21,6 +21,7 @@ import (
 // +kubebuilder:printcolumn:name="Invited",type=integer,JSONPath=`.status.people.invited`,priority=1
 // +kubebuilder:printcolumn:name="Vanished",type=integer,JSONPath=`.status.people.vanished`,priority=1
 // +kubebuilder:printcolumn:name="Departments",type=integer,JSONPath=`.status.departments`,priority=1
+// +kubebuilder:printcolumn:name="Held",type=integer,JSONPath=`.status.removals.held`,priority=1
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="Message",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`,priority=1
 // +kubebuilder:selectablefield:JSONPath=`.spec.mode`
@@ -81,7 +82,81 @@ type EnterpriseAccountSpec struct {
 	// +kubebuilder:validation:Minimum=5
 	// +kubebuilder:validation:Maximum=86400
 	ResyncIntervalSeconds int32 `json:"resyncIntervalSeconds,omitempty"`
+	// removalLimits bound how many people lose access to the tenant in a while, by leaving or by being
+	// frozen. Beyond them nobody else does until an Approval, which lists exactly whom, is decided. When
+	// omitted, its fields' defaults apply.
+	// +optional
+	RemovalLimits RemovalLimits `json:"removalLimits,omitempty,omitzero"`
+	// exit says how the company leaves the platform when this object is deleted. When omitted, everything
+	// there stays as it is.
+	// +optional
+	Exit Exit `json:"exit,omitempty,omitzero"`
 }
+
+// RemovalLimits bound how many people lose access in a while. As many may as the smaller of count and
+// percent allows, and at least floor.
+// +kubebuilder:validation:MinProperties=1
+type RemovalLimits struct {
+	// windowSeconds is how far back is counted, ending now. When omitted, 86400 (a day).
+	// +optional
+	// +kubebuilder:validation:Minimum=60
+	// +kubebuilder:validation:Maximum=2592000
+	WindowSeconds int64 `json:"windowSeconds,omitempty"`
+	// count of people. When omitted, 20.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1000000
+	Count *int32 `json:"count,omitempty"`
+	// percent of the people whom Rollcall manages on the account. When omitted, 5.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=100
+	Percent *int32 `json:"percent,omitempty"`
+	// floor below which nobody is held up, so that small companies can work. When omitted, 3.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1000
+	Floor *int32 `json:"floor,omitempty"`
+}
+
+// Exit says how a company leaves a platform.
+//
+// +kubebuilder:validation:XValidation:rule="self.mode == 'Rehearse' || has(self.storageRef)",message="storageRef: name the BackupStorage; nobody leaves a platform without a full backup"
+type Exit struct {
+	// mode is Rehearse (what an exit would do is reported in status.exit, and nothing is changed) or
+	// Execute (deleting this object runs the exit before the object goes).
+	// +required
+	Mode ExitMode `json:"mode,omitempty"`
+	// storageRef names the BackupStorage that the last, full backup goes to.
+	// +optional
+	StorageRef StorageReference `json:"storageRef,omitempty,omitzero"`
+	// destination says where to go from here, e.g. the name of the new platform; notices tell it.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=200
+	Destination string `json:"destination,omitempty"`
+	// language of the notice to everybody: zh or en. When omitted, zh.
+	// +optional
+	Language NoticeLanguage `json:"language,omitempty"`
+	// approverGroups are groups of the cluster's users; who approves the exit has to be in one of them.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=8
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=253
+	ApproverGroups []string `json:"approverGroups,omitempty"`
+}
+
+// ExitMode says whether an exit is real.
+// +kubebuilder:validation:Enum=Rehearse;Execute
+type ExitMode string
+
+// The modes of an exit.
+const (
+	ExitRehearse ExitMode = "Rehearse"
+	ExitExecute  ExitMode = "Execute"
+)
 
 // Mode says what Rollcall may do on a tenant.
 // +kubebuilder:validation:Enum=Enforce;Observe;Suspended
@@ -198,6 +273,12 @@ type EnterpriseAccountStatus struct {
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=200
 	Retained []RetainedAccount `json:"retained,omitempty"`
+	// removals counts who lost access lately, against removalLimits.
+	// +optional
+	Removals Removals `json:"removals,omitempty,omitzero"`
+	// exit is how far leaving the platform is, or what a rehearsal of it found.
+	// +optional
+	Exit ExitStatus `json:"exit,omitempty,omitzero"`
 	// trail is the end of the account's audit trail. Kept elsewhere, it shows if the end is cut off.
 	// +optional
 	Trail AuditTrail `json:"trail,omitempty,omitzero"`
@@ -217,6 +298,105 @@ type EnterpriseAccountStatus struct {
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=512
 	Limits []string `json:"limits,omitempty"`
+}
+
+// Removals counts who lost access lately.
+// +kubebuilder:validation:MinProperties=1
+type Removals struct {
+	// limit in force: so many people may lose access within the window.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Limit *int32 `json:"limit,omitempty"`
+	// admitted within the window.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Admitted *int32 `json:"admitted,omitempty"`
+	// held wait in quarantine. While somebody does, nobody else is admitted.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Held *int32 `json:"held,omitempty"`
+	// approvalName of the Approval that lists them.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	ApprovalName string `json:"approvalName,omitempty"`
+}
+
+// ExitStatus is how far leaving a platform is.
+// +kubebuilder:validation:MinProperties=1
+type ExitStatus struct {
+	// mode that this is about.
+	// +optional
+	Mode ExitMode `json:"mode,omitempty"`
+	// step that it is at; empty when it is over.
+	// +optional
+	Step ExitStepName `json:"step,omitempty"`
+	// startTime of the first step.
+	// +optional
+	StartTime *metav1.Time `json:"startTime,omitempty"`
+	// completionTime is when it was over.
+	// +optional
+	CompletionTime *metav1.Time `json:"completionTime,omitempty"`
+	// approvalName of the Approval that it waits for, or that allowed it.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	ApprovalName string `json:"approvalName,omitempty"`
+	// backupName of the last, full Backup.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	BackupName string `json:"backupName,omitempty"`
+	// steps in their order, with what was, or would be, done.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=8
+	Steps []ExitStepStatus `json:"steps,omitempty"`
+}
+
+// ExitStepName is a step of leaving a platform.
+// +kubebuilder:validation:Enum=Approve;Backup;Notify;Revoke;ResidualCheck;Report
+type ExitStepName string
+
+// The steps of leaving a platform, in their order. From the first on nothing else is changed on the tenant.
+const (
+	ExitApprove       ExitStepName = "Approve"
+	ExitBackup        ExitStepName = "Backup"
+	ExitNotify        ExitStepName = "Notify"
+	ExitRevoke        ExitStepName = "Revoke"
+	ExitResidualCheck ExitStepName = "ResidualCheck"
+	ExitReport        ExitStepName = "Report"
+)
+
+// ExitStepStatus is how far a step of leaving a platform is.
+type ExitStepStatus struct {
+	// name of the step.
+	// +required
+	Name ExitStepName `json:"name,omitempty"`
+	// state of the step.
+	// +required
+	State StepState `json:"state,omitempty"`
+	// done of total people.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Done *int32 `json:"done,omitempty"`
+	// total people.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Total *int32 `json:"total,omitempty"`
+	// startTime of the first attempt.
+	// +optional
+	StartTime *metav1.Time `json:"startTime,omitempty"`
+	// endTime is when it was done.
+	// +optional
+	EndTime *metav1.Time `json:"endTime,omitempty"`
+	// message says what was done, what would be, or what is the matter.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	Message string `json:"message,omitempty"`
 }
 
 // AuditTrail is the end of an audit trail.

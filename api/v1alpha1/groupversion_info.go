@@ -26,6 +26,9 @@ func AddToScheme(s *runtime.Scheme) error {
 		&BackupSchedule{}, &BackupScheduleList{},
 		&Backup{}, &BackupList{},
 		&Restore{}, &RestoreList{},
+		&OffboardingPolicy{}, &OffboardingPolicyList{},
+		&Offboarding{}, &OffboardingList{},
+		&Approval{}, &ApprovalList{},
 	)
 	metav1.AddToGroupVersion(s, GroupVersion)
 	return nil

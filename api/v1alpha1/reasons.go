@@ -29,6 +29,10 @@ const (
 	ConditionRestoreTested = "RestoreTested"
 	// ConditionPlanned: the dry run of a restore is done.
 	ConditionPlanned = "Planned"
+	// ConditionAccessRevoked: no account of somebody who leaves can be used.
+	ConditionAccessRevoked = "AccessRevoked"
+	// ConditionBackedUp: everything of somebody who leaves has a verified backup, or none is wanted.
+	ConditionBackedUp = "BackedUp"
 	// ConditionRestored: the plan of a restore was executed and read back.
 	ConditionRestored = "Restored"
 )
@@ -76,6 +80,22 @@ const (
 	ReasonPlanChanged        = "PlanChanged"
 	ReasonRestoreIncomplete  = "RestoreIncomplete"
 
+	ReasonNoPolicy           = "NoOffboardingPolicy"
+	ReasonPolicyConflict     = "PolicyConflict"
+	ReasonRemovalLimit       = "RemovalLimitReached"
+	ReasonApprovalPending    = "ApprovalPending"
+	ReasonApprovalRejected   = "ApprovalRejected"
+	ReasonApprovalExpired    = "ApprovalExpired"
+	ReasonManualTask         = "ManualTask"
+	ReasonBackupFailed       = "BackupFailed"
+	ReasonLeaving            = "Leaving"
+	ReasonGrace              = "Grace"
+	ReasonRemovalRefused     = "RemovalRefused"
+	ReasonResidualFound      = "ResidualFound"
+	ReasonNamespaceLeaving   = "NamespaceLeaving"
+	ReasonOffboardingEnding  = "OffboardingEnding"
+	ReasonInheritanceRefused = "InheritanceRefused"
+
 	ReasonProgressing          = "Progressing"
 	ReasonWaitingForAccount    = "WaitingForAccount"
 	ReasonWaitingForDepartment = "WaitingForDepartment"
@@ -101,6 +121,10 @@ const (
 	EventExpired  = "Expired"
 	EventRestored = "Restored"
 	EventMadeUp   = "MadeUpFor"
+	// EventDeparted: an account was removed because the person left.
+	EventDeparted  = "Departed"
+	EventCancelled = "OffboardingCancelled"
+	EventApproved  = "Approved"
 )
 
 // ReasonCodes gives each reason that means trouble or waiting its stable code.
@@ -157,4 +181,20 @@ var ReasonCodes = map[string]string{
 	ReasonRestoreConflicts:   "E-511",
 	ReasonPlanChanged:        "E-512",
 	ReasonRestoreIncomplete:  "E-513",
+
+	ReasonNoPolicy:           "E-601",
+	ReasonPolicyConflict:     "E-602",
+	ReasonRemovalLimit:       "E-603",
+	ReasonApprovalPending:    "E-604",
+	ReasonApprovalRejected:   "E-605",
+	ReasonApprovalExpired:    "E-606",
+	ReasonManualTask:         "E-607",
+	ReasonBackupFailed:       "E-608",
+	ReasonLeaving:            "E-609",
+	ReasonGrace:              "E-610",
+	ReasonRemovalRefused:     "E-611",
+	ReasonResidualFound:      "E-612",
+	ReasonNamespaceLeaving:   "E-613",
+	ReasonOffboardingEnding:  "E-614",
+	ReasonInheritanceRefused: "E-615",
 }

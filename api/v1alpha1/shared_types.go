@@ -96,6 +96,16 @@ type StorageReference struct {
 	Name string `json:"name,omitempty"`
 }
 
+// PolicyReference names an OffboardingPolicy in the same namespace.
+type PolicyReference struct {
+	// name of the OffboardingPolicy object.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",message="name: write the metadata.name of the OffboardingPolicy object, e.g. standard"
+	Name string `json:"name,omitempty"`
+}
+
 // BackupReference names a Backup in the same namespace.
 type BackupReference struct {
 	// name of the Backup object.
