@@ -29,8 +29,8 @@ const (
 		"an ordinary account keeps its access until it is removed"
 )
 
-// Capabilities is the same for every tenant: what credentials may not do shows
-// when they are refused.
+// Capabilities is the same for every tenant but for notices, which need the number
+// of the app: what credentials may not do shows when they are refused.
 func (d *Directory) Capabilities() directory.Capabilities {
 	return directory.Capabilities{
 		Platform: platform,
@@ -42,6 +42,8 @@ func (d *Directory) Capabilities() directory.Capabilities {
 		Freezes:        []directory.AccountType{directory.Enterprise},
 		FreezeLimit:    freezeLimit,
 		RootDepartment: departmentID(rootDepartment),
+		NoticeWindow:   d.noticeWindow(),
+		Calls:          d.calls(),
 	}
 }
 

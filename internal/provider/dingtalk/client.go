@@ -356,6 +356,7 @@ type user struct {
 	Manager text                  `json:"manager_userid"`
 	Orders  many[departmentOrder] `json:"dept_order_list"`
 	Leads   many[departmentLead]  `json:"leader_in_dept"`
+	Roles   many[roleOfUser]      `json:"role_list"`
 
 	// user/list only: both speak about the department that was asked for.
 	Order  integer `json:"dept_order"`
@@ -370,6 +371,11 @@ type departmentOrder struct {
 type departmentLead struct {
 	Department integer `json:"dept_id"`
 	Leader     boolean `json:"leader"`
+}
+
+type roleOfUser struct {
+	ID    integer `json:"id"`
+	Group text    `json:"group_name"`
 }
 
 func (c *client) user(ctx context.Context, id string) (user, error) {
@@ -518,6 +524,8 @@ type department struct {
 	Order    integer    `json:"order"`
 	Managers many[text] `json:"dept_manager_userid_list"`
 	Key      text       `json:"source_identifier"`
+	// GroupOwner owns the chat group of the department.
+	GroupOwner text `json:"org_dept_owner"`
 }
 
 func (c *client) department(ctx context.Context, id int64) (department, error) {

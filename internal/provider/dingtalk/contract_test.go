@@ -93,6 +93,10 @@ func (c *company) inflict(t *testing.T, m directorytest.Malady) {
 		fault(core.Fault{Kind: core.KindDropAfter, Operation: "user/create"})
 	case directorytest.LostUpdate:
 		fault(core.Fault{Kind: core.KindDropAfter, Operation: "user/update"})
+	case directorytest.LostRemove:
+		for _, operation := range []string{"user/delete", "hrm/processes/terminateAndHandOver"} {
+			fault(core.Fault{Kind: core.KindDropAfter, Operation: operation})
+		}
 	case directorytest.BadGateway:
 		fault(core.Fault{Kind: core.KindHTTPStatus, HTTPStatus: http.StatusBadGateway})
 	case directorytest.Garbage:
@@ -104,6 +108,10 @@ func (c *company) inflict(t *testing.T, m directorytest.Malady) {
 	case directorytest.IgnoredTitle:
 		fault(core.Fault{Kind: core.KindIgnoreField, Field: "title"})
 	case directorytest.Denied:
+		// The newer API has a word of its own for it.
+		for _, operation := range []string{"hrm/dismission/reasons", "hrm/processes/terminateAndHandOver"} {
+			fault(core.Fault{Kind: core.KindError, Operation: operation, HTTPStatus: http.StatusForbidden, Code: "Forbidden.AccessDenied.AccessTokenPermissionDenied"})
+		}
 		fault(core.Fault{Kind: core.KindError, Code: "88/60011"})
 	case directorytest.Down:
 		c.server.Close()
@@ -148,10 +156,33 @@ func TestContract(t *testing.T) {
 					t.Fatal(err)
 				}
 			},
-			Inflict: c.inflict,
-			Heal:    func(*testing.T) { c.core.Faults.Clear() },
+			Messages: c.received,
+			Inflict:  c.inflict,
+			Heal:     func(*testing.T) { c.core.Faults.Clear() },
 		}
 	})
+}
+
+// received counts the messages that really reached somebody.
+func (c *company) received(t *testing.T, id string) (n int) {
+	t.Helper()
+	objects, err := c.platform.Objects(acme, "received")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range objects {
+		var got struct {
+			To    string
+			Count int
+		}
+		if err := json.Unmarshal([]byte(encode(t, o)), &got); err != nil {
+			t.Fatal(err)
+		}
+		if got.To == id {
+			n += got.Count
+		}
+	}
+	return n
 }
 
 // person is an invented person in the root department.

@@ -329,19 +329,30 @@ func (c *client) idsOf(ctx context.Context, department int64, ids *idSet) error 
 	return err
 }
 
+// administrator is somebody of user/listadmin.
+type administrator struct {
+	UserID text    `json:"userid"`
+	Level  integer `json:"sys_level"`
+}
+
+// mainAdministrator is the level of the one who has all rights
+// [query-the-administrator-list].
+const mainAdministrator = 1
+
+func (c *client) administrators(ctx context.Context) ([]administrator, error) {
+	return ask[many[administrator]](ctx, c, &opAdmins, map[string]any{})
+}
+
 // administrator is the main administrator, or another where there is none: some
 // calls are made in somebody's name, and they see the most.
 func (x *export) administrator(ctx context.Context) (string, error) {
-	admins, err := ask[many[struct {
-		UserID text    `json:"userid"`
-		Level  integer `json:"sys_level"`
-	}]](ctx, x.wire, &opAdmins, map[string]any{})
+	admins, err := x.wire.administrators(ctx)
 	if err != nil {
 		return "", err
 	}
 	id := ""
 	for _, a := range admins {
-		if id == "" || a.Level == 1 {
+		if id == "" || a.Level == mainAdministrator {
 			id = string(a.UserID)
 		}
 	}

@@ -114,6 +114,50 @@
 // for: create them in the admin console and adopt them. Updating an enterprise
 // account wants dept_id_list every time [update-dedicated-accounts-information].
 //
+// # Leaving
+//
+// hrm/processes/terminateAndHandOver removes a person at once and hands over
+// approvals, team documents, drive, rights and direct reports; the operator it asks
+// for must be a member and not the leaver, so it is the successor
+// [api-hrmprocessterminationandhandover]. It wants one id in one of two arrays of
+// reasons, which the company can change: we take the one called other (其他, voluntary
+// before passive) or else the first, and say ours in dismissionMemo
+// [api-getalldismissionreasons]. It refuses the main administrator, people of parent and
+// child organisations and of industry contacts, and has no code for that; the account,
+// the successor and user/listadmin are read to find out. It needs Smart HR; without it
+// there is user/delete, which hands over nothing: Smart HR, if there is one, then lists
+// the person as gone without a reason [delete-a-user]. Whether user/delete keeps the main
+// administrator is not documented (?): we never ask it to. Its undocumented parameter
+// handoverResource (developer.alibaba.com/docs/api.htm?apiId=52209) is not used.
+//
+// No API names the chat groups of an owner, moves a group that people made, or moves
+// calendars: people do that, while the leaver is still there.
+//
+// user/get lists the roles of a person, without their scopes [query-user-details]; those
+// are in role/simplelist. Roles are taken from a hundred people at a time
+// [delete-the-color-information-of-employee-corners-in-batches].
+//
+// Of a leaver one can find: user/listadmin, which the app's scope does not limit
+// [query-the-administrator-list]; a leaving that Smart HR has not finished, and the
+// former departments, of which department/get tells who leads them and owns their group
+// [obtain-resignation-information-of-employees-new-version, query-department-details0-v2];
+// approvals that wait for them, in the premium edition (OA高级版) only
+// [api-premiumquerytodotasksbymanager]. What cannot be found: groups, documents and
+// drives that still are theirs, people whose manager they still are (that would take
+// a user/get of everybody), and without Smart HR the departments, too.
+//
+// # Notices
+//
+// A work notice goes to at most 100 people and has at most 2048 bytes as JSON. The same
+// content reaches a person once a day, and an app reaches a person 500 times a day: what
+// is beyond that is dropped, and the send succeeds all the same
+// [asynchronous-sending-of-enterprise-session-messages]. Only the result names whom a
+// notice missed, within 24 hours and once the task is done
+// [gets-the-result-of-sending-messages-asynchronously-to-the-enterprise,
+// obtain-the-sending-progress-of-asynchronous-sending-of-enterprise-session]. Code 143106
+// is no miss: the person has that content already. Whether a day is a calendar day is
+// not stated (?), so a repetition counts as recognised until midnight in China.
+//
 // # Limits
 //
 // Twenty calls a second for each app and operation, 10 000 calls in 20 s for each

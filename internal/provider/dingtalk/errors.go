@@ -28,6 +28,9 @@ const codeDepartmentHidden = "50004"
 // what the listing says.
 const codeUserHidden = "50002"
 
+// codeNoPermission means something else to those who change than to those who read.
+const codeNoPermission = "noPermission"
+
 const (
 	// The window of the documented limits: sleep one second, says
 	// [how-to-process-api-throttling-on-the-dingtalk-server].
@@ -54,6 +57,7 @@ const (
 	needsGrant          // the app lacks a permission of the operation
 	badParameter        // the platform does not say which one
 	notEnterprise       // only the company's own enterprise accounts can do this
+	noSmartHR           // the company has not turned on Smart HR
 )
 
 // meaning is one row of the table.
@@ -72,6 +76,13 @@ const departmentNameRule = "a department name on DingTalk has 1 to 64 characters
 // reading is refused by newer calls that are made in somebody's name.
 const reading = "DingTalk does not let the app, or the person in whose name it reads, see this"
 
+const noHR = "the company has not turned on Smart HR (智能人事)"
+
+// keptWords are for what Smart HR refuses in words only
+// [api-hrmprocessterminationandhandover].
+const keptWords = "Smart HR (智能人事) refuses to let this account leave; it does so with the main administrator, " +
+	"and with people of parent and child organisations and of industry contacts: let it leave in the admin console (oa.dingtalk.com)"
+
 // meanings is the one table from platform code to class: errcode, sub_code and
 // the textual code of the newer API. Codes and what they mean are from
 // [server-api-error-codes-1] unless a comment says otherwise; the words are ours.
@@ -86,12 +97,16 @@ var meanings = map[string]meaning{
 	"user.not.exist":          {class: directory.NotFound, trait: noUser, words: "no such user"},
 	"60003":                   {class: directory.NotFound, trait: noDepartment, words: "no such department"},
 	"40009":                   {class: directory.NotFound, trait: noDepartment, words: "no such department"},
-	"33011":                   {class: directory.NotFound, trait: noRole, words: "no such role"},                       // [obtain-the-list-of-employees-of-a-role]
-	"60301":                   {class: directory.NotFound, trait: noRole, words: "no such role"},                       // [update-role-member-management-department-scope]
-	"processInstanceNotExist": {class: directory.NotFound, trait: noThing, words: "no such approval"},                  // [obtains-the-details-of-a-single-approval-instance-pop]
-	"parentNodeNotExist":      {class: directory.NotFound, trait: noThing, words: "no such folder"},                    // [get-node-list]
-	"spaceNotExist":           {class: directory.NotFound, trait: noThing, words: "no such space"},                     // [get-a-list-of-all-files-or-folders-under-a]
-	"corpNotOpenHrm":          {class: directory.NotSupported, words: "the company has not turned on Smart HR (智能人事)"}, // [obtain-resignation-information-of-employees-new-version]
+	"33011":                   {class: directory.NotFound, trait: noRole, words: "no such role"},                                            // [obtain-the-list-of-employees-of-a-role]
+	"60301":                   {class: directory.NotFound, trait: noRole, words: "no such role"},                                            // [update-role-member-management-department-scope]
+	"processInstanceNotExist": {class: directory.NotFound, trait: noThing, words: "no such approval"},                                       // [obtains-the-details-of-a-single-approval-instance-pop]
+	"parentNodeNotExist":      {class: directory.NotFound, trait: noThing, words: "no such folder"},                                         // [get-node-list]
+	"spaceNotExist":           {class: directory.NotFound, trait: noThing, words: "no such space"},                                          // [get-a-list-of-all-files-or-folders-under-a]
+	"corpNotOpenHrm":          {class: directory.NotSupported, trait: noSmartHR, words: noHR},                                               // [obtain-resignation-information-of-employees-new-version]
+	"suiteCallInvalid":        {class: directory.NotSupported, trait: noSmartHR, words: noHR},                                               // [api-hrmprocessterminationandhandover]
+	"empNotExists":            {class: directory.NotFound, trait: noUser, words: "no such user"},                                            // [api-hrmprocessterminationandhandover]
+	"param.user.notexist":     {class: directory.NotFound, trait: noUser, words: "no such user"},                                            // [api-premiumquerytodotasksbymanager]
+	"benefit.status.invalid":  {class: directory.NotSupported, words: "the company does not have the premium edition of approvals (OA高级版)"}, // [api-premiumquerytodotasksbymanager]
 	"60004":                   {class: directory.Invalid, words: "the parent department does not exist"},
 	"22":                      {class: directory.NotSupported, words: "this address does not know the operation; check the endpoint"}, // blog.csdn.net/weixin_52401377/article/details/123931981
 	"404":                     {class: directory.NotSupported, words: "this address does not know the operation; check the endpoint"}, // published probe of the live API
@@ -99,19 +114,21 @@ var meanings = map[string]meaning{
 	"exclusive.account.limit": {class: directory.NotSupported, trait: notEnterprise, words: freezeLimit},
 
 	// Taken.
-	"60102": {class: directory.AlreadyExists, words: "the user id is taken"},
-	"60016": {class: directory.AlreadyExists, words: "the department id is taken"},
-	"60021": {class: directory.AlreadyExists, words: "a department of this name exists under the same parent"},
-	"34021": {class: directory.AlreadyExists, words: "a role of this name exists"}, // [address-book-add-role]
-	"60104": {class: directory.Conflict, trait: mobileTaken, words: "the mobile number belongs to somebody else in the company"},
-	"60107": {class: directory.Conflict, trait: mobileTaken, words: "the person who signs in with this mobile number is in the company already"},
-	"40021": {class: directory.Conflict, trait: mobileTaken, words: "the mobile number is registered with DingTalk by somebody else"},
-	"40022": {class: directory.Conflict, trait: mobileTaken, words: "the mobile number differs from the one the person signs in with; DingTalk asks to remove and add the person again"},
-	"41054": {class: directory.Conflict, trait: mobileTaken, words: "the mobile number cannot be changed; DingTalk asks to remove and add the person again"},
-	"40019": {class: directory.Conflict, trait: mobileTaken, words: "the person with this mobile number is in five unverified companies already, which is DingTalk's limit"},
-	"40100": {class: directory.Conflict, words: "the telephone extension belongs to somebody else; DingTalk wants it unique"},
-	"40101": {class: directory.Conflict, words: "the mail address belongs to somebody else; DingTalk wants it unique"},
-	"60106": {class: directory.Conflict, words: "the mail address belongs to somebody else; DingTalk wants it unique"},
+	"60102":          {class: directory.AlreadyExists, words: "the user id is taken"},
+	"60016":          {class: directory.AlreadyExists, words: "the department id is taken"},
+	"60021":          {class: directory.AlreadyExists, words: "a department of this name exists under the same parent"},
+	"34021":          {class: directory.AlreadyExists, words: "a role of this name exists"}, // [address-book-add-role]
+	"60104":          {class: directory.Conflict, trait: mobileTaken, words: "the mobile number belongs to somebody else in the company"},
+	"60107":          {class: directory.Conflict, trait: mobileTaken, words: "the person who signs in with this mobile number is in the company already"},
+	"40021":          {class: directory.Conflict, trait: mobileTaken, words: "the mobile number is registered with DingTalk by somebody else"},
+	"40022":          {class: directory.Conflict, trait: mobileTaken, words: "the mobile number differs from the one the person signs in with; DingTalk asks to remove and add the person again"},
+	"41054":          {class: directory.Conflict, trait: mobileTaken, words: "the mobile number cannot be changed; DingTalk asks to remove and add the person again"},
+	"40019":          {class: directory.Conflict, trait: mobileTaken, words: "the person with this mobile number is in five unverified companies already, which is DingTalk's limit"},
+	"40100":          {class: directory.Conflict, words: "the telephone extension belongs to somebody else; DingTalk wants it unique"},
+	"40101":          {class: directory.Conflict, words: "the mail address belongs to somebody else; DingTalk wants it unique"},
+	"60106":          {class: directory.Conflict, words: "the mail address belongs to somebody else; DingTalk wants it unique"},
+	"businessError":  {class: directory.Conflict, words: keptWords},
+	"invalidRequest": {class: directory.Conflict, words: keptWords},
 
 	// Refused values.
 	"40035":            {class: directory.Invalid, trait: badParameter, words: "DingTalk refuses a parameter without saying which"},
@@ -132,6 +149,8 @@ var meanings = map[string]meaning{
 	"60122":            {class: directory.Invalid, words: "an extension attribute is not valid; it must be declared in the admin console first"},
 	"60123":            {class: directory.Invalid, words: "not a valid employee number: at most 50 characters"},
 	"60128":            {class: directory.Invalid, words: "the manager is not a user of this company"},
+	"1430000":          {class: directory.Invalid, words: "a notice needs somebody to go to"},                  // [gets-the-result-of-sending-messages-asynchronously-to-the-enterprise]
+	"1430002":          {class: directory.Invalid, words: "DingTalk's filter refuses the words of the notice"}, // same page
 	"60110":            {class: directory.Invalid, words: "too many departments for one person"},
 	"60001":            {class: directory.Invalid, words: departmentNameRule},
 	"60009":            {class: directory.Invalid, words: departmentNameRule},
@@ -159,17 +178,19 @@ var meanings = map[string]meaning{
 	"90004":                                 {class: directory.Unauthenticated, words: "DingTalk has suspended these credentials"},
 
 	// What we may do.
-	"88":                 {class: directory.PermissionDenied, words: "DingTalk refuses the app without a reason that we know"},
-	"60011":              {class: directory.PermissionDenied, trait: needsGrant, words: "the app may not call this operation"},
-	"43007":              {class: directory.PermissionDenied, trait: needsGrant, words: "the app may not call this operation"},
-	codeUserHidden:       {class: directory.PermissionDenied, words: "the user is outside the address-book scope of the app"},
-	codeDepartmentHidden: {class: directory.PermissionDenied, words: "the department is outside the address-book scope of the app"},
-	"60020":              {class: directory.PermissionDenied, words: "our address is not on the app's list of server addresses"},
-	"noPermission":       {class: directory.PermissionDenied, words: reading},
-	"permissionDenied":   {class: directory.PermissionDenied, words: reading},
-	"no.priviledge":      {class: directory.PermissionDenied, words: reading}, // sic [queries-a-space-list]
-	"50003":              {class: directory.PermissionDenied, words: "the app is disabled"},
-	"50005":              {class: directory.PermissionDenied, words: "the company is disabled"},
+	"88":                     {class: directory.PermissionDenied, words: "DingTalk refuses the app without a reason that we know"},
+	"60011":                  {class: directory.PermissionDenied, trait: needsGrant, words: "the app may not call this operation"},
+	"43007":                  {class: directory.PermissionDenied, trait: needsGrant, words: "the app may not call this operation"},
+	codeUserHidden:           {class: directory.PermissionDenied, words: "the user is outside the address-book scope of the app"},
+	codeDepartmentHidden:     {class: directory.PermissionDenied, words: "the department is outside the address-book scope of the app"},
+	"60020":                  {class: directory.PermissionDenied, words: "our address is not on the app's list of server addresses"},
+	codeNoPermission:         {class: directory.PermissionDenied, words: reading},
+	"permissionDenied":       {class: directory.PermissionDenied, words: reading},
+	"param.manager.notexist": {class: directory.PermissionDenied, words: reading},                                                                // [api-premiumquerytodotasksbymanager]
+	"1430004":                {class: directory.PermissionDenied, words: "somebody whom the notice goes to is protected as an executive (高管模式)"}, // [gets-the-result-of-sending-messages-asynchronously-to-the-enterprise]
+	"no.priviledge":          {class: directory.PermissionDenied, words: reading},                                                                // sic [queries-a-space-list]
+	"50003":                  {class: directory.PermissionDenied, words: "the app is disabled"},
+	"50005":                  {class: directory.PermissionDenied, words: "the company is disabled"},
 	"Forbidden.AccessDenied.AccessTokenPermissionDenied": {class: directory.PermissionDenied, trait: needsGrant, words: "the app may not call this operation"},
 	"Forbidden.AccessDenied.IpNotInWhiteList":            {class: directory.PermissionDenied, words: "our address is not on the app's list of server addresses"},
 
@@ -192,8 +213,13 @@ var meanings = map[string]meaning{
 	codeBanned:                        {class: directory.RateLimited, words: "too many calls from our network address; DingTalk bans it for five minutes", pause: pauseBan, wide: true},
 	"Forbidden.AccessDenied.QpsLimit": {class: directory.RateLimited, words: "too many calls of this operation", pause: pauseWindow},
 	"Forbidden.AccessDenied.QpmLimit": {class: directory.RateLimited, words: "too many calls of this operation in a minute", pause: pauseSuspended},
-	"request.overlimit":               {class: directory.RateLimited, words: "too many calls of this operation", pause: pauseWindow}, // [queries-a-space-list]
-	"invokeFrequentyly":               {class: directory.RateLimited, words: "too many calls of this operation", pause: pauseWindow}, // sic
+	"request.overlimit":               {class: directory.RateLimited, words: "too many calls of this operation", pause: pauseWindow},                  // [queries-a-space-list]
+	"qps.exceed.limit":                {class: directory.RateLimited, words: "too many calls of this operation", pause: pauseWindow},                  // [api-premiumquerytodotasksbymanager]
+	"oaplus.query.limit":              {class: directory.RateLimited, words: "too many calls of this operation by the company", pause: pauseWindow},   // same page
+	"143103":                          {class: directory.RateLimited, words: "too many notices by the app in a minute", pause: pauseSuspended},        // [gets-the-result-of-sending-messages-asynchronously-to-the-enterprise]
+	"143104":                          {class: directory.RateLimited, words: "too many notices by the company in a minute", pause: pauseSuspended},    // same page
+	"1430003":                         {class: directory.RateLimited, words: "DingTalk protects itself from too many notices", pause: pauseSuspended}, // same page
+	"invokeFrequentyly":               {class: directory.RateLimited, words: "too many calls of this operation", pause: pauseWindow},                  // sic
 
 	// Full.
 	"90020": {class: directory.QuotaExceeded, words: "the company's monthly quota of calls is used up"},
@@ -204,17 +230,18 @@ var meanings = map[string]meaning{
 	"40023": {class: directory.QuotaExceeded, words: "the department is full: at most 1000 people directly in it"},
 
 	// Their trouble.
-	"-1":               {class: directory.Unavailable, trait: busy, words: "DingTalk is busy"},
-	"400001":           {class: directory.Unavailable, trait: busy, words: "DingTalk has failed"},
-	"1002":             {class: directory.Unavailable, trait: busy, words: "DingTalk is busy"},
-	"system.busy":      {class: directory.Unavailable, trait: busy, words: "DingTalk is busy"},
-	"systemError":      {class: directory.Unavailable, trait: busy, words: "DingTalk has failed"},
-	"unknownError":     {class: directory.Unavailable, trait: busy, words: "DingTalk has failed"},
-	"system.error":     {class: directory.Unavailable, trait: busy, words: "DingTalk has failed"},
-	"unknown.error":    {class: directory.Unavailable, trait: busy, words: "DingTalk has failed"},
-	"internalError":    {class: directory.Unavailable, trait: busy, words: "DingTalk has failed"},
-	"operationTimeout": {class: directory.Unavailable, trait: busy, words: "DingTalk has failed"},
-	"60019":            {class: directory.Unavailable, words: "DingTalk could not read the people of the department"},
+	"-1":                  {class: directory.Unavailable, trait: busy, words: "DingTalk is busy"},
+	"400001":              {class: directory.Unavailable, trait: busy, words: "DingTalk has failed"},
+	"1002":                {class: directory.Unavailable, trait: busy, words: "DingTalk is busy"},
+	"system.busy":         {class: directory.Unavailable, trait: busy, words: "DingTalk is busy"},
+	"systemError":         {class: directory.Unavailable, trait: busy, words: "DingTalk has failed"},
+	"unknownError":        {class: directory.Unavailable, trait: busy, words: "DingTalk has failed"},
+	"system.error":        {class: directory.Unavailable, trait: busy, words: "DingTalk has failed"},
+	"unknown.error":       {class: directory.Unavailable, trait: busy, words: "DingTalk has failed"},
+	"internalError":       {class: directory.Unavailable, trait: busy, words: "DingTalk has failed"},
+	"operationTimeout":    {class: directory.Unavailable, trait: busy, words: "DingTalk has failed"},
+	"benefit.query.error": {class: directory.Unavailable, trait: busy, words: "DingTalk has failed"}, // [api-premiumquerytodotasksbymanager]
+	"60019":               {class: directory.Unavailable, words: "DingTalk could not read the people of the department"},
 }
 
 // meaningOf finds the row of a code. The newer API appends what was limited to

@@ -27,7 +27,7 @@ func Descriptor() directory.Descriptor {
 		SecretKeys: []directory.SecretKey{
 			{Name: keyAppKey, Required: true, About: "Client ID (formerly AppKey) of the internal app: " + console},
 			{Name: keyAppSecret, Required: true, About: "Client Secret (formerly AppSecret) of the internal app: " + console},
-			{Name: keyAgentID, About: "AgentId of the internal app, for backups of the roster's fields: " + console},
+			{Name: keyAgentID, About: "AgentId of the internal app, for work notices and for backups of the roster's fields: " + console},
 		},
 		// Standard edition, for each app and operation
 		// [how-to-process-api-throttling-on-the-dingtalk-server].
@@ -84,7 +84,8 @@ func open(s directory.Settings) (directory.Directory, error) {
 			return nil, invalid(op, "an endpoint is not an address such as "+olderBase)
 		}
 	}
-	// Only calls of the roster name the app by this number [api-getemployeerosterbyfield].
+	// Only work notices [asynchronous-sending-of-enterprise-session-messages] and calls
+	// of the roster [api-getemployeerosterbyfield] name the app by this number.
 	agent := strings.TrimSpace(string(s.Secrets[keyAgentID]))
 	if _, err := strconv.ParseInt(agent, 10, 64); agent != "" && err != nil {
 		return nil, invalid(op, "the "+keyAgentID+" of the credentials Secret is not a number")
