@@ -122,7 +122,8 @@ type Notifier interface {
 	// Notify sends the same text (at most 2,000 bytes of UTF-8; longer is Invalid) to
 	// each of the accounts, at most 100. Sent again with the same text and accounts
 	// within [Capabilities.NoticeWindow], the platform delivers it once; after that
-	// it would be a second message. OutcomeUnknown: it may have been sent.
+	// it would be a second message. OutcomeUnknown: it may have been sent. NotSupported:
+	// these credentials send no messages; the message says what they lack.
 	Notify(ctx context.Context, to []string, text string) (Receipt, error)
 
 	// Delivered asks what became of a message within a day of sending it: Missed

@@ -13,6 +13,7 @@ import (
 var leavings = []contract{
 	{"what leaving takes is said without a call", saysWhatLeavingTakes},
 	{"leaving takes the calls that Capabilities names", costsWhatItSays},
+	{"what these credentials cannot do is refused in words", refusesWhatItLacks},
 	{"an account is removed once", removesOnce},
 	{"a successor takes over", handsOver},
 	{"without the right to hand over, nobody is removed", func(t *testing.T, s *suite) {
@@ -136,12 +137,12 @@ func (s *suite) revoker(t *testing.T) directory.RoleRevoker {
 	return r
 }
 
-// notifier is the directory as a Notifier, or nil.
+// notifier is the directory as a Notifier, or nil where these credentials send nothing.
 func (s *suite) notifier(t *testing.T) directory.Notifier {
 	t.Helper()
 	n, ok := s.Directory.(directory.Notifier)
-	if !ok {
-		t.Log("this platform sends no messages")
+	if !ok || len(s.caps.Calls[directory.WorkNotify]) == 0 {
+		t.Log("this platform sends no messages, or not with these credentials")
 		return nil
 	}
 	return n
@@ -206,7 +207,8 @@ func saysWhatLeavingTakes(t *testing.T, s *suite) {
 		}
 	}
 	for w, can := range s.works() {
-		if (len(s.caps.Calls[w]) > 0) != can {
+		lacking := slices.Contains(perCredentials, w) && can && len(s.caps.Calls[w]) == 0
+		if (len(s.caps.Calls[w]) > 0) != can && !lacking {
 			t.Errorf("Capabilities.Calls[%s] = %q, and the directory can do that: %t", w, s.caps.Calls[w], can)
 		}
 	}
@@ -215,6 +217,29 @@ func saysWhatLeavingTakes(t *testing.T, s *suite) {
 	}
 	if s.Calls() != before {
 		t.Error("Duties made a call")
+	}
+}
+
+// perCredentials are the works that a platform may do with some credentials only.
+var perCredentials = []directory.Work{directory.WorkNotify, directory.WorkInherit}
+
+func refusesWhatItLacks(t *testing.T, s *suite) {
+	id, p := s.create(t, 1)
+	heir, _ := s.create(t, 2, p.Memberships[0].Department)
+	if n, ok := s.Directory.(directory.Notifier); ok && len(s.caps.Calls[directory.WorkNotify]) == 0 {
+		_, err := n.Notify(t.Context(), []string{heir}, sampleNotice)
+		s.fails(t, "Notify", err, directory.NotSupported)
+		s.received(t, heir, 0)
+		if s.caps.NoticeWindow != 0 {
+			t.Error("nothing can be sent, and there is a NoticeWindow")
+		}
+	}
+	if h, ok := s.Directory.(directory.Heir); ok && len(s.caps.Calls[directory.WorkInherit]) == 0 {
+		if err := s.remover(t).Remove(t.Context(), id, s.removal(heir)); err != nil {
+			t.Fatal(err)
+		}
+		_, err := h.Inherit(t.Context(), id, heir)
+		s.fails(t, "Inherit", err, directory.NotSupported, directory.PermissionDenied)
 	}
 }
 
@@ -257,6 +282,9 @@ func costsWhatItSays(t *testing.T, s *suite) {
 	}{
 		{directory.WorkNotify, func(id string) error {
 			n := s.notifier(t)
+			if n == nil {
+				return nil
+			}
 			receipt, err := n.Notify(t.Context(), []string{id}, sampleNotice)
 			if err == nil {
 				_, err = n.Delivered(t.Context(), receipt)

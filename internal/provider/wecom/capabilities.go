@@ -22,8 +22,9 @@ var (
 // told: an observation may hold more than Capabilities.Reads.
 const sensitive = directory.FieldMobile | directory.FieldEmail | directory.FieldWorkplace
 
-// capable says what can be done, with or without an app beside the sync secret.
-func capable(app bool, number string) directory.Capabilities {
+// capable says what can be done: with or without an app beside the sync secret,
+// that can send messages or not.
+func capable(app, messages bool, number string) directory.Capabilities {
 	fields := directory.AllFields &^ directory.FieldHireDate
 	if number == "" {
 		fields &^= directory.FieldNumber
@@ -38,7 +39,29 @@ func capable(app bool, number string) directory.Capabilities {
 	if app {
 		c.Reads &^= sensitive
 	}
+	if messages {
+		c.NoticeWindow = noticeWindow
+	}
+	c.Calls = calls(app, messages)
 	return c
+}
+
+// calls are what leaving takes where the leaver has one tag, one page of customers
+// and of groups, and a platform that lists groups by their former owner.
+func calls(app, messages bool) map[directory.Work][]string {
+	all := map[directory.Work][]string{
+		directory.WorkFreeze: {"user/update"},
+		directory.WorkRevoke: {"user/get", "tag/list", "tag/get", "tag/deltagusers"},
+		directory.WorkRemove: {"user/delete"},
+	}
+	if messages {
+		all[directory.WorkNotify] = []string{"message/send"}
+	}
+	if app {
+		all[directory.WorkInherit] = []string{"user/get", "user/list_id", "externalcontact/resigned/transfer_result",
+			"externalcontact/get_unassigned_list", opTransfer, "externalcontact/groupchat/list", opTransferGroup}
+	}
+	return all
 }
 
 // Capabilities implements [directory.Directory].

@@ -98,7 +98,7 @@ func (a attribute) MarshalJSON() ([]byte, error) {
 	if a.raw != nil {
 		return a.raw, nil
 	}
-	return json.Marshal(map[string]any{"type": a.Type, "name": a.Name, "text": map[string]string{"value": a.Text}})
+	return plain(map[string]any{"type": a.Type, "name": a.Name, "text": map[string]string{"value": a.Text}})
 }
 
 type department struct {
@@ -217,6 +217,12 @@ func (c *client) createUser(ctx context.Context, s *secret, fields map[string]an
 func (c *client) updateUser(ctx context.Context, s *secret, fields map[string]any) (created, error) {
 	var out created
 	return out, c.do(ctx, s, &request{operation: "user/update", write: true, body: fields}, &out)
+}
+
+// deleteUser is a GET that changes something.
+// https://developer.work.weixin.qq.com/document/path/90198
+func (c *client) deleteUser(ctx context.Context, s *secret, id string) error {
+	return c.do(ctx, s, &request{operation: "user/delete", write: true, query: url.Values{"userid": {id}}}, nil)
 }
 
 // getDepartment: https://developer.work.weixin.qq.com/document/path/95351
@@ -357,29 +363,40 @@ const (
 	tagDepartments = 100
 )
 
-// addToTag gives a tag to at most tagUsers and tagDepartments, and counts those
-// that the platform does not take. If it takes none it says so by an error.
-// https://developer.work.weixin.qq.com/document/path/90214
-func (c *client) addToTag(ctx context.Context, s *secret, id int64, users []string, departments []int64) (badUsers, badDepartments int, err error) {
+// changeTag gives a tag to at most tagUsers and tagDepartments, or takes it away
+// from them, and returns those that the platform does not take. If it takes none
+// it says so by an error: 40070 or 40031.
+// https://developer.work.weixin.qq.com/document/path/90214 (tag/addtagusers),
+// https://developer.work.weixin.qq.com/document/path/90215 (tag/deltagusers)
+func (c *client) changeTag(ctx context.Context, s *secret, operation string, id int64, users []string, departments []int64) (
+	badUsers []string, badDepartments []int64, err error) {
 	var out struct {
-		Users       string   `json:"invalidlist"` // "a|b"
+		Users       string   `json:"invalidlist"`
 		Departments []number `json:"invalidparty"`
 	}
-	q := &request{operation: "tag/addtagusers", write: true, body: map[string]any{"tagid": id}}
+	q := &request{operation: operation, write: true, body: map[string]any{"tagid": id}}
 	if len(users) > 0 {
 		q.body["userlist"] = users
 	}
 	if len(departments) > 0 {
 		q.body["partylist"] = departments
 	}
-	switch err := c.do(ctx, s, q, &out); {
-	case codeOf(err) == codeNoneValid:
-		return len(users), len(departments), nil
+	err = c.do(ctx, s, q, &out)
+	switch code := codeOf(err); {
+	case code == codeNoneValid || code == codeNoneDeleted:
+		return users, departments, nil
 	case err != nil:
-		return 0, 0, err
+		return nil, nil, err
 	}
-	bad := strings.FieldsFunc(out.Users, func(r rune) bool { return r == '|' })
-	return len(bad), len(out.Departments), nil
+	for _, n := range out.Departments {
+		badDepartments = append(badDepartments, int64(n))
+	}
+	return barred(out.Users), badDepartments, nil
+}
+
+// barred are the ids of "a|b", as answers list them.
+func barred(ids string) []string {
+	return strings.FieldsFunc(ids, func(r rune) bool { return r == '|' })
 }
 
 // busyPauses are what a read waits before it asks a platform again that was busy (-1).
@@ -462,7 +479,7 @@ func (c *client) compose(ctx context.Context, q *request, token string) (*http.R
 	if q.body == nil {
 		return http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
 	}
-	body, err := json.Marshal(q.body)
+	body, err := plain(q.body)
 	if err != nil {
 		return nil, err
 	}
@@ -472,6 +489,17 @@ func (c *client) compose(ctx context.Context, q *request, token string) (*http.R
 	}
 	req.Header.Set("Content-Type", "application/json; charset=utf-8")
 	return req, nil
+}
+
+// plain is JSON in which nothing is written as \uxxxx for the sake of HTML: of
+// such requests the platform says 40033
+// (https://developer.work.weixin.qq.com/document/path/90313).
+func plain(v any) ([]byte, error) {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(v)
+	return bytes.TrimSpace(b.Bytes()), err
 }
 
 // report tells the tenant's budget of a throttling answer.

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -55,6 +57,7 @@ func (c *company) open(t *testing.T, sync, app string) directory.Directory {
 	}
 	if app != "" {
 		settings.Secrets["appSecret"] = []byte(app)
+		settings.Secrets["agentId"] = []byte(strconv.Itoa(c.spec.Apps[0].AgentID))
 	}
 	d, err := wecom.Descriptor().New(settings)
 	if err != nil {
@@ -77,6 +80,7 @@ func (c *company) fault(t *testing.T, f core.Fault, operations ...string) {
 var everything = []string{
 	"user/create", "user/update", "user/get", "user/list", "user/list_id", "user/getuserid",
 	"department/create", "department/update", "department/get", "department/list", "department/simplelist",
+	"user/delete", "message/send", "tag/list", "tag/get", "tag/addtagusers", "tag/deltagusers",
 }
 
 func (c *company) inflict(t *testing.T, m directorytest.Malady) {
@@ -93,6 +97,8 @@ func (c *company) inflict(t *testing.T, m directorytest.Malady) {
 		c.fault(t, core.Fault{Kind: core.KindDropAfter}, "user/create")
 	case directorytest.LostUpdate:
 		c.fault(t, core.Fault{Kind: core.KindDropAfter}, "user/update")
+	case directorytest.LostRemove:
+		c.fault(t, core.Fault{Kind: core.KindDropAfter}, "user/delete")
 	case directorytest.BadGateway:
 		c.fault(t, core.Fault{Kind: core.KindHTTPStatus, HTTPStatus: http.StatusBadGateway}, everything...)
 	case directorytest.Garbage:
@@ -129,6 +135,10 @@ func (c *company) twin(t *testing.T, sync, app string) directorytest.Twin {
 				t.Fatal(err)
 			}
 		},
+		Messages: func(t *testing.T, id string) int {
+			t.Helper()
+			return c.received(t, id)
+		},
 		Seed: func(t *testing.T, people, departments int) {
 			t.Helper()
 			if _, err := c.platform.Seed(c.spec.Name, core.Seed{Users: people, Departments: departments}); err != nil {
@@ -136,6 +146,33 @@ func (c *company) twin(t *testing.T, sync, app string) directorytest.Twin {
 			}
 		},
 	}
+}
+
+// received counts the messages that reached somebody.
+func (c *company) received(t *testing.T, id string) (n int) {
+	t.Helper()
+	all, err := c.platform.Objects(c.spec.Name, "messages")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range all {
+		raw, err := json.Marshal(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var m struct {
+			To        []string
+			Dropped   []string
+			Duplicate bool
+		}
+		if err := json.Unmarshal(raw, &m); err != nil {
+			t.Fatal(err)
+		}
+		if !m.Duplicate && slices.Contains(m.To, id) && !slices.Contains(m.Dropped, id) {
+			n++
+		}
+	}
+	return n
 }
 
 func TestContract(t *testing.T) {
@@ -195,7 +232,7 @@ func TestAppThatSeesAPartProvesNoAbsence(t *testing.T) {
 	if err := c.platform.AddTenant([]byte(raw)); err != nil {
 		t.Fatal(err)
 	}
-	c.spec = simulated.Tenant{Name: "partial", CorpID: "wwpartial"}
+	c.spec.Name, c.spec.CorpID = "partial", "wwpartial"
 	for id, name := range map[string]string{"5": "可见部", "6": "不可见部"} {
 		if err := c.platform.Create("partial", "departments", id, []byte(`{"name":"`+name+`"}`)); err != nil {
 			t.Fatal(err)
@@ -246,7 +283,7 @@ func TestWhatThePlatformIgnoresShowsWhenReadBack(t *testing.T) {
 		`"apps":[{"name":"rollcall","agentId":7,"secret":"old-app","sensitiveFieldsHidden":false}],"options":{"attributes":["工号"]}}`)); err != nil {
 		t.Fatal(err)
 	}
-	c.spec = simulated.Tenant{Name: "old", CorpID: "wwold"}
+	c.spec.Name, c.spec.CorpID = "old", "wwold"
 	d := c.open(t, "old-sync", "old-app")
 	p := directory.Profile{
 		Set:  directory.FieldName | directory.FieldNumber | directory.FieldMobile | directory.FieldAttributes,

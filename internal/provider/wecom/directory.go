@@ -19,6 +19,15 @@ type Directory struct {
 	// number is the extension attribute with the employee number, or empty.
 	number       string
 	capabilities directory.Capabilities
+	// agent is the AgentId of the app; 0 sends no messages.
+	agent int64
+	// Readings that several may want at once: tags by who has them, customers and
+	// groups by whose they were, all in lower case.
+	tags       shared[map[string][]directory.Role]
+	unassigned shared[map[string][]string]
+	orphans    shared[map[string]ownGroups]
+	// given are the groups that successors got today.
+	given allowance
 }
 
 // Check implements [directory.Directory]: two tokens, and one cheap read with each.

@@ -22,7 +22,7 @@
 //   - syncSecret, of 通讯录同步 (contact sync), may write and sees the ids of
 //     everybody and of all departments [90193].
 //   - appSecret, of a self-built app whose visible range is the whole company,
-//     reads details. Since 2022-08-15 the sync secret may not do that from an
+//     reads details, sends messages (with its agentId) and passes customers on. Since 2022-08-15 the sync secret may not do that from an
 //     address from which it was not used in the 90 days before (48009) [96079].
 //     Where it was, appSecret can be left out.
 //
@@ -123,6 +123,67 @@
 // not know are listed in a success (invalidlist, invalidparty), and if it knows
 // none the answer is 40070 [90214]. That who has the tag keeps it without an
 // error is not documented (?). A tag may have 30 000 holders, a company 3000 tags.
+//
+// # Leaving
+//
+// Removing is user/delete by the sync secret; it takes a mailbox of Tencent's
+// company mail along [90198]. Nothing undoes it. Who is not there is 60111. The
+// creator stays (301005) until another member is made the creator in the console
+// [90313]; that other administrators stay is not documented (?). No call passes
+// anything on before or with the removal that a leaver may wait for: an app can
+// change the owner only of the chats that it made itself [98913], reach only calendars
+// that it made [97717], and read approvals, not move them [91983]; no call grants
+// rights of administration. Those duties are done by hand. That WeCom makes one of
+// the members the owner of an internal group whose owner was removed, and where
+// people find that in the clients, is known from manuals of others only (?).
+//
+// Customers and groups with customers in them are passed on once their owner has
+// left (客户联系 → 离职继承); earlier it is 40097 and 90500. 客户联系 has to be
+// granted to the app, else 48002 [90313]. Leaver and successor must have logged in
+// within a year, the leaver have left within a year; the successor must be in the
+// app's range, active, have proven who they are (实名认证, else 40098) and have 客户联系
+// (else 84083) [94081, 92127].
+//
+//   - externalcontact/get_unassigned_list is of everybody who left and had
+//     customers, 1000 a page, by cursor [92124]. Whether customers leave it once
+//     they are on their way is not documented (?), nor how soon a leaver is in it (?).
+//   - externalcontact/resigned/transfer_customer takes 100; 0 for a customer means
+//     that it has begun and will be done after 24 hours [94081]. 40100 and 40129:
+//     it has begun before. 40099: the successor is full. Other codes of a customer
+//     alone, known or not, mean that it will not be.
+//   - externalcontact/resigned/transfer_result is of one leaver and one successor,
+//     1000 a page: 1 done, 2 waiting (and until when), 3 refused by the customer, 4
+//     the successor is full [94082]. Nobody in it is asked for again. It is said to
+//     lag behind by seconds (?); who is asked for twice by that is 40100.
+//   - externalcontact/groupchat/list with a leaver as the owner: the page says
+//     since 2025 that groups of leavers come only so [92120]; from 2021 to 2024
+//     others were answered 40003, or told to leave the owner out and ask for status
+//     1, which is refused (81017) where the app sees more than 1000 people. Both are
+//     tried, the page's way first. Without the owner each group has to be read to
+//     know whose it is [92122].
+//   - externalcontact/groupchat/transfer takes 100, and lists those that it did not
+//     pass on; 90507: on its way, 90508 and 90504: done before [92127, 90313]. One
+//     new owner gets 300 groups a day [92127]; the rest waits for the next. Which
+//     code refuses the 301st is not documented (?): 45009 of a group is taken for
+//     it. No call tells whose a group was before: one that was passed on is counted
+//     as done in the answer of that call, and not again.
+//
+// A message is sent by the app, to 1000 people at most; a text is cut at 2048 bytes
+// [90236]. WeCom recognises the same request for at most four hours
+// (duplicate_check_interval), and says nothing of it (?). Who does not exist or is
+// out of the app's range is in invaliduser, who has no licence in unlicenseduser,
+// both in lower case; if it is all of them the answer is 81013 [90236]. What is
+// more than 30 messages a minute or 1000 an hour for one person is dropped without
+// a word [90312]. An app that "always opens its home page" (在微工作台中始终进入主页) shows
+// people in WeChat 20 bytes of a text [90236]. No call tells who got a message;
+// message/get_statistics counts those of an app by the day [92369].
+//
+// Residuals are looked for in departments (their leaders), tags, the customers and
+// the groups that wait. What cannot be found, because no call tells: groups of
+// colleagues that the account owned, approvals that wait for it, documents, files,
+// calendars, rights of administration, and how WeCom counts its licence; customers
+// and groups where 客户联系 is not granted to the app or there is no app, and groups
+// where 81017 forbids to list them. Who reports to the account, a listing says.
 //
 // # What is handed out
 //

@@ -30,6 +30,21 @@ const (
 	codeForbidden    = 48002
 	codeNoAPI        = 48001
 	codeTooMany      = 81017
+	codeNoneDeleted  = 40031
+	codeNoSuchTag    = 40068
+	codeWrongAgent   = 40056
+	codeNotThisAgent = 301002
+	codeNobody       = 81013
+	codeCreator      = 301005
+	codeOtherMaker   = 81011
+	codeOutside      = 60011
+	codeUnknownUser  = 46004
+	codeTooFast      = 45009
+	codeUnderWay     = 40100
+	codeBeingPassed  = 40129
+	codeGroupWaits   = 90507
+	codeGroupPassed  = 90508
+	codeSameOwner    = 90504
 )
 
 // meaning is what a platform code means to us.
@@ -46,46 +61,70 @@ type meaning struct {
 var meanings = map[int]meaning{
 	60111:           {class: directory.NotFound, words: "there is no such user"},
 	codeInvalidUser: {class: directory.NotFound, words: "there is no such user"},
-	46004:           {class: directory.NotFound, words: "there is no such user, or the app may not see it"},
+	codeUnknownUser: {class: directory.NotFound, words: "there is no such user, or the app may not see it"},
 	60003:           {class: directory.NotFound, words: "there is no such department"},
 	60123:           {class: directory.NotFound, words: "there is no such department"},
 	60004:           {class: directory.NotFound, words: "there is no such parent department"},
 	60124:           {class: directory.NotFound, words: "there is no such parent department"},
-	40068:           {class: directory.NotFound, words: "there is no such tag"},
+	codeNoSuchTag:   {class: directory.NotFound, words: "there is no such tag"},
+	codeNoneDeleted: {class: directory.NotFound, words: "none of them exists, or the app may see none of them"},
+	codeNobody:      {class: directory.NotFound, words: "none of those who shall be told exists, or the app may write to none of them"},
 	codeNoneValid:   {class: directory.NotFound, words: "none of them exists, or the app may see none of them"},
 	86003:           {class: directory.NotFound, words: "there is no such chat"},
+	49008:           {class: directory.NotFound, words: "the group was dissolved"},
+	40096:           {class: directory.NotFound, words: "there is no such customer"},
+	40131:           {class: directory.NotFound, words: "the customer is not one of that user's"},
+	84061:           {class: directory.NotFound, words: "the customer is not one of that user's"},
+	84084:           {class: directory.NotFound, words: "the customer is not one of that user's"},
 
 	60102: {class: directory.AlreadyExists, words: "the user id is taken (upper and lower case are the same)"},
 	60008: {class: directory.AlreadyExists, words: "the parent already has a department of this name, or the id is taken"},
 	40071: {class: directory.AlreadyExists, words: "there is a tag of this name"},
+
+	codeGroupPassed: {class: directory.AlreadyExists, words: "the group was passed on already"},
+	codeSameOwner:   {class: directory.AlreadyExists, words: "the group has this owner already"},
+	codeUnderWay:    {class: directory.Conflict, words: "the customer is being passed on already"},
+	codeBeingPassed: {class: directory.Conflict, words: "the customer is being passed on already"},
+	codeGroupWaits:  {class: directory.Conflict, words: "the group is being passed on already"},
+	40097:           {class: directory.Conflict, words: "the user does not count as gone yet"},
+	90500:           {class: directory.Conflict, words: "the owner of the group does not count as gone yet"},
+
 	60104: {class: directory.Conflict, words: "another user has this mobile number"},
 	60106: {class: directory.Conflict, words: "another user has this mail address"},
 	60005: {class: directory.Conflict, words: "the department still has members"},
 	60006: {class: directory.Conflict, words: "the department still has departments below it"},
 	60007: {class: directory.NotSupported, words: "the company itself cannot be deleted"},
 	// Documented for deletion; that it also answers a freeze is unconfirmed.
-	301005: {class: directory.NotSupported, words: "this is the company's creator, whom no API can remove or disable"},
+	codeCreator: {class: directory.NotSupported, words: "this is the company's creator, whom no API can remove or disable"},
 
-	40032:       {class: directory.Invalid, words: "too many ids in one request"},
-	40035:       {class: directory.Invalid, words: "a parameter is invalid"},
-	40058:       {class: directory.Invalid, words: "a parameter is missing or out of range"},
-	40063:       {class: directory.Invalid, words: "a parameter is empty"},
-	40066:       {class: directory.Invalid, words: "the list of departments is malformed"},
-	41019:       {class: directory.Invalid, words: "the list of departments is malformed"},
-	60001:       {class: directory.Invalid, words: "a department's name must have 1 to 64 characters"},
-	60009:       {class: directory.Invalid, words: `a department's name must not have any of \ : * ? " < > |, and its order must be 0 to 4294967295`},
-	60010:       {class: directory.Invalid, words: "the department would be its own ancestor"},
-	60103:       {class: directory.Invalid, words: "the mobile number is not one"},
-	60105:       {class: directory.Invalid, words: "the mail address is not one"},
-	60112:       {class: directory.Invalid, words: "the name must have 1 to 64 characters"},
-	60125:       {class: directory.Invalid, words: "the department's name is invalid"},
-	60127:       {class: directory.Invalid, words: "the list of departments is malformed"},
-	60129:       {class: directory.Invalid, words: "a mobile number or a mail address is needed, at least one"},
-	60132:       {class: directory.Invalid, words: "as many leader marks as departments are needed"},
-	301012:      {class: directory.Invalid, words: "the position is invalid"},
-	301013:      {class: directory.Invalid, words: "the telephone number is invalid"},
-	codeTooWide: {class: directory.Invalid, words: "there is too much in this span of time"},
-	301036:      {class: directory.Invalid, words: "a user id chosen by us cannot be changed"},
+	40033:          {class: directory.Invalid, words: "the request has characters that the platform does not take"},
+	40098:          {class: directory.Invalid, words: "the successor has not proven who they are (实名认证)"},
+	40130:          {class: directory.Invalid, words: "the leaver cannot be the successor"},
+	41054:          {class: directory.Invalid, words: "the user has never logged in"},
+	45002:          {class: directory.Invalid, words: "the text is too long"},
+	84083:          {class: directory.Invalid, words: "the successor may not be in touch with customers: they have no 客户联系"},
+	90501:          {class: directory.Invalid, words: "the group has no customers in it"},
+	codeWrongAgent: {class: directory.Invalid, words: "there is no app of this agentId"},
+	40032:          {class: directory.Invalid, words: "too many ids in one request"},
+	40035:          {class: directory.Invalid, words: "a parameter is invalid"},
+	40058:          {class: directory.Invalid, words: "a parameter is missing or out of range"},
+	40063:          {class: directory.Invalid, words: "a parameter is empty"},
+	40066:          {class: directory.Invalid, words: "the list of departments is malformed"},
+	41019:          {class: directory.Invalid, words: "the list of departments is malformed"},
+	60001:          {class: directory.Invalid, words: "a department's name must have 1 to 64 characters"},
+	60009:          {class: directory.Invalid, words: `a department's name must not have any of \ : * ? " < > |, and its order must be 0 to 4294967295`},
+	60010:          {class: directory.Invalid, words: "the department would be its own ancestor"},
+	60103:          {class: directory.Invalid, words: "the mobile number is not one"},
+	60105:          {class: directory.Invalid, words: "the mail address is not one"},
+	60112:          {class: directory.Invalid, words: "the name must have 1 to 64 characters"},
+	60125:          {class: directory.Invalid, words: "the department's name is invalid"},
+	60127:          {class: directory.Invalid, words: "the list of departments is malformed"},
+	60129:          {class: directory.Invalid, words: "a mobile number or a mail address is needed, at least one"},
+	60132:          {class: directory.Invalid, words: "as many leader marks as departments are needed"},
+	301012:         {class: directory.Invalid, words: "the position is invalid"},
+	301013:         {class: directory.Invalid, words: "the telephone number is invalid"},
+	codeTooWide:    {class: directory.Invalid, words: "there is too much in this span of time"},
+	301036:         {class: directory.Invalid, words: "a user id chosen by us cannot be changed"},
 
 	codeBadSecret:    {class: directory.Unauthenticated, words: "the secret is wrong, was reset, or its app is disabled"},
 	40013:            {class: directory.Unauthenticated, words: "the corp id is wrong"},
@@ -96,23 +135,25 @@ var meanings = map[int]meaning{
 	codeInvalidToken: {class: directory.Unauthenticated, words: "the platform refuses a token that it has just given"},
 	codeExpiredToken: {class: directory.Unauthenticated, words: "the platform calls a token expired that it has just given"},
 
-	codeNoAPI:      {class: directory.PermissionDenied, words: "the app may not call this API"},
-	codeForbidden:  {class: directory.PermissionDenied, words: "this secret may not call this API; writes need the secret of 通讯录同步 with API editing turned on"},
-	48009:          {class: directory.PermissionDenied, words: "since August 2022 the secret of 通讯录同步 may not read details from a new address; add appSecret to the credentials: the secret of a self-built app whose visible range is the whole company"},
-	50002:          {class: directory.PermissionDenied, words: "the user is outside the app's visible range; make that the whole company"},
-	50003:          {class: directory.PermissionDenied, words: "the app is disabled"},
-	60011:          {class: directory.PermissionDenied, words: "outside what the secret may see or change; the app's visible range must be the whole company"},
-	codeNotTrusted: {class: directory.PermissionDenied, words: "this address is not among the trusted ones (企业可信IP) of the app; a change takes about a minute"},
-	301002:         {class: directory.PermissionDenied, words: "the app may not do this"},
-	codeNotGranted: {class: directory.PermissionDenied, words: "the app may not read approvals"},
-	81011:          {class: directory.PermissionDenied, words: "a tag can be changed only by the app that made it"},
+	codeNoAPI:        {class: directory.PermissionDenied, words: "the app may not call this API"},
+	codeForbidden:    {class: directory.PermissionDenied, words: "this secret may not call this API; writes need the secret of 通讯录同步 with API editing turned on"},
+	48009:            {class: directory.PermissionDenied, words: "since August 2022 the secret of 通讯录同步 may not read details from a new address; add appSecret to the credentials: the secret of a self-built app whose visible range is the whole company"},
+	50002:            {class: directory.PermissionDenied, words: "the user is outside the app's visible range; make that the whole company"},
+	50003:            {class: directory.PermissionDenied, words: "the app is disabled"},
+	codeOutside:      {class: directory.PermissionDenied, words: "outside what the secret may see or change; the app's visible range must be the whole company"},
+	codeNotTrusted:   {class: directory.PermissionDenied, words: "this address is not among the trusted ones (企业可信IP) of the app; a change takes about a minute"},
+	codeNotThisAgent: {class: directory.PermissionDenied, words: "the app may not do this"},
+	codeNotGranted:   {class: directory.PermissionDenied, words: "the app may not read approvals"},
+	codeOtherMaker:   {class: directory.PermissionDenied, words: "a tag can be changed only by the app that made it"},
 
 	// Blocked for a minute, an hour or until the day ends, by the window that was
 	// exceeded; the answer does not say which, so we ask again after the shortest.
-	45009: {class: directory.RateLimited, words: "too many calls", after: time.Minute},
-	45033: {class: directory.RateLimited, words: "too many calls at the same time"},
-	45035: {class: directory.RateLimited, words: "another change of the same thing is under way"},
+	codeTooFast: {class: directory.RateLimited, words: "too many calls", after: time.Minute},
+	45033:       {class: directory.RateLimited, words: "too many calls at the same time"},
+	45035:       {class: directory.RateLimited, words: "another change of the same thing is under way"},
 
+	40099:        {class: directory.QuotaExceeded, words: "the successor has as many customers as they may have"},
+	90503:        {class: directory.QuotaExceeded, words: "the group is full: somebody has to make room in it first"},
 	45024:        {class: directory.QuotaExceeded, words: "the company has as many users as it may have"},
 	codeTooLarge: {class: directory.QuotaExceeded, words: "the answer would be too large"},
 	60110:        {class: directory.QuotaExceeded, words: "a user may not be in so many departments"},

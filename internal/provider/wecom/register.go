@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"rollcall.dev/rollcall/internal/directory"
@@ -16,6 +17,7 @@ const (
 
 	syncSecret = "syncSecret"
 	appSecret  = "appSecret"
+	agentID    = "agentId"
 
 	// Each operation may be called 10 000 times a minute and 150 000 times an hour
 	// by one company (https://developer.work.weixin.qq.com/document/path/90312). A
@@ -38,6 +40,7 @@ func Descriptor() directory.Descriptor {
 				" and this operator's address among its trusted ones (企业可信IP)"},
 			{Name: appSecret, About: "the secret of a self-built app (应用管理 → 自建) whose visible range is the whole company," +
 				" for reading details; needed unless 通讯录同步 was in use from this operator's address before 2022-08-15"},
+			{Name: agentID, About: "the AgentId of the same app, for sending notices; without it, nobody is told by WeCom"},
 		},
 		OperationsPerSecond: perMinute / 60.0,
 		SlowOperations:      slowOperations(),
@@ -86,18 +89,37 @@ func open(s directory.Settings) (directory.Directory, error) {
 	case s.HTTP == nil:
 		return nil, invalid("settings", "there is no HTTP client")
 	}
+	agent, err := agentOf(value(agentID))
+	if err != nil {
+		return nil, err
+	}
 	c := &client{base: base, http: s.HTTP, throttled: s.Throttled, answered: s.Answered, wait: sleep}
 	credential := func(key string) *secret {
 		return &secret{name: key, value: value(key), corp: s.Tenant, client: c, now: s.Now}
 	}
 	d := &Directory{client: c, sync: credential(syncSecret), number: s.NumberAttribute}
 	d.details = d.sync
-	app := value(appSecret) != ""
-	if app {
-		d.details = credential(appSecret)
+	if value(appSecret) != "" {
+		d.details, d.agent = credential(appSecret), agent
 	}
-	d.capabilities = capable(app, s.NumberAttribute)
+	d.tags.operation, d.tags.read = "tag/get", d.readTags
+	d.unassigned.operation, d.unassigned.read = "externalcontact/get_unassigned_list", d.readUnassigned
+	d.orphans.operation, d.orphans.read = "externalcontact/groupchat/list", d.readOrphans
+	d.capabilities = capable(d.details != d.sync, d.agent != 0, s.NumberAttribute)
 	return d, nil
+}
+
+// agentOf reads the AgentId of an app, a whole number
+// (https://developer.work.weixin.qq.com/document/path/90236); "" is 0, none.
+func agentOf(text string) (int64, error) {
+	if text == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n <= 0 {
+		return 0, invalid("settings", "the "+agentID+" of the credentials is not a number")
+	}
+	return n, nil
 }
 
 // baseOf completes the endpoint, of which scheme and host are given.

@@ -71,7 +71,7 @@ func TestCapabilities(t *testing.T) {
 		{true, "工号", directory.AllFields &^ (hire | sensitive), directory.AllFields &^ hire},
 		{true, "", directory.AllFields &^ (hire | sensitive | directory.FieldNumber), directory.AllFields &^ (hire | directory.FieldNumber)},
 	} {
-		if got := capable(c.app, c.number); got.Reads != c.reads || got.Writes != c.writes || got.Creates != 0 {
+		if got := capable(c.app, c.app, c.number); got.Reads != c.reads || got.Writes != c.writes || got.Creates != 0 {
 			t.Errorf("app %t, number %q: reads %s, writes %s", c.app, c.number, got.Reads, got.Writes)
 		}
 	}

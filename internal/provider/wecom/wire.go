@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"strconv"
+	"strings"
 )
 
 // written is a thing of the platform beside the JSON that it was read from, with
@@ -246,8 +247,18 @@ func (c *client) operations(ctx context.Context, s *secret, operation string, t 
 
 // customerGroup is a row of externalcontact/groupchat/list.
 type customerGroup struct {
-	ID string `json:"chat_id"`
+	ID     string `json:"chat_id"`
+	Status number `json:"status"`
 }
+
+// What becomes of a group with customers in it
+// (https://developer.work.weixin.qq.com/document/path/92120).
+const (
+	groupOrphaned  = 1 // its owner has left
+	groupOnItsWay  = 2
+	groupPassedOn  = 3
+	groupAnyStatus = 0 // as a filter; as a status, that its owner is there
+)
 
 // customerGroups lists groups with customers in them, of at most 100 owners, or
 // of all with a status: 1 is those whose owner has left.
@@ -278,6 +289,21 @@ func (c *client) groupDetails(ctx context.Context, s *secret, id string) (json.R
 	const withNames = 1
 	return c.object(ctx, s, &request{operation: "externalcontact/groupchat/get",
 		body: map[string]any{"chat_id": id, "need_name": withNames}}, "group_chat")
+}
+
+// groupOwner: https://developer.work.weixin.qq.com/document/path/92122
+func (c *client) groupOwner(ctx context.Context, s *secret, id string) (string, error) {
+	raw, err := c.groupDetails(ctx, s, id)
+	if err != nil {
+		return "", err
+	}
+	var group struct {
+		Owner string `json:"owner"`
+	}
+	if json.Unmarshal(raw, &group) != nil {
+		return "", incomprehensible(&request{operation: "externalcontact/groupchat/get"})
+	}
+	return group.Owner, nil
 }
 
 // space is a row of security/wedrive/get_auth_space_list.
@@ -331,4 +357,145 @@ func (c *client) archivedFiles(ctx context.Context, s *secret, user, space, curs
 		p.next = out.Next
 	}
 	return p, nil
+}
+
+// The endpoints of leaving.
+
+// unassigned is a row of externalcontact/get_unassigned_list.
+type unassigned struct {
+	Leaver   string `json:"handover_userid"`
+	Customer string `json:"external_userid"`
+}
+
+// unassignedCustomers lists the customers of everybody who has left.
+// https://developer.work.weixin.qq.com/document/path/92124
+func (c *client) unassignedCustomers(ctx context.Context, s *secret, cursor string) (page[unassigned], error) {
+	var out struct {
+		Rows *[]unassigned `json:"info"`
+		Next string        `json:"next_cursor"`
+	}
+	q := &request{operation: "externalcontact/get_unassigned_list", body: map[string]any{"cursor": cursor, "page_size": 1000}}
+	if err := c.do(ctx, s, q, &out); err != nil {
+		return page[unassigned]{}, err
+	}
+	if out.Rows == nil {
+		return page[unassigned]{}, incomprehensible(q)
+	}
+	return page[unassigned]{rows: *out.Rows, next: out.Next}, nil
+}
+
+// transfer is a row of externalcontact/resigned/transfer_result.
+type transfer struct {
+	Customer string `json:"external_userid"`
+	Status   number `json:"status"`
+	// Time is when it was done, or will be.
+	Time number `json:"takeover_time"`
+}
+
+// What becomes of a customer who was passed on
+// (https://developer.work.weixin.qq.com/document/path/94082).
+const (
+	transferDone    = 1
+	transferWaits   = 2
+	transferRefused = 3 // by the customer
+	transferFull    = 4 // the successor has as many as they may have
+)
+
+// transfers says what became of the customers that were passed on from one user to
+// another. https://developer.work.weixin.qq.com/document/path/94082
+func (c *client) transfers(ctx context.Context, s *secret, leaver, successor, cursor string) (page[transfer], error) {
+	var out struct {
+		Rows *[]transfer `json:"customer"`
+		Next string      `json:"next_cursor"`
+	}
+	q := &request{operation: "externalcontact/resigned/transfer_result",
+		body: map[string]any{"handover_userid": leaver, "takeover_userid": successor}}
+	if cursor != "" {
+		q.body["cursor"] = cursor
+	}
+	if err := c.do(ctx, s, q, &out); err != nil {
+		return page[transfer]{}, err
+	}
+	if out.Rows == nil {
+		return page[transfer]{}, incomprehensible(q)
+	}
+	return page[transfer]{rows: *out.Rows, next: out.Next}, nil
+}
+
+// Most of one call, and most groups of one day for one new owner
+// (https://developer.work.weixin.qq.com/document/path/94081 and 92127).
+const (
+	customersAtOnce = 100
+	groupsAtOnce    = 100
+	groupsADay      = 300
+)
+
+// begun is a row of what resigned/transfer_customer answers: 0 has begun, and
+// will be done after a day.
+type begun struct {
+	Customer string `json:"external_userid"`
+	Code     int    `json:"errcode"`
+}
+
+// transferCustomers asks for at most customersAtOnce to be passed on.
+// https://developer.work.weixin.qq.com/document/path/94081
+func (c *client) transferCustomers(ctx context.Context, s *secret, leaver, successor string, customers []string) ([]begun, error) {
+	var out struct {
+		Rows *[]begun `json:"customer"`
+	}
+	q := &request{operation: opTransfer, write: true,
+		body: map[string]any{"handover_userid": leaver, "takeover_userid": successor, "external_userid": customers}}
+	if err := c.do(ctx, s, q, &out); err != nil {
+		return nil, err
+	}
+	if out.Rows == nil {
+		return nil, incomprehensible(q)
+	}
+	return *out.Rows, nil
+}
+
+// Operations whose rows have codes of their own.
+const (
+	opTransfer      = "externalcontact/resigned/transfer_customer"
+	opTransferGroup = "externalcontact/groupchat/transfer"
+)
+
+// kept is a group that was not passed on, and why.
+type kept struct {
+	ID   string `json:"chat_id"`
+	Code int    `json:"errcode"`
+}
+
+// transferGroups passes at most groupsAtOnce on, and returns those that it did
+// not. https://developer.work.weixin.qq.com/document/path/92127
+func (c *client) transferGroups(ctx context.Context, s *secret, groups []string, owner string) ([]kept, error) {
+	var out struct {
+		Rows []kept `json:"failed_chat_list"`
+	}
+	q := &request{operation: opTransferGroup, write: true, body: map[string]any{"chat_id_list": groups, "new_owner": owner}}
+	if err := c.do(ctx, s, q, &out); err != nil {
+		return nil, err
+	}
+	return out.Rows, nil
+}
+
+// sent is what message/send answers.
+type sent struct {
+	ID string `json:"msgid"`
+	// Invalid are receivers who do not exist or are out of the app's range,
+	// Unlicensed those whom the company has bought no interface for: "a|b".
+	Invalid    string `json:"invaliduser"`
+	Unlicensed string `json:"unlicenseduser"`
+}
+
+// message sends a text. What the body has decides whether the platform takes it for
+// one that it has sent already.
+// https://developer.work.weixin.qq.com/document/path/90236
+func (c *client) message(ctx context.Context, s *secret, agent int64, to []string, text string) (sent, error) {
+	var out sent
+	err := c.do(ctx, s, &request{operation: "message/send", write: true, body: map[string]any{
+		"touser": strings.Join(to, "|"), "msgtype": "text", "agentid": agent, "text": map[string]string{"content": text},
+		"enable_duplicate_check": 1, "duplicate_check_interval": int(noticeWindow.Seconds()),
+	}}, &out)
+	return out, err
 }
