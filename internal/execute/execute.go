@@ -105,7 +105,7 @@ func create(ctx context.Context, d directory.Directory, seen Seen, a plan.Action
 	}
 	seen.Doubt(a.ID)
 	var state directory.State
-	err := by.Record(ctx, a.Kind, AccountTarget(a.ID), nil, MaskProfile(&a.Profile, directory.AllFields), func() (err error) {
+	err := by.Record(ctx, a.Kind, AccountTarget(a.ID), nil, MaskProfile(&a.Profile, directory.AllFields), func(ctx context.Context) (err error) {
 		state, err = call(ctx, a.ID, a.Type, a.Profile)
 		return err
 	})
@@ -166,7 +166,7 @@ func update(ctx context.Context, d directory.Directory, seen Seen, a plan.Action
 	if known := seen.Account(a.ID); known != nil {
 		before = MaskProfile(&known.Profile, a.Profile.Set)
 	}
-	err := by.Record(ctx, a.Kind, AccountTarget(a.ID), before, MaskProfile(&a.Profile, directory.AllFields), func() error {
+	err := by.Record(ctx, a.Kind, AccountTarget(a.ID), before, MaskProfile(&a.Profile, directory.AllFields), func(ctx context.Context) error {
 		return d.UpdateAccount(ctx, a.ID, a.Profile)
 	})
 	if err == nil {
@@ -212,7 +212,7 @@ func setState(ctx context.Context, d directory.Directory, seen Seen, a plan.Acti
 	if known := seen.Account(a.ID); known != nil {
 		before["state"] = string(known.State)
 	}
-	err := by.Record(ctx, a.Kind, AccountTarget(a.ID), before, map[string]string{"state": string(want)}, func() error {
+	err := by.Record(ctx, a.Kind, AccountTarget(a.ID), before, map[string]string{"state": string(want)}, func(ctx context.Context) error {
 		return call(ctx, a.ID, by.Reason)
 	})
 	if err == nil {
@@ -255,7 +255,7 @@ func department(ctx context.Context, d directory.Directory, seen Seen, a plan.De
 		if known := seen.Department(id); known != nil {
 			before = MaskDepartment(known, a.Department.Set)
 		}
-		err := by.Record(ctx, a.Kind, DepartmentTarget(id), before, MaskDepartment(&a.Department, a.Department.Set), func() error {
+		err := by.Record(ctx, a.Kind, DepartmentTarget(id), before, MaskDepartment(&a.Department, a.Department.Set), func(ctx context.Context) error {
 			return d.UpdateDepartment(ctx, a.Department)
 		})
 		if err == nil {
@@ -276,7 +276,7 @@ func department(ctx context.Context, d directory.Directory, seen Seen, a plan.De
 // department by its name under its parent, which platforms keep unique (P3).
 func createDepartment(ctx context.Context, d directory.Directory, seen Seen, want directory.Department, by By, o *Outcome) error {
 	var id string
-	err := by.Record(ctx, plan.Create, DepartmentTarget(want.ID), nil, MaskDepartment(&want, want.Set), func() (err error) {
+	err := by.Record(ctx, plan.Create, DepartmentTarget(want.ID), nil, MaskDepartment(&want, want.Set), func(ctx context.Context) (err error) {
 		id, err = d.CreateDepartment(ctx, want)
 		return err
 	})

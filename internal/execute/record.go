@@ -39,9 +39,9 @@ const freezePatience = 2 * time.Second
 // Record makes a change between its intent and its outcome (P8). A trail that
 // cannot be written stops it, unless it takes access away: that is done without (P2),
 // and recorded afterwards if it can be by then.
-func (b By) Record(ctx context.Context, action plan.Kind, target audit.Target, before, after map[string]string, change func() error) error {
+func (b By) Record(ctx context.Context, action plan.Kind, target audit.Target, before, after map[string]string, change func(context.Context) error) error {
 	if b.Trail == nil {
-		return change()
+		return change(ctx)
 	}
 	intent := audit.Change{
 		Account: b.Account, Action: string(action), Target: target, Before: before, After: after,
@@ -57,21 +57,30 @@ func (b By) Record(ctx context.Context, action plan.Kind, target audit.Target, b
 	case err != nil:
 		return &directory.Error{Class: directory.Unavailable, Operation: "audit", Message: "the trail cannot be written, and nothing is changed without a record", Err: errors.Join(ErrUnrecorded, err)}
 	}
-	err = change()
+	result, err := traced(ctx, change)
 	// What was done is recorded also while we are ending. A record that is lost here
 	// shows as an intent without an outcome.
-	_ = finish(context.WithoutCancel(ctx), resultOf(err))
+	_ = finish(context.WithoutCancel(ctx), result)
 	return err
 }
 
-func (b By) freeze(ctx context.Context, intent audit.Change, change func() error) error {
+// traced makes a change and says how it ended, with the platform's own id of it.
+func traced(ctx context.Context, change func(context.Context) error) (result audit.Result, err error) {
+	var trace directory.Trace
+	err = change(directory.WithTrace(ctx, &trace))
+	result = resultOf(err)
+	result.Request = trace.Request()
+	return result, err
+}
+
+func (b By) freeze(ctx context.Context, intent audit.Change, change func(context.Context) error) error {
 	soon, cancel := context.WithTimeout(ctx, freezePatience)
 	defer cancel()
 	finish, unrecorded := b.Trail.Begin(soon, intent)
 	if unrecorded != nil && ctx.Err() != nil {
 		return ctx.Err()
 	}
-	err := change()
+	result, err := traced(ctx, change)
 	ctx = context.WithoutCancel(ctx)
 	if unrecorded != nil {
 		soon, cancel := context.WithTimeout(ctx, freezePatience)
@@ -79,7 +88,7 @@ func (b By) freeze(ctx context.Context, intent audit.Change, change func() error
 		finish, unrecorded = b.Trail.Begin(soon, intent)
 	}
 	if unrecorded == nil {
-		_ = finish(ctx, resultOf(err))
+		_ = finish(ctx, result)
 	}
 	return err
 }

@@ -31,7 +31,7 @@ func (d *diary) Begin(_ context.Context, c audit.Change) (func(context.Context, 
 	what := fmt.Sprintf("%s %s %s", c.Action, c.Target.Kind, c.Target.ID)
 	d.note("before", what, fmt.Sprintf("%v to %v because %s, by %s", c.Before, c.After, c.Reason, c.Actor.Name))
 	return func(_ context.Context, r audit.Result) error {
-		d.note("after", what, r.Class+r.Code)
+		d.note("after", what, r.Class+r.Code+r.Request)
 		return nil
 	}, nil
 }
@@ -101,6 +101,22 @@ func TestP8ARefusalIsRecorded(t *testing.T) {
 	d := &diary{scene: s}
 	execute.Account(t.Context(), s.Fake, s.seen, change(plan.Update), d.by())
 	if len(d.lines) != 2 || !strings.HasSuffix(d.lines[1], ": PermissionDenied60011") {
+		t.Errorf("recorded %q", d.lines)
+	}
+}
+
+// The platform's own id of the request is in the record, of the change's own request alone.
+func TestP8ThePlatformsRequestIsRecorded(t *testing.T) {
+	s := begin(t, open()).with("经理")
+	tells := func(id string) directorytest.Fault {
+		return directorytest.Fault{Before: func(ctx context.Context) { directory.NoteRequest(ctx, id) }}
+	}
+	s.Next("UpdateAccount", tells("r-17"))
+	s.Next("Account", tells("r-18"))
+	d := &diary{scene: s}
+	execute.Account(t.Context(), s.Fake, s.seen, change(plan.Update), d.by())
+	execute.Account(t.Context(), s.Fake, s.seen, change(plan.Freeze), d.by())
+	if len(d.lines) != 4 || !strings.HasSuffix(d.lines[1], ": r-17") || !strings.HasSuffix(d.lines[3], ": ") {
 		t.Errorf("recorded %q", d.lines)
 	}
 }

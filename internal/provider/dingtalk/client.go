@@ -2,6 +2,7 @@ package dingtalk
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
@@ -173,6 +174,9 @@ func (c *client) attempt(ctx context.Context, op *operation, r request, token st
 	if err != nil {
 		return unanswered(op, err)
 	}
+	if op.write {
+		directory.NoteRequest(ctx, requestID(body))
+	}
 	if err := judge(op, r.api, resp, body); err != nil {
 		if err.Class == directory.RateLimited {
 			c.tellThrottled(op, err)
@@ -233,6 +237,20 @@ func judge(op *operation, a *api, resp *http.Response, body []byte) *directory.E
 	default:
 		return garbled(op, resp)
 	}
+}
+
+// requestID is the platform's id of a request, which the older API calls
+// request_id, and the newer one requestId in answers and requestid in refusals.
+// Encoding/json matches names in any case.
+func requestID(body []byte) string {
+	var answer struct {
+		Older string `json:"request_id"`
+		Newer string `json:"requestId"`
+	}
+	if json.Unmarshal(body, &answer) != nil {
+		return ""
+	}
+	return cmp.Or(answer.Older, answer.Newer)
 }
 
 // tellThrottled passes the platform's complaint on to the budget; "" is the

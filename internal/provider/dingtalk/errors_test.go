@@ -232,3 +232,17 @@ func decent(t *testing.T, err error) {
 		}
 	}
 }
+
+func TestTheRequestsIDIsNoted(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"errcode":0,"errmsg":"ok","request_id":"5k2"}`: "5k2",
+		`{"requestId":"A-1","success":true}`:             "A-1",
+		`{"code":"invalidParameter","requestid":"B-2"}`:  "B-2",
+		`{"result":true}`: "",
+		`<html>`:          "",
+	} {
+		if got := requestID([]byte(body)); got != want {
+			t.Errorf("%s is request %q, want %q", body, got, want)
+		}
+	}
+}

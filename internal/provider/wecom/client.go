@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -461,10 +462,24 @@ func (c *client) send(ctx context.Context, q *request, token string, out any) er
 	if err != nil {
 		return unanswered(q, err)
 	}
+	if q.write {
+		directory.NoteRequest(ctx, hint(body))
+	}
 	if resp.StatusCode != http.StatusOK {
 		return c.report(q, badStatus(q, resp))
 	}
 	return c.report(q, decode(q, body, out))
+}
+
+// hinted finds the id that most refusals carry, which the platform's own diagnosis
+// takes (https://open.work.weixin.qq.com/devtool/query); a success carries none.
+var hinted = regexp.MustCompile(`hint: \[([0-9A-Za-z_-]+)\]`)
+
+func hint(body []byte) string {
+	if m := hinted.FindSubmatch(body); m != nil {
+		return string(m[1])
+	}
+	return ""
 }
 
 func (c *client) compose(ctx context.Context, q *request, token string) (*http.Request, error) {

@@ -92,3 +92,14 @@ func TestCodeOf(t *testing.T) {
 		}
 	}
 }
+
+func TestTheRequestsIDIsNoted(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"errcode":60111,"errmsg":"userid not found, hint: [1684401769_399_4655abc], from ip: 192.0.2.1"}`: "1684401769_399_4655abc",
+		`{"errcode":0,"errmsg":"updated"}`: "",
+	} {
+		if got := hint([]byte(body)); got != want {
+			t.Errorf("%s is request %q, want %q", body, got, want)
+		}
+	}
+}
