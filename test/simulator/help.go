@@ -36,6 +36,8 @@ Edit by hand, as in the platform's console
   curl -X PUT    $C/state/wecom/acme/users/E900 -d '{"name":"林晓","mobile":"13900000900","department":[1]}'
   curl -X POST   $C/state/wecom/acme/users/E900 -d '{"position":"顾问"}'      (merges the fields; null removes one)
   curl -X DELETE $C/state/wecom/acme/users/E900
+  curl -X PUT    $C/state/wecom/acme/customers/wm1 -d '{"userid":"E900"}'   a customer (or "refuses":true); groups/wr1 with
+                                                           {"owner":"E900"} is a chat with customers
   curl -X POST   $C/state/wecom/acme/accept/E900    a pending or not yet active person joins
   curl -X DELETE $C/state/wecom/acme/tokens/sync    the platform takes a token back early
   curl -X PATCH  $C/tenants/wecom/acme -d '{"syncReadRefused":false}'

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 
 	"rollcall.dev/rollcall/test/harness"
 	"rollcall.dev/rollcall/test/simulator/core"
@@ -162,6 +163,34 @@ func (t *Tenant) Left(ctx context.Context) ([]core.Left, error) {
 	var out struct{ Left []core.Left }
 	err := t.sim.Control(ctx, http.MethodGet, t.path("left", ""), nil, &out)
 	return out.Left, err
+}
+
+// Customer is a customer on WeCom and the user id of the member, here or gone, whose customer it is.
+type Customer struct {
+	ID     string `json:"external_userid"`
+	UserID string `json:"userid"`
+}
+
+// Customers are all that there are.
+func (t *Tenant) Customers(ctx context.Context) ([]Customer, error) {
+	var out struct{ Customers []Customer }
+	err := t.sim.Control(ctx, http.MethodGet, t.path("customers", ""), nil, &out)
+	return out.Customers, err
+}
+
+// GiveCustomer gives a member a customer. One who refuses will not be taken over by anybody.
+func (t *Tenant) GiveCustomer(ctx context.Context, c Customer, refuses bool) error {
+	return t.sim.Control(ctx, http.MethodPut, t.path("customers", c.ID), map[string]any{"userid": c.UserID, "refuses": refuses}, nil)
+}
+
+// GiveChat gives a member a chat with customers.
+func (t *Tenant) GiveChat(ctx context.Context, chat, owner string) error {
+	return t.sim.Control(ctx, http.MethodPut, t.path("groups", chat), map[string]any{"owner": owner, "name": "客户群"}, nil)
+}
+
+// Pass moves the simulator's clock ahead, for everybody.
+func (s *Simulator) Pass(ctx context.Context, d time.Duration) error {
+	return s.Control(ctx, http.MethodPost, "/clock/advance", map[string]any{"seconds": d.Seconds()}, nil)
 }
 
 // Fault injects a fault into this tenant and returns its id.

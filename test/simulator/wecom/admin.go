@@ -115,8 +115,9 @@ func (s *Server) Objects(name, collection string) ([]any, error) {
 	if collection == "tokens" {
 		return s.auth.states(t), nil
 	}
-	t.mu.RLock()
-	defer t.mu.RUnlock()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.endTransfers()
 	list := []any{}
 	switch collection {
 	case "users":
@@ -132,8 +133,12 @@ func (s *Server) Objects(name, collection string) ([]any, error) {
 	case "received":
 		list = t.inbox.List()
 	case "left":
-		for _, l := range t.leavers {
-			list = append(list, t.left(l))
+		for i := range t.leavers {
+			list = append(list, t.left(i))
+		}
+	case collCustomers:
+		for c := range t.allCustomers(core.Live) {
+			list = append(list, c)
 		}
 	default:
 		if !isPast(collection) {
@@ -181,8 +186,9 @@ func (s *Server) Object(name, collection, id string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.mu.RLock()
-	defer t.mu.RUnlock()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.endTransfers()
 	var v any
 	var ok bool
 	switch collection {
@@ -199,6 +205,8 @@ func (s *Server) Object(name, collection, id string) (any, error) {
 		v, ok = t.messages.Get(id, core.Live)
 	case "left":
 		v, ok = t.lastLeft(id)
+	case collCustomers:
+		v, ok = t.customer(id)
 	default:
 		if !isPast(collection) {
 			return nil, unknownCollection(collection)
@@ -224,6 +232,7 @@ func (s *Server) Create(name, collection, id string, raw json.RawMessage) error 
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.endTransfers()
 	switch collection {
 	case "users":
 		if _, taken := t.user(id, core.Live); taken {
@@ -249,6 +258,8 @@ func (s *Server) Create(name, collection, id string, raw json.RawMessage) error 
 			return refusal(f)
 		}
 		return t.editDepartment(number, &d)
+	case collCustomers:
+		return t.editCustomer(id, raw, true)
 	default:
 		if isPast(collection) {
 			return t.editPast(collection, id, raw, true, t.clock.Now())
@@ -273,6 +284,7 @@ func (s *Server) Merge(name, collection, id string, raw json.RawMessage) error {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.endTransfers()
 	switch collection {
 	case "users":
 		old, ok := t.user(id, core.Live)
@@ -297,6 +309,8 @@ func (s *Server) Merge(name, collection, id string, raw json.RawMessage) error {
 			return refusal(f)
 		}
 		return t.editDepartment(old.ID, &d)
+	case collCustomers:
+		return t.editCustomer(id, raw, false)
 	default:
 		if isPast(collection) {
 			return t.editPast(collection, id, raw, false, t.clock.Now())
@@ -361,6 +375,7 @@ func (s *Server) Remove(name, collection, id string) error {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.endTransfers()
 	switch collection {
 	case "users":
 		u, ok := t.user(id, core.Live)
@@ -381,6 +396,8 @@ func (s *Server) Remove(name, collection, id string) error {
 		if !t.tags.Delete(id) {
 			return missing(collection, id)
 		}
+	case collCustomers:
+		return t.editCustomer(id, nil, false)
 	default:
 		if isPast(collection) {
 			return t.editPast(collection, id, nil, false, t.clock.Now())

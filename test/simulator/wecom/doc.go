@@ -14,7 +14,8 @@
 // 90236 message/send, 90312 limits; 96079 what the sync secret may no longer read;
 // what backups read: 91816 and 91983 approvals, 90262 checkins, 93393 and 93394 reports,
 // 99131 and 99132 the roster, 100178 and 100179 logs, 96847, 97861 and 93655 WeDrive,
-// 101674 and 101676 its paid archive, 92120 and 92122 chats with customers.
+// 101674 and 101676 its paid archive, 92120 and 92122 chats with customers; what is left
+// of who left: 92124 their customers, 94081 and 94082 who takes them over, 92127 chats.
 //
 // Wire text that those pages do not give comes from answers that others have
 // published: probes without credentials (the default empty fields of error
@@ -66,6 +67,17 @@
 //     those that it was told of, or made. In the archive everybody has a seat and lets
 //     all of their spaces be read; who is not known there is 40003, a space of others
 //     40058. The numbers of file_type are those of 96847.
+//   - A customer has one member. Everybody may have customers, but for those whom the option
+//     noCustomers names. When somebody last logged in is not simulated, nor who is
+//     real-named. The codes of a taker who has not joined, or was disabled: 41054; one
+//     without the right: 610004; an unknown one: 40003, and 46004 for chats, which was seen.
+//   - 40003 is also for a leaver of more than a year ago, and in failed_chat_list for the
+//     chats of one; 45009 for the 301st chat of a day, which ends at midnight in China.
+//   - Customers who are being handed over are not in get_unassigned_list, and are again
+//     once that failed. Handing one over twice is 40129, a chat 90507, and 90508 when that
+//     is done. That a chat takes 24 hours like a customer, and that 94082 has only the last
+//     transfer of a customer, no page says. A taker with maxCustomers gets no more: status 4.
+//   - The event transfer_fail (92130) is not sent.
 //   - A chat whose owner has left has status 1; with is_resigned 1 the archive knows
 //     spaces made by hand only, because who leaves takes what a history made along.
 //   - Quotas of WeDrive and the 600 calls a minute of these products are not
@@ -76,8 +88,9 @@
 // The option history, or POST /history of the control endpoint, gives members a past:
 // two checkins a working day, one approval of each of three forms a quarter, a report
 // and an entry of each log a month; and some spaces with files, and chats. It is
-// computed when read, and goes on as the clock moves; who leaves takes it along.
-// Collections are approvals, checkins, journals, adminlog, memberlog, spaces, files and
+// computed when read, and goes on as the clock moves; who leaves takes it along. They have
+// up to three customers each, too: customers and chats stay until somebody takes over.
+// Collections are customers, approvals, checkins, journals, adminlog, memberlog, spaces, files and
 // groups: all can be made, changed and removed by hand in the form that they have on
 // the wire. The option closed names products that do not list the apps of the corp.
 //
@@ -103,6 +116,6 @@
 // # Layout
 //
 // One file per area. Each area file has a function that lists its endpoints
-// (auth, users, departments, tags, messages, oa, products, archive); server.go joins the lists. Areas
-// to come (leaving customers, jobs, callbacks) are further files with such a list.
+// (auth, users, departments, tags, messages, oa, products, archive, inheritance); server.go joins
+// the lists. Areas to come (jobs, callbacks) are further files with such a list.
 package wecom

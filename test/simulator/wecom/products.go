@@ -23,9 +23,9 @@ func productEndpoints() map[string]endpoint {
 		"hr/get_staff_info":  {do: staffInfo, access: appOnly, body: true, subject: "userid", defaults: []string{"field_info"}},
 		"wedrive/file_list":  {do: fileList, access: appOnly, body: true, listing: true, subject: "spaceid"},
 		"wedrive/space_info": {do: spaceInfo, access: appOnly, body: true, subject: "spaceid"},
-		"externalcontact/groupchat/list": {do: groupChats, access: appOnly, body: true, listing: true,
+		"externalcontact/groupchat/list": {do: groupChats, access: appOnly, body: true, counts: true, listing: true,
 			defaults: []string{"group_chat_list"}},
-		"externalcontact/groupchat/get": {do: groupChat, access: appOnly, body: true, subject: "chat_id"},
+		"externalcontact/groupchat/get": {do: groupChat, access: appOnly, body: true, counts: true, subject: "chat_id"},
 	}
 }
 
@@ -214,13 +214,21 @@ func (x *exchange) chats(status int, owners []string) iter.Seq[map[string]any] {
 	}
 }
 
-// chatStatus is the status that was set by hand; else 1 if the owner has left.
+// chatStatus is the status that was set by hand; else 2 while another owner is to take
+// over, 1 if the owner has left, and 3 once the other one has it.
 func (x *exchange) chatStatus(chat map[string]any) int {
 	if n := integer(chat, "status"); n > 0 {
 		return n
 	}
-	if _, there := x.tenant.user(word(chat, "owner"), x.view); !there {
+	last := x.tenant.lastTransfer(aChat, word(chat, "chat_id"), x.view)
+	_, there := x.tenant.user(word(chat, "owner"), x.view)
+	switch {
+	case last != nil && last.status == transferWaits:
+		return 2
+	case !there:
 		return 1
+	case last != nil:
+		return 3
 	}
 	return 0
 }

@@ -34,7 +34,7 @@ type endpoint struct {
 	access   access
 	body     bool     // parameters come in the body, so an empty one is 40058
 	write    bool     // changes something
-	counts   bool     // changes only what the platform counts of its callers
+	counts   bool     // changes only what the platform counts of its callers, or what time has brought about
 	listing  bool     // answers with rows
 	defaults []string // empty lists that an error body carries
 	subject  string   // parameter that names what the call is about
@@ -69,7 +69,7 @@ func New(c *core.Core, corps ...Tenant) http.Handler {
 	s := &Server{core: c, auth: newAuth(), endpoints: map[string]endpoint{}, tenants: map[string]*tenant{}}
 	for _, area := range []map[string]endpoint{
 		authEndpoints(), userEndpoints(), departmentEndpoints(), tagEndpoints(), messageEndpoints(),
-		oaEndpoints(), productEndpoints(), archiveEndpoints(),
+		oaEndpoints(), productEndpoints(), archiveEndpoints(), inheritanceEndpoints(),
 	} {
 		maps.Copy(s.endpoints, area)
 	}
@@ -201,6 +201,9 @@ func (x *exchange) run(e endpoint) (fields, *failure) {
 	}
 	lock()
 	defer unlock()
+	if e.write || e.counts {
+		t.endTransfers()
+	}
 	if f := x.authorize(e.access); f != nil {
 		return nil, f
 	}

@@ -130,6 +130,9 @@ type tenant struct {
 	created     []time.Time // of members
 	inbox       *core.Inbox
 	leavers     []leaver
+	customers   *core.Table[*Customer]
+	transfers   *core.Table[*transfer] // by number
+	waits       int                    // how many of them wait
 	sent        map[string][]time.Time
 	duplicates  map[string]time.Time
 	began       time.Time
@@ -144,6 +147,7 @@ func (t *tenant) reset() {
 	t.departments = core.NewTable[*Department](t.journal)
 	t.tags = core.NewTable[*Tag](t.journal)
 	t.messages = core.NewTable[*Message](t.journal)
+	t.customers, t.transfers, t.waits = core.NewTable[*Customer](t.journal), core.NewTable[*transfer](t.journal), 0
 	t.mobiles, t.mails, t.bizMails = map[string]string{}, map[string]string{}, map[string]string{}
 	t.staff, t.members, t.reports = map[int]int{}, map[int]map[string]*User{}, map[string]int{}
 	t.began, t.past = t.clock.Now(), core.NewPast()
@@ -222,27 +226,13 @@ type leaver struct {
 // dropUser deletes a member, takes them out of tags and from under reports, and keeps
 // the record, which says how and when.
 func (t *tenant) dropUser(u *User, l leaver) {
+	t.keep(u)
 	key := userKey(u.UserID)
 	t.unindex(key)
 	t.users.Delete(key)
 	t.replaceUser(key, nil)
 	l.id = u.UserID
 	t.leavers = append(t.leavers, l)
-}
-
-// left is a leaving as the control endpoint shows it.
-func (t *tenant) left(l leaver) core.Left {
-	return core.Left{ID: l.id, Time: l.at, By: l.by, Credential: l.credential, HandedOver: []core.HandOver{}}
-}
-
-// lastLeft is the last leaving of somebody.
-func (t *tenant) lastLeft(id string) (core.Left, bool) {
-	for _, l := range slices.Backward(t.leavers) {
-		if userKey(l.id) == userKey(id) {
-			return t.left(l), true
-		}
-	}
-	return core.Left{}, false
 }
 
 // replaceUser puts another member, or nobody, wherever one is referred to.

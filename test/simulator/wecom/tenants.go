@@ -65,6 +65,12 @@ type Options struct {
 	// Closed are the products that do not list the apps of the corp among their
 	// 可调用接口的应用: approval, checkin, journal, hr, log, wedrive, archive, customer.
 	Closed []string `json:"closed,omitempty"`
+	// NoCustomers are members who have not been given 客户联系, so that they take nobody over.
+	NoCustomers []string `json:"noCustomers,omitempty"`
+	// MaxCustomers is how many a member may have before taking over ends with status 4; 0: no end.
+	MaxCustomers int `json:"maxCustomers,omitempty"`
+	// MaxTransferRows is the size of a page of transfer_result; 0: 1000 (94082).
+	MaxTransferRows int `json:"maxTransferRows,omitempty"`
 	// MaxApprovals is how many a window may have before 301112; 0: no end.
 	MaxApprovals int `json:"maxApprovals,omitempty"`
 	// History is what members have done so far; see [core.History].
