@@ -69,6 +69,12 @@ const (
 	Update   Kind = "Update"
 	Freeze   Kind = "Freeze"
 	Unfreeze Kind = "Unfreeze"
+	// Of leaving: see internal/leaving.
+	Remove     Kind = "Remove"
+	RevokeRole Kind = "RevokeRole"
+	GrantRole  Kind = "GrantRole"
+	Notify     Kind = "Notify"
+	Inherit    Kind = "Inherit"
 )
 
 // Writes reports whether the action changes the platform.
