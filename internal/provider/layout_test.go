@@ -19,12 +19,12 @@ const module = "rollcall.dev/rollcall/"
 // layout is what every platform's folder has: whoever knows one finds their way
 // in all. A file more or less is a difference that has to be made everywhere.
 var layout = []string{
-	"auth.go", "capabilities.go", "client.go", "datasets.go", "directory.go", "doc.go", "errors.go", "export.go", "listing.go",
-	"mapping.go", "register.go", "roles.go", "wire.go",
+	"auth.go", "capabilities.go", "client.go", "datasets.go", "directory.go", "doc.go", "errors.go", "export.go", "leaving.go",
+	"listing.go", "mapping.go", "register.go", "roles.go", "wire.go",
 }
 
 // optional is where a platform goes on that has too many datasets for one file.
-var optional = []string{"datasets_files.go", "datasets_people.go", "leaving.go"}
+var optional = []string{"datasets_files.go", "datasets_people.go"}
 
 // allowed is what a provider may import of this module, and beyond the standard
 // library.

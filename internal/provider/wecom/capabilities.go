@@ -49,6 +49,7 @@ func capable(app, messages bool, number string) directory.Capabilities {
 // calls are what leaving takes where the leaver has one tag, one page of customers
 // and of groups, and a platform that lists groups by their former owner.
 func calls(app, messages bool) map[directory.Work][]string {
+	residual := []string{"department/list", "tag/list", "tag/get"}
 	all := map[directory.Work][]string{
 		directory.WorkFreeze: {"user/update"},
 		directory.WorkRevoke: {"user/get", "tag/list", "tag/get", "tag/deltagusers"},
@@ -60,7 +61,9 @@ func calls(app, messages bool) map[directory.Work][]string {
 	if app {
 		all[directory.WorkInherit] = []string{"user/get", "user/list_id", "externalcontact/resigned/transfer_result",
 			"externalcontact/get_unassigned_list", opTransfer, "externalcontact/groupchat/list", opTransferGroup}
+		residual = append(residual, "externalcontact/get_unassigned_list", "externalcontact/groupchat/list")
 	}
+	all[directory.WorkResidual] = residual
 	return all
 }
 

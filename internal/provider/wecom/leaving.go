@@ -14,10 +14,11 @@ import (
 )
 
 var (
-	_ directory.Remover     = (*Directory)(nil)
-	_ directory.Heir        = (*Directory)(nil)
-	_ directory.RoleRevoker = (*Directory)(nil)
-	_ directory.Notifier    = (*Directory)(nil)
+	_ directory.Remover        = (*Directory)(nil)
+	_ directory.Heir           = (*Directory)(nil)
+	_ directory.RoleRevoker    = (*Directory)(nil)
+	_ directory.Notifier       = (*Directory)(nil)
+	_ directory.ResidualFinder = (*Directory)(nil)
 )
 
 // Duties implements [directory.Remover]. What has no call of its own was looked
@@ -197,7 +198,9 @@ func (h *heir) asked(t *transfer) bool {
 }
 
 // count counts what the platform says of one customer or group. An error is one of
-// the successor, of the app or of the moment; the others would meet it too.
+// the successor, of the app or of the moment; the others would meet it too. Users
+// whom it does not know are refused for all at once; of one thing it is another
+// user, or long ago.
 func (h *heir) count(operation string, code int, takes time.Duration) error {
 	switch code {
 	case 0, codeUnderWay, codeBeingPassed, codeGroupWaits:
@@ -210,7 +213,7 @@ func (h *heir) count(operation string, code int, takes time.Duration) error {
 	e := refusal(&request{operation: operation, write: true}, code, "")
 	_, understood := meanings[code]
 	switch {
-	case e.Class == directory.NotFound && !unknownUser(e), e.Class == directory.QuotaExceeded, !understood:
+	case e.Class == directory.NotFound, e.Class == directory.QuotaExceeded, !understood:
 		h.so.Refused++
 		return nil
 	}
@@ -497,6 +500,63 @@ func sendable(operation string, to []string, text string) error {
 func (d *Directory) Delivered(context.Context, directory.Receipt) (directory.Receipt, error) {
 	return directory.Receipt{}, &directory.Error{Class: directory.NotSupported, Operation: "message/send",
 		Message: "WeCom does not tell what became of a message"}
+}
+
+// Residuals implements [directory.ResidualFinder]: departments that the account
+// leads, tags, customers and groups that wait for a successor. What cannot be
+// found is in doc.go.
+func (d *Directory) Residuals(ctx context.Context, id string) ([]string, error) {
+	var left []string
+	departments, err := d.client.listDepartments(ctx, d.details)
+	if err != nil {
+		return nil, err
+	}
+	for i := range departments {
+		dept := &departments[i].is
+		if slices.ContainsFunc(dept.Leaders, func(leader string) bool { return strings.EqualFold(leader, id) }) {
+			left = append(left, fmt.Sprintf("leads department %d (通讯录)", dept.ID))
+		}
+	}
+	tags, err := d.tags.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range tags[strings.ToLower(id)] {
+		left = append(left, fmt.Sprintf("has the tag %q, id %s (通讯录 → 标签)", r.Name, r.ID))
+	}
+	waiting, err := d.heirless(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return append(left, waiting...), nil
+}
+
+// heirless says what waits for a successor; nothing, where the app may not know.
+func (d *Directory) heirless(ctx context.Context, id string) (left []string, err error) {
+	if d.details == d.sync {
+		return nil, nil
+	}
+	all, err := d.unassigned.get(ctx)
+	var g ownGroups
+	if err == nil {
+		g, err = d.groupsOf(ctx, id)
+	}
+	switch codeOf(err) {
+	case codeNoAPI, codeForbidden, codeNotGranted:
+		return nil, nil
+	case codeTooMany:
+		err = nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if n := len(all[strings.ToLower(id)]); n > 0 {
+		left = append(left, fmt.Sprintf("%d customers wait for a successor (客户联系 → 离职继承)", n))
+	}
+	if n := len(g.orphaned) + g.onTheirWay; n > 0 {
+		left = append(left, fmt.Sprintf("%d groups with customers wait for a new owner (客户联系 → 离职继承)", n))
+	}
+	return left, nil
 }
 
 // sharedTime is the most that a reading for several may take.

@@ -129,7 +129,7 @@ func (s *stub) open(app bool) *Directory {
 		},
 	}
 	if app {
-		settings.Secrets[appSecret] = []byte(appValue)
+		settings.Secrets[appSecret], settings.Secrets[agentID] = []byte(appValue), []byte("1000002\n")
 	}
 	dir, err := Descriptor().New(settings)
 	if err != nil {
