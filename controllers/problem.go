@@ -32,6 +32,10 @@ var stalled = map[string]bool{
 	v1alpha1.ReasonKeyMissing: true, v1alpha1.ReasonKeyWrong: true, v1alpha1.ReasonArchiveDamaged: true,
 	v1alpha1.ReasonArchiveMissing: true, v1alpha1.ReasonBackupOverdue: true, v1alpha1.ReasonRestoreTestFailed: true,
 	v1alpha1.ReasonRestoreConflicts: true, v1alpha1.ReasonPlanChanged: true, v1alpha1.ReasonRestoreIncomplete: true,
+	v1alpha1.ReasonNoPolicy: true, v1alpha1.ReasonPolicyConflict: true, v1alpha1.ReasonRemovalLimit: true,
+	v1alpha1.ReasonApprovalPending: true, v1alpha1.ReasonApprovalRejected: true, v1alpha1.ReasonApprovalExpired: true,
+	v1alpha1.ReasonManualTask: true, v1alpha1.ReasonBackupFailed: true, v1alpha1.ReasonRemovalRefused: true,
+	v1alpha1.ReasonResidualFound: true, v1alpha1.ReasonInheritanceRefused: true,
 }
 
 // problem makes a Problem whose Stalled follows from its reason.
