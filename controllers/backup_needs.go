@@ -31,6 +31,17 @@ func callable(ctx context.Context, c client.Reader, namespace, name string) (*v1
 	return account, nil, nil
 }
 
+// exportable is callable for a Backup: the last one of a company that leaves a platform is
+// made while the account is being deleted.
+func exportable(ctx context.Context, c client.Reader, b *v1alpha1.Backup) (*v1alpha1.EnterpriseAccount, *Problem, error) {
+	account := &v1alpha1.EnterpriseAccount{}
+	err := c.Get(ctx, client.ObjectKey{Namespace: b.Namespace, Name: b.Spec.AccountRef.Name}, account)
+	if err == nil && !account.DeletionTimestamp.IsZero() && exits(account) && b.Name == exitBackupName(account) {
+		return account, nil, nil
+	}
+	return callable(ctx, c, b.Namespace, b.Spec.AccountRef.Name)
+}
+
 // notConnected is how an account stands whose tenant does not run.
 func notConnected(account *v1alpha1.EnterpriseAccount) *Problem {
 	return problem(v1alpha1.ReasonWaitingForAccount, fmt.Sprintf("the EnterpriseAccount %q is not connected to its platform; its conditions say why", account.Name))

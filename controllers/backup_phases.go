@@ -252,7 +252,7 @@ func (r *BackupReconciler) account(ctx context.Context, s *backupScope, w *backu
 	if !s.step.exports() {
 		return nil, nil, nil
 	}
-	account, p, err := callable(ctx, r, s.backup.Namespace, s.backup.Spec.AccountRef.Name)
+	account, p, err := exportable(ctx, r, s.backup)
 	if p != nil && s.running() {
 		s.step = backupStop
 	}

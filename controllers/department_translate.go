@@ -56,7 +56,7 @@ func (r *DepartmentReconciler) place(ctx context.Context, s *departmentScope, sp
 		return a, err
 	}
 	a.tenant = r.Tenants.Get(d.Namespace + "/" + spec.Name)
-	if a.tenant == nil || !a.tenant.Mirror.State().Listed {
+	if a.tenant == nil || !a.tenant.Mirror.State().Listed || !account.DeletionTimestamp.IsZero() {
 		a.tenant, a.problem = nil, notListed(account, problemAgain(a.status.Reason, a.status.Message), observed(d.Status.ObservedGeneration, d.Generation))
 		return a, nil
 	}

@@ -41,7 +41,7 @@ func (r *EmployeeReconciler) account(ctx context.Context, s *employeeScope, spec
 		a.problem = missing
 		return a, err
 	}
-	if a.tenant == nil || !a.tenant.Mirror.State().Listed {
+	if a.tenant == nil || !a.tenant.Mirror.State().Listed || !account.DeletionTimestamp.IsZero() {
 		known := accountStatus(e, spec.Name) != nil && observed(e.Status.ObservedGeneration, e.Generation)
 		a.tenant, a.problem = nil, notListed(account, problemAgain(a.status.Reason, a.status.Message), known)
 		return a, nil

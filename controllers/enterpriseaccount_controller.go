@@ -21,6 +21,7 @@ import (
 	"rollcall.dev/rollcall/api/v1alpha1"
 	"rollcall.dev/rollcall/internal/audit"
 	"rollcall.dev/rollcall/internal/directory"
+	"rollcall.dev/rollcall/internal/jobs"
 	"rollcall.dev/rollcall/internal/kube"
 	"rollcall.dev/rollcall/internal/tenant"
 )
@@ -39,6 +40,9 @@ type EnterpriseAccountReconciler struct {
 	Now       func() time.Time
 	// Trail opens the audit trail of an account; nil keeps no records.
 	Trail func(account types.NamespacedName) (*audit.Log, error)
+	// Approvals asks whether a company may leave the platform, and Exits does the work of it.
+	Approvals *Approvals
+	Exits     *jobs.Runner[struct{}, exitOutcome]
 	// Lifetime ends the tenants when the manager stops.
 	Lifetime context.Context //nolint:containedctx // tenants outlive the Reconcile that starts them
 
@@ -48,6 +52,9 @@ type EnterpriseAccountReconciler struct {
 // +kubebuilder:rbac:groups=rollcall.dev,resources=enterpriseaccounts,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=rollcall.dev,resources=enterpriseaccounts/status,verbs=patch
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups="",resources=configmaps,verbs=create
+// +kubebuilder:rbac:groups=rollcall.dev,resources=backups,verbs=get;list;watch;create
+// +kubebuilder:rbac:groups=rollcall.dev,resources=approvals,verbs=get;list;watch;create
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
 // SetupWithManager registers the controller.
@@ -76,7 +83,11 @@ func (r *EnterpriseAccountReconciler) Reconcile(ctx context.Context, req ctrl.Re
 		return ctrl.Result{RequeueAfter: cacheLag}, nil
 	}
 	before := account.DeepCopy()
-	if !account.DeletionTimestamp.IsZero() {
+	switch {
+	case account.DeletionTimestamp.IsZero():
+	case exits(account):
+		return r.exit(ctx, before, account)
+	default:
 		return r.delete(ctx, before, account)
 	}
 	if err := kube.AddFinalizer(ctx, r.Client, account, v1alpha1.Finalizer); err != nil {
@@ -98,7 +109,12 @@ func (r *EnterpriseAccountReconciler) Reconcile(ctx context.Context, req ctrl.Re
 	if err := r.report(ctx, account, at); err != nil {
 		return ctrl.Result{}, err
 	}
+	then, err := r.rehearse(ctx, account, at)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
 	if _, err = kube.PatchStatus(ctx, r.Client, before, account); err == nil {
+		then()
 		r.writes.Note(account)
 		r.announce(before, account)
 	}
@@ -252,6 +268,9 @@ func older(a, b metav1.Object) bool {
 // before those who need them (P10). Nothing is deleted on the platform.
 func (r *EnterpriseAccountReconciler) delete(ctx context.Context, before, account *v1alpha1.EnterpriseAccount) (ctrl.Result, error) {
 	r.stop(client.ObjectKeyFromObject(account))
+	if !r.Exits.Cancel(exitKey(account)) {
+		return done(staleRetry, nil) // spec.exit was taken away in the middle of it
+	}
 	people, departments, err := r.dependants(ctx, account)
 	if err != nil {
 		return ctrl.Result{}, err

@@ -66,12 +66,14 @@ func Setup(ctx context.Context, mgr ctrl.Manager, d Dependencies) error {
 	}
 	tenants, hub := tenant.NewRegistry(), &Hub{Reader: mgr.GetClient()}
 	recorder := mgr.GetEventRecorder("rollcall")
+	approvals := &Approvals{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Now: d.Now}
+	exits := jobs.New[struct{}, exitOutcome](ctx, 1)
 	numbers := &Numbers{Client: mgr.GetClient(), Reader: mgr.GetAPIReader()}
 	all := []reconciler{
 		&EnterpriseAccountReconciler{
 			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Tenants: tenants, Hub: hub,
 			Platforms: platforms, Metrics: d.Metrics, Now: d.Now, Lifetime: ctx,
-			Trail: d.Trail,
+			Trail: d.Trail, Approvals: approvals, Exits: exits,
 		},
 		&DepartmentReconciler{Client: mgr.GetClient(), Recorder: recorder, Tenants: tenants, Hub: hub},
 		&EmployeeReconciler{
@@ -98,7 +100,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, d Dependencies) error {
 	if err := register(mgr, all...); err != nil {
 		return err
 	}
-	for _, wait := range []func(){backups.Wait, restores.Wait} {
+	for _, wait := range []func(){backups.Wait, restores.Wait, exits.Wait} {
 		// The manager ends when what writes has ended.
 		if err := mgr.Add(manager.RunnableFunc(func(context.Context) error { wait(); return nil })); err != nil {
 			return fmt.Errorf("setting up the jobs: %w", err)

@@ -328,6 +328,10 @@ type ExitStatus struct {
 	// mode that this is about.
 	// +optional
 	Mode ExitMode `json:"mode,omitempty"`
+	// generation of the spec that a rehearsal was about.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	Generation int64 `json:"generation,omitempty"`
 	// step that it is at; empty when it is over.
 	// +optional
 	Step ExitStepName `json:"step,omitempty"`
@@ -386,6 +390,11 @@ type ExitStepStatus struct {
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	Total *int32 `json:"total,omitempty"`
+	// cursor is the platform's id of whom, or which role, was done last: a restart goes on behind it.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	Cursor string `json:"cursor,omitempty"`
 	// startTime of the first attempt.
 	// +optional
 	StartTime *metav1.Time `json:"startTime,omitempty"`
