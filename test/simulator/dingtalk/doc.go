@@ -124,7 +124,8 @@
 // # What SDKs say
 //
 // Tests in test/sdk prove this simulator with github.com/zhaoyunxing92/dingtalk/v2
-// v2.1.1. Where the two disagree, the vendor's pages were asked:
+// v2.1.1, and with the vendor's own github.com/alibabacloud-go/dingtalk v1.6.88 (hrm_1_0),
+// which disagrees in nothing. Where the first does, the vendor's pages were asked:
 //   - invalid_dept_id_list of getsendresult: numbers, as the page says
 //     (gets-the-result-of-sending-messages-asynchronously-to-the-enterprise) and the
 //     vendor's own SDK for Java. This SDK has texts, and cannot read such an answer.
