@@ -32,11 +32,10 @@ func (b *Inbox) Put(to, text, message string, at time.Time) {
 		b.at[l] = i
 		b.list = append(b.list, Received{To: to, Text: text})
 	}
-	r := b.list[i] // others may be reading the lists of the old value
+	r := &b.list[i]
 	r.Count++
-	r.Times = append(r.Times[:len(r.Times):len(r.Times)], at)
-	r.Messages = append(r.Messages[:len(r.Messages):len(r.Messages)], message)
-	b.list[i] = r
+	r.Times = append(r.Times, at) // behind the end of what List gave out before
+	r.Messages = append(r.Messages, message)
 }
 
 // List gives what was received, in the order in which it first was.
