@@ -35,6 +35,9 @@ func FuzzAnswer(f *testing.F) {
 	f.Add(200, `{"nodes":[{"nodeId":"1","hasChildren":true}],"workspaces":[{"workspaceId":"1","rootNodeId":"1"}],"nextToken":1,"recordresult":"[{\"id\":1}]","hasMore":1}`)
 	f.Add(200, `{"errcode":0,"result":{"userid":"a","unionid":1},"spaces":[{"spaceId":"1"}],"dentries":[{"id":"1"}],"events":{"id":2},"nextToken":0}`)
 	f.Add(200, `{"errcode":0,"result":[{"userid":"a","userId":"a","sys_level":1,"fieldDataList":null}],"list":[{"bizId":1}],"userIdList":["a"],"hasMore":"false"}`)
+	f.Add(200, `{"errcode":0,"result":{"userid":"zhangsan","role_list":[{"id":1}],"voluntaryList":[{"id":1}],"list":[{"userid":"zhangsan"}],"hasMore":1},"task_id":1,"progress":{"status":2},"send_result":{"forbidden_list":[{"code":143106}]}}`)
+	f.Add(200, `{"errcode":0,"result":[{"userid":"zhangsan","userId":"zhangsan","sys_level":1,"status":1,"deptList":[{"dept_id":1}]}]}`)
+	f.Add(400, `{"code":"businessError","errcode":33011}`)
 	f.Add(400, `{"code":"exclusive.account.only","errcode":null}`)
 	f.Add(200, `{"result":"true","disable":0}`)
 	f.Fuzz(func(t *testing.T, status int, body string) {
@@ -47,6 +50,7 @@ func FuzzAnswer(f *testing.F) {
 			&opUserIDs, &opAdmins, &opForms, &opInstanceIDs, &opInstance, &opResults, &opPunches, &opReports, &opOnJob, &opDismissed,
 			&opDismissals, &opLeavers, &opRosterFields, &opGroupInfos, &opWorkspaces, &opNodes, &opSpaces, &opFileLogs,
 			opEntries.at("1"), opEvents.at("1"),
+			&opRemove, &opReasons, &opHandOver, &opRemoveFromRole, &opNotify, &opNotifying, &opNotified, &opTasks,
 		} {
 			s.on(op, answer{status: status, body: body})
 		}
@@ -115,6 +119,17 @@ func try(t *testing.T, d *Directory, says said, body string) {
 	_, err = d.CreateRole(ctx, directory.Role{Name: "一"})
 	check("CreateRole", err, says.fine)
 	check("AddToRole", d.AddToRole(ctx, "1", []directory.RoleMember{{Account: "zhangsan"}}), says.fine)
+	check("Remove", d.Remove(ctx, "zhangsan", directory.Removal{}), says.fine && says.result)
+	check("Remove with a successor", d.Remove(ctx, "zhangsan", directory.Removal{Successor: "lisi"}), says.result)
+	_, err = d.RolesOf(ctx, "zhangsan")
+	check("RolesOf", err, says.fine && says.result)
+	check("RemoveFromRole", d.RemoveFromRole(ctx, "1", []directory.RoleMember{{Account: "zhangsan"}}), true) // "no such role" is fine
+	_, err = d.Notify(ctx, []string{"zhangsan"}, "交接")
+	check("Notify", err, says.fine)
+	_, err = d.Delivered(ctx, directory.Receipt{ID: "1"})
+	check("Delivered", err, says.fine)
+	_, err = d.Residuals(ctx, "zhangsan")
+	check("Residuals", err, says.fine && says.result)
 	for _, o := range d.Offers() {
 		for _, chosen := range [][]string{nil, {"zhangsan"}} {
 			scope := directory.Scope{Accounts: chosen, From: time.Date(2026, 2, 20, 0, 0, 0, 0, time.UTC)}

@@ -63,14 +63,14 @@ var (
 )
 
 // calls are the operations of each kind of work, for [directory.Capabilities]. A
-// person has one role here, and a successor; a removal without one takes as many
+// person has one role here, one department and a successor; a removal without one takes as many
 // calls: user/listadmin and user/delete.
 func (d *Directory) calls() map[directory.Work][]string {
 	calls := map[directory.Work][]string{
 		directory.WorkFreeze:   {opDisable.name, opSignOut.name},
 		directory.WorkRevoke:   {opUser.name, opHolders.name, opRemoveFromRole.name},
 		directory.WorkRemove:   {opReasons.name, opHandOver.name},
-		directory.WorkResidual: {opAdmins.name, opDismissals.name, opTasks.name},
+		directory.WorkResidual: {opAdmins.name, opDismissals.name, opDepartment.name, opTasks.name},
 	}
 	if d.agent != "" {
 		calls[directory.WorkNotify] = []string{opNotify.name, opNotifying.name, opNotified.name}
@@ -265,6 +265,7 @@ func (c *client) holderOf(ctx context.Context, role int64, id string) (directory
 			return nil
 		}
 		found = h.is.member(departmentID(role))
+		found.Account = id
 		return errFound
 	})
 	switch {
