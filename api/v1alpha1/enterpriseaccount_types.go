@@ -54,7 +54,8 @@ type EnterpriseAccountSpec struct {
 	WeCom WeComTenant `json:"weCom,omitempty,omitzero"`
 	// credentialsSecretRef names the Secret with the tenant's credentials. Its keys are,
 	// for DingTalk, appKey and appSecret of an internal app; for WeCom, syncSecret
-	// (通讯录同步) and appSecret (a self-built app that everybody is visible to).
+	// (通讯录同步) and appSecret (a self-built app that everybody is visible to). For either,
+	// agentId (that of the app) is wanted for sending notices.
 	// +required
 	CredentialsSecretRef SecretReference `json:"credentialsSecretRef,omitzero"`
 	// mode is Enforce (platform is made equal to what is declared), Observe (nothing is

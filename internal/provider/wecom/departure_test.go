@@ -89,7 +89,7 @@ func TestCustomersAndGroupsArePassedOnADayLater(t *testing.T) {
 		t.Errorf("Residuals = %q, %v, want customers and groups", left, err)
 	}
 	start := c.now()
-	for again := start; ; {
+	for {
 		got, err := d.Inherit(t.Context(), "leaver", "heir")
 		if err != nil {
 			t.Fatal(err)
@@ -100,7 +100,8 @@ func TestCustomersAndGroupsArePassedOnADayLater(t *testing.T) {
 			}
 			break
 		}
-		if again = got.Again; again.IsZero() {
+		again := got.Again
+		if again.IsZero() {
 			again = c.now().Add(time.Minute)
 		}
 		if again.Before(c.now()) || again.After(c.now().Add(25*time.Hour)) {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -38,13 +39,17 @@ func FuzzAnswers(f *testing.F) {
 			`"department":[{"id":1}],"department_id":[{"id":1}]}`,
 		`{"errcode":0,"sp_no_list":["1"],"journaluuid_list":["a",""],"endflag":1,"info":{"a":1},"group_list":[{}],"field_info":[],"dept_user":[{"userid":"a"}],` +
 			`"group_chat_list":[{"chat_id":"g"}],"group_chat":{},"auth_space_list":[{"spaceid":"s"}],"file_list":[{}],"record_list":[{"time":"1"}],"checkindata":[{}]}`,
+		`{"errcode":0,"msgid":"m","invaliduser":"a|b","unlicenseduser":"c","info":[{"handover_userid":"zhangsan","external_userid":"c"}],"next_cursor":"",` +
+			`"customer":[{"external_userid":"d","status":"2","takeover_time":9,"errcode":40100}],"failed_chat_list":[{"chat_id":"g","errcode":90507}],` +
+			`"group_chat_list":[{"chat_id":"g","status":1}],"group_chat":{"owner":"zhangsan"},"department":[{"id":1,"department_leader":["zhangsan"]}]}`,
+		`{"errcode":0,"invalidlist":"a","invalidparty":["2"],"dept_user":[],"tagname":"x"}`, `{"errcode":81013}`, `{"errcode":40031}`, `{"errcode":301005}`,
 		`{"errcode":301112}`, `{"errcode":0,"has_more":true,"next_cursor":"x","record_list":[null,7]}`,
 		`{"errcode":0,"id":7}`, `{"errcode":60111,"errmsg":"` + "`" + `"}`, `{"errcode":60020,"errmsg":"from ip: :::"}`} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		dir, err := Descriptor().New(directory.Settings{
-			Tenant: corp, Secrets: map[string][]byte{syncSecret: []byte("s"), appSecret: []byte("a")}, NumberAttribute: "工号",
+			Tenant: corp, Secrets: map[string][]byte{syncSecret: []byte("s"), appSecret: []byte("a"), agentID: []byte("7")}, NumberAttribute: "工号",
 			HTTP: &http.Client{Transport: oracle(body)}, Throttled: func(string, time.Duration) {}, Now: time.Now,
 		})
 		if err != nil {
@@ -64,6 +69,7 @@ func FuzzAnswers(f *testing.F) {
 			t.Errorf("listing %+v", l)
 		}
 		handsOut(t, d)
+		letsGo(t, d, success)
 		if id, err := d.FindByMobile(t.Context(), "13800001234"); err == nil && id == "" {
 			t.Error("found nobody")
 		}
@@ -105,4 +111,32 @@ func handsOut(t *testing.T, d *Directory) {
 	_, _ = d.Roles(t.Context())
 	_, _ = d.RoleMembers(t.Context(), "1")
 	_ = d.AddToRole(t.Context(), "1", []directory.RoleMember{{Account: "a"}, {Department: "2"}})
+}
+
+// letsGo does all that leaving takes. Success is only what the platform says in so many words.
+func letsGo(t *testing.T, d *Directory, success bool) {
+	t.Helper()
+	if err := d.Remove(t.Context(), "zhangsan", directory.Removal{}); err == nil && !success {
+		t.Error("removed by an answer that does not say so")
+	}
+	if r, err := d.Notify(t.Context(), []string{"zhangsan"}, "x"); err == nil && !success && len(r.Missed) != 1 {
+		t.Errorf("sent by an answer that does not say so: %+v", r)
+	}
+	if roles, err := d.RolesOf(t.Context(), "zhangsan"); err == nil && slices.ContainsFunc(roles, func(r directory.RoleMember) bool { return r.Role == "" }) {
+		t.Errorf("roles %+v", roles)
+	}
+	_ = d.RemoveFromRole(t.Context(), "1", []directory.RoleMember{{Account: "a"}, {Department: "2"}})
+	if left, err := d.Residuals(t.Context(), "zhangsan"); err == nil && slices.Contains(left, "") {
+		t.Errorf("residuals %q", left)
+	}
+	if i, err := d.Inherit(t.Context(), "zhangsan", "lisi"); err == nil && i.Waiting == 0 && !i.Again.IsZero() {
+		t.Errorf("inheritance %+v", i)
+	}
+	// Past the question whether they are gone, which the same bytes cannot answer both ways.
+	h := &heir{Directory: d, leaver: "zhangsan", successor: "lisi"}
+	if h.customers(t.Context()) == nil && h.groups(t.Context()) == nil {
+		if i := h.far(); i.Done < 0 || i.Waiting < 0 || i.Refused < 0 {
+			t.Errorf("inheritance %+v", i)
+		}
+	}
 }

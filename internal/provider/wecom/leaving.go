@@ -141,8 +141,8 @@ const (
 	// (https://developer.work.weixin.qq.com/document/path/94081), and how long the
 	// groups of the next day wait.
 	aDay = 24 * time.Hour
-	// anHour: how long a group takes, no page says.
-	anHour = time.Hour
+	// groupTakes is when to ask again for a group, as no page says how long it takes.
+	groupTakes = time.Hour
 )
 
 // customers passes on those that the platform lists as nobody's, but those that it
@@ -250,7 +250,7 @@ func (h *heir) groups(ctx context.Context) error {
 		return err
 	}
 	h.so.Done += g.passedOn
-	h.wait(g.onTheirWay, h.details.now().Add(anHour))
+	h.wait(g.onTheirWay, h.details.now().Add(groupTakes))
 	left := g.orphaned
 	for len(left) > 0 {
 		batch := left[:min(len(left), groupsAtOnce, h.given.room(h.successor, h.details.now()))]
@@ -284,7 +284,7 @@ func (h *heir) pass(ctx context.Context, groups []string) (full bool, err error)
 		if f.Code == codeTooFast {
 			full = true
 			h.wait(1, h.details.now().Add(aDay))
-		} else if err := h.count(opTransferGroup, f.Code, anHour); err != nil {
+		} else if err := h.count(opTransferGroup, f.Code, groupTakes); err != nil {
 			return false, err
 		}
 	}

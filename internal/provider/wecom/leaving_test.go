@@ -235,7 +235,7 @@ func TestTwoHundredWhoLeaveAtOnceTakeTwoReadings(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range 200 {
 			wg.Go(func() {
-				time.Sleep(time.Duration(i) * 100 * time.Millisecond)
+				<-time.After(time.Duration(i) * 100 * time.Millisecond)
 				if _, err := s.get(t.Context()); err != nil {
 					t.Error(err)
 				}

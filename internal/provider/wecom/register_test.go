@@ -37,6 +37,8 @@ func TestSettings(t *testing.T) {
 		"no tenant":      {func(s *directory.Settings) { s.Tenant = "" }, "corp id"},
 		"no secret":      {func(s *directory.Settings) { s.Secrets = nil }, "syncSecret"},
 		"a blank secret": {func(s *directory.Settings) { s.Secrets[syncSecret] = []byte(" \n") }, "syncSecret"},
+		"no number":      {func(s *directory.Settings) { s.Secrets[agentID] = []byte("acme") }, "agentId"},
+		"a negative one": {func(s *directory.Settings) { s.Secrets[agentID] = []byte("-1") }, "agentId"},
 		"no client":      {func(s *directory.Settings) { s.HTTP = nil }, "HTTP client"},
 		"no URL":         {func(s *directory.Settings) { s.Endpoint = "qyapi.weixin.qq.com" }, "endpoint"},
 		"another scheme": {func(s *directory.Settings) { s.Endpoint = "ftp://example.com" }, "endpoint"},
@@ -56,6 +58,26 @@ func TestSettings(t *testing.T) {
 		d, err := Descriptor().New(s)
 		if err != nil || d.(*Directory).client.base != want {
 			t.Errorf("endpoint %q: %v, %v, want %s", endpoint, d, err, want)
+		}
+	}
+}
+
+// Who sends messages needs the app and its number; one of them alone is not an error.
+func TestMessagesNeedAnAppAndItsNumber(t *testing.T) {
+	for _, c := range []struct {
+		app, number string
+		can         bool
+	}{{"", "", false}, {"s", "", false}, {"", "7", false}, {"s", " 7\n", true}} {
+		d, err := Descriptor().New(directory.Settings{
+			Tenant: corp, HTTP: &http.Client{}, Throttled: func(string, time.Duration) {}, Now: time.Now,
+			Secrets: map[string][]byte{syncSecret: []byte("x"), appSecret: []byte(c.app), agentID: []byte(c.number)},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		capable := d.Capabilities()
+		if (capable.Calls[directory.WorkNotify] != nil) != c.can || (capable.NoticeWindow > 0) != c.can || (capable.Calls[directory.WorkInherit] != nil) != (c.app != "") {
+			t.Errorf("app %q, number %q: %v, %s", c.app, c.number, capable.Calls, capable.NoticeWindow)
 		}
 	}
 }
