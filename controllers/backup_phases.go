@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -185,11 +184,7 @@ func (r *BackupReconciler) unreachable(ctx context.Context, b *v1alpha1.Backup) 
 	if err != nil {
 		return false, fmt.Errorf("reading the BackupStorage: %w", err)
 	}
-	ns := &corev1.Namespace{}
-	if err := r.Live.Get(ctx, client.ObjectKey{Name: b.Namespace}, ns); err != nil {
-		return false, fmt.Errorf("reading the namespace: %w", err)
-	}
-	return !ns.DeletionTimestamp.IsZero(), nil
+	return namespaceEnds(ctx, r.Live, b.Namespace)
 }
 
 // prepare gathers what the step needs, or says what is missing, and records an

@@ -102,11 +102,31 @@ func (c *company) end() {
 		c.discreet()
 		Expect(c.sim.Log.Entries(core.Query{})).NotTo(ContainElement(HaveField("Operation", MatchRegexp("(?i)delete|remove"))), "nothing is ever deleted on a platform")
 	}
-	for _, kind := range []client.Object{&v1alpha1.EnterpriseAccount{}, &v1alpha1.Employee{}, &v1alpha1.Department{}, &v1alpha1.EmployeeNumberRule{},
+	c.pardon()
+	for _, kind := range []client.Object{&v1alpha1.Offboarding{}, &v1alpha1.EnterpriseAccount{}, &v1alpha1.Employee{}, &v1alpha1.Department{}, &v1alpha1.EmployeeNumberRule{},
 		&v1alpha1.Restore{}, &v1alpha1.Backup{}, &v1alpha1.BackupSchedule{}, &v1alpha1.BackupStorage{}} {
 		Expect(api.DeleteAllOf(ctx, kind, client.InNamespace(c.namespace))).To(Succeed())
 	}
 	ended = append(ended, c)
+}
+
+// pardon takes the policies away, whoever needs them: who is deleted after that leaves nothing.
+func (c *company) pardon() {
+	GinkgoHelper()
+	var policies v1alpha1.OffboardingPolicyList
+	Expect(api.List(ctx, &policies, client.InNamespace(c.namespace))).To(Succeed())
+	for i := range policies.Items {
+		p := &policies.Items[i]
+		Expect(client.IgnoreNotFound(api.Delete(ctx, p))).To(Succeed())
+		Eventually(func() error {
+			if err := api.Get(ctx, client.ObjectKeyFromObject(p), p); err != nil {
+				return client.IgnoreNotFound(err)
+			}
+			p.Finalizers = nil
+			return client.IgnoreNotFound(api.Update(ctx, p))
+		}).Should(Succeed())
+		Eventually(exists(p)).Should(BeFalse())
+	}
 }
 
 // gone waits until everything of the company is deleted.
@@ -153,7 +173,8 @@ func (c *company) objects() []client.Object {
 	var schedules v1alpha1.BackupScheduleList
 	var backups v1alpha1.BackupList
 	var restores v1alpha1.RestoreList
-	for _, list := range []client.ObjectList{&accounts, &departments, &employees, &rules, &storages, &schedules, &backups, &restores} {
+	var policies v1alpha1.OffboardingPolicyList
+	for _, list := range []client.ObjectList{&policies, &accounts, &departments, &employees, &rules, &storages, &schedules, &backups, &restores} {
 		Expect(api.List(ctx, list, client.InNamespace(c.namespace))).To(Succeed())
 	}
 	for i := range accounts.Items {
@@ -179,6 +200,9 @@ func (c *company) objects() []client.Object {
 	}
 	for i := range restores.Items {
 		found = append(found, &restores.Items[i])
+	}
+	for i := range policies.Items {
+		found = append(found, &policies.Items[i])
 	}
 	return found
 }

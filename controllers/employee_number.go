@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -66,11 +65,7 @@ func people(names []string) string {
 	if len(names) > 1 {
 		words = "the Employees"
 	}
-	words += " " + strings.Join(names[:min(len(names), 5)], ", ")
-	if more := len(names) - 5; more > 0 {
-		words += fmt.Sprintf(" and %d more", more)
-	}
-	return words
+	return words + " " + listing(names)
 }
 
 // holds reports whether a keeps the number that b claims too: whoever was given

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -26,6 +25,7 @@ type GrantReconciler struct {
 }
 
 // +kubebuilder:rbac:groups=rbac.authorization.k8s.io,resources=rolebindings,resourceNames=rollcall-manager,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=rollcall.dev,resources=offboardings;approvals,verbs=get;list;watch
 // +kubebuilder:rbac:groups="",resources=namespaces,verbs=get
 
 // SetupWithManager registers the controller. The cache holds the manager's own RoleBindings only.
@@ -55,17 +55,15 @@ func (r *GrantReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl
 // needed reports whether the namespace is going and holds something of ours yet.
 // Whoever takes the rights away otherwise means it.
 func (r *GrantReconciler) needed(ctx context.Context, namespace string) (bool, error) {
-	ns := &corev1.Namespace{}
-	if err := r.Live.Get(ctx, client.ObjectKey{Name: namespace}, ns); err != nil {
-		return false, fmt.Errorf("reading the namespace: %w", err)
-	}
-	if ns.DeletionTimestamp.IsZero() {
-		return false, nil
+	ends, err := namespaceEnds(ctx, r.Live, namespace)
+	if err != nil || !ends {
+		return false, err
 	}
 	left := 0
 	for _, list := range []client.ObjectList{
 		&v1alpha1.EmployeeList{}, &v1alpha1.DepartmentList{}, &v1alpha1.EnterpriseAccountList{}, &v1alpha1.EmployeeNumberRuleList{},
 		&v1alpha1.BackupStorageList{}, &v1alpha1.BackupScheduleList{}, &v1alpha1.BackupList{}, &v1alpha1.RestoreList{},
+		&v1alpha1.OffboardingPolicyList{}, &v1alpha1.OffboardingList{}, &v1alpha1.ApprovalList{},
 	} {
 		if err := r.List(ctx, list, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
 			return false, fmt.Errorf("listing what is left: %w", err)

@@ -58,7 +58,7 @@ type Hub struct {
 	Reader client.Reader
 
 	accounts, departments, employees trigger
-	backups, restores                trigger
+	backups, restores, policies      trigger
 }
 
 // Lane keys name what a task is about.

@@ -81,6 +81,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, d Dependencies) error {
 			Numbers: numbers, Platforms: platforms, Metrics: d.Metrics,
 		},
 		&EmployeeNumberRuleReconciler{Client: mgr.GetClient(), Recorder: recorder},
+		&OffboardingPolicyReconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Hub: hub},
 	}
 	if d.RoleBinding != "" {
 		all = append(all, &GrantReconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader()})

@@ -1,0 +1,238 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"rollcall.dev/rollcall/api/v1alpha1"
+	"rollcall.dev/rollcall/internal/kube"
+)
+
+// OffboardingPolicyReconciler says to whom each policy applies, and whether what it refers
+// to is there. It makes nobody leave.
+type OffboardingPolicyReconciler struct {
+	client.Client
+	// Live reads Namespaces: there is no right to watch them.
+	Live     client.Reader
+	Recorder events.EventRecorder
+	Hub      *Hub
+
+	writes kube.Writes
+}
+
+// +kubebuilder:rbac:groups=rollcall.dev,resources=offboardingpolicies,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=rollcall.dev,resources=offboardingpolicies/status,verbs=patch
+// +kubebuilder:rbac:groups=rollcall.dev,resources=offboardings;employees;backupstorages,verbs=get;list;watch
+// +kubebuilder:rbac:groups="",resources=namespaces,verbs=get
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+
+// SetupWithManager registers the controller.
+func (r *OffboardingPolicyReconciler) SetupWithManager(mgr ctrl.Manager) error {
+	// Whose policy is whose depends on all of them, and on everybody's labels.
+	lagging := handler.EnqueueRequestsFromMapFunc(r.concerned)
+	return ctrl.NewControllerManagedBy(mgr).
+		For(&v1alpha1.OffboardingPolicy{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.OffboardingPolicy{}, handler.EnqueueRequestsFromMapFunc(r.all), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.Employee{}, lagging, builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.LabelChangedPredicate{}))).
+		Watches(&v1alpha1.Offboarding{}, lagging, builder.WithPredicates(ending)).
+		Watches(&v1alpha1.BackupStorage{}, handler.EnqueueRequestsFromMapFunc(r.all), builder.WithPredicates(appearing)).
+		WatchesRawSource(r.Hub.policies.source()).
+		Complete(r)
+}
+
+// appearing passes that something comes to be, or goes.
+var appearing = predicate.Funcs{UpdateFunc: func(event.UpdateEvent) bool { return false }}
+
+// ending passes that a leaving begins, or is over.
+var ending = predicate.Funcs{
+	UpdateFunc: func(e event.UpdateEvent) bool {
+		before, ok1 := e.ObjectOld.(*v1alpha1.Offboarding)
+		after, ok2 := e.ObjectNew.(*v1alpha1.Offboarding)
+		return ok1 && ok2 && isOver(before) != isOver(after)
+	},
+}
+
+// all maps anything to the policies of its namespace.
+func (r *OffboardingPolicyReconciler) all(ctx context.Context, o client.Object) []reconcile.Request {
+	var policies v1alpha1.OffboardingPolicyList
+	// The cache fails only while the manager stops.
+	if r.List(ctx, &policies, client.InNamespace(o.GetNamespace()), client.UnsafeDisableDeepCopy) != nil {
+		return nil
+	}
+	var found []reconcile.Request
+	for i := range policies.Items {
+		found = append(found, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&policies.Items[i])})
+	}
+	return found
+}
+
+// concerned has the policies counted anew, a moment later: a thousand changes are one count.
+func (r *OffboardingPolicyReconciler) concerned(ctx context.Context, o client.Object) []reconcile.Request {
+	for _, req := range r.all(ctx, o) {
+		r.Hub.policies.add(req.NamespacedName, sweepPriority, settle)
+	}
+	return nil
+}
+
+// Reconcile says how one policy stands.
+func (r *OffboardingPolicyReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	p := &v1alpha1.OffboardingPolicy{}
+	if err := r.Get(ctx, req.NamespacedName, p); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if r.writes.Ahead(p) {
+		return ctrl.Result{RequeueAfter: cacheLag}, nil
+	}
+	if p.DeletionTimestamp.IsZero() {
+		if err := kube.AddFinalizer(ctx, r.Client, p, v1alpha1.Finalizer); err != nil {
+			return done(0, err)
+		}
+	}
+	before := p.DeepCopy()
+	s := &policyScope{policy: p}
+	for _, step := range []func(context.Context, *policyScope) error{r.count, r.refer, r.hold} {
+		if err := step(ctx, s); err != nil {
+			return done(0, err)
+		}
+	}
+	if !p.DeletionTimestamp.IsZero() && s.needed == 0 {
+		return done(0, kube.RemoveFinalizer(ctx, r.Client, p, v1alpha1.Finalizer))
+	}
+	s.report()
+	if _, err := kube.PatchStatus(ctx, r.Client, before, p); err != nil {
+		return done(0, client.IgnoreNotFound(err))
+	}
+	r.writes.Note(p)
+	announce(r.Recorder, p, before.Status.Conditions, p.Status.Conditions)
+	if s.needed > 0 {
+		return done(goneSoon, nil)
+	}
+	return done(0, nil)
+}
+
+// policyScope is what one reconcile knows.
+type policyScope struct {
+	policy *v1alpha1.OffboardingPolicy
+	// people are those to whom the policy applies, leaving those who leave by it.
+	people  []*v1alpha1.Employee
+	leaving int
+	// covered are "<number>/<account>" of leavings that are not over, by any policy.
+	covered map[string]bool
+	// rivals apply to the same people by the same right, the policy itself among them.
+	rivals map[string]bool
+	// problem is what it refers to and is not there.
+	problem *Problem
+	// needed counts who keeps a policy that is being deleted.
+	needed int
+}
+
+// count finds to whom the policy applies, and who applies to them, too.
+func (r *OffboardingPolicyReconciler) count(ctx context.Context, s *policyScope) error {
+	namespace := client.InNamespace(s.policy.Namespace)
+	var policies v1alpha1.OffboardingPolicyList
+	var employees v1alpha1.EmployeeList
+	var leavings v1alpha1.OffboardingList
+	for _, list := range []client.ObjectList{&policies, &employees, &leavings} {
+		if err := r.List(ctx, list, namespace, client.UnsafeDisableDeepCopy); err != nil {
+			return fmt.Errorf("listing whom the policy concerns: %w", err)
+		}
+	}
+	s.rivals, s.covered = map[string]bool{}, map[string]bool{}
+	for i := range policies.Items {
+		if p := &policies.Items[i]; p.Spec.AppliesTo == v1alpha1.PolicyDefault && s.policy.Spec.AppliesTo == v1alpha1.PolicyDefault &&
+			p.DeletionTimestamp.IsZero() && s.policy.DeletionTimestamp.IsZero() {
+			s.rivals[p.Name] = true
+		}
+	}
+	for i := range employees.Items {
+		chosen, rivals := choosePolicy(&employees.Items[i], policies.Items)
+		if chosen == nil {
+			continue
+		}
+		if chosen.UID == s.policy.UID {
+			s.people = append(s.people, &employees.Items[i])
+		}
+		if all := append([]string{chosen.Name}, rivals...); len(rivals) > 0 && slices.Contains(all, s.policy.Name) {
+			for _, name := range all {
+				s.rivals[name] = true
+			}
+		}
+	}
+	for i := range leavings.Items {
+		l := &leavings.Items[i]
+		if isOver(l) {
+			continue
+		}
+		if l.Spec.PolicyName == s.policy.Name {
+			s.leaving++
+		}
+		for _, a := range l.Spec.Accounts {
+			s.covered[claimKey(a.Name, l.Spec.Number)] = true
+		}
+	}
+	return nil
+}
+
+// hold counts who keeps a policy that is being deleted: whoever is about to leave and has not begun.
+// A leaving that has begun keeps its terms itself. A namespace that ends takes everybody along.
+func (r *OffboardingPolicyReconciler) hold(ctx context.Context, s *policyScope) error {
+	if s.policy.DeletionTimestamp.IsZero() || len(s.people) == 0 {
+		return nil
+	}
+	ends, err := namespaceEnds(ctx, r.Live, s.policy.Namespace)
+	if err != nil {
+		return err
+	}
+	for _, e := range s.people {
+		declared := e.Spec.State == v1alpha1.EmployeeDeparted && slices.ContainsFunc(e.Status.Accounts, func(st v1alpha1.EmployeeAccountStatus) bool {
+			return isOwned(st.Origin) && !s.covered[claimKey(st.Name, e.Status.Number)]
+		})
+		if ends || declared || !e.DeletionTimestamp.IsZero() {
+			s.needed++
+		}
+	}
+	return nil
+}
+
+// namespaceEnds reports whether the namespace is being deleted: nothing can be created there any more.
+func namespaceEnds(ctx context.Context, live client.Reader, name string) (bool, error) {
+	ns := &corev1.Namespace{}
+	if err := live.Get(ctx, client.ObjectKey{Name: name}, ns); err != nil {
+		return false, fmt.Errorf("reading the namespace: %w", err)
+	}
+	return !ns.DeletionTimestamp.IsZero(), nil
+}
+
+// isOver reports whether nothing more is done for a leaving.
+func isOver(o *v1alpha1.Offboarding) bool {
+	switch o.Status.State {
+	case v1alpha1.OffboardingComplete, v1alpha1.OffboardingCancelled, v1alpha1.OffboardingRehearsed:
+		return true
+	}
+	return o.Spec.Mode == v1alpha1.OffboardingRehearse // nobody leaves by it
+}
+
+// conflict says who else applies by the same right.
+func (s *policyScope) conflict() *Problem {
+	names := slices.Sorted(maps.Keys(s.rivals))
+	if len(names) < 2 {
+		return nil
+	}
+	words := "select the same people"
+	if s.policy.Spec.AppliesTo == v1alpha1.PolicyDefault {
+		words = "have appliesTo: Default"
+	}
+	return problem(v1alpha1.ReasonPolicyConflict, fmt.Sprintf("%d policies %s: %s. The first by name is in force; let one of them apply", len(names), words, listing(names)))
+}
