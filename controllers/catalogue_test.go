@@ -70,6 +70,7 @@ var _ = Describe("The catalogue of wrong objects", Ordered, func() {
 					"Employee": &v1alpha1.Employee{}, "EmployeeNumberRule": &v1alpha1.EmployeeNumberRule{},
 					"BackupStorage": &v1alpha1.BackupStorage{}, "BackupSchedule": &v1alpha1.BackupSchedule{},
 					"Backup": &v1alpha1.Backup{}, "Restore": &v1alpha1.Restore{},
+					"OffboardingPolicy": &v1alpha1.OffboardingPolicy{}, "Offboarding": &v1alpha1.Offboarding{},
 				}[want.Kind]
 				o.SetNamespace(c.namespace)
 				o.SetName(want.Name)

@@ -116,6 +116,7 @@ func TestFieldsAreDocumented(t *testing.T) {
 		"employee.md": v1alpha1.Employee{}, "employeenumberrule.md": v1alpha1.EmployeeNumberRule{},
 		"backupstorage.md": v1alpha1.BackupStorage{}, "backupschedule.md": v1alpha1.BackupSchedule{},
 		"backup.md": v1alpha1.Backup{}, "restore.md": v1alpha1.Restore{},
+		"offboardingpolicy.md": v1alpha1.OffboardingPolicy{}, "offboarding.md": v1alpha1.Offboarding{},
 	} {
 		known := map[string]bool{"conditions": true, "observedGeneration": true} // every kind has them
 		for _, q := range quoted(read(t, "docs/"+page)) {

@@ -28,6 +28,7 @@ import (
 // +kubebuilder:selectablefield:JSONPath=`.status.primaryDepartment`
 // +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 63",message="metadata.name: use at most 63 characters"
 // +kubebuilder:validation:XValidation:rule="!has(self.spec.managerRef) || self.spec.managerRef.name != self.metadata.name",message="managerRef: nobody manages themselves; leave managerRef out for whoever leads the company"
+// +kubebuilder:validation:XValidation:rule="!has(self.spec.offboarding) || !has(self.spec.offboarding.successorRef) || self.spec.offboarding.successorRef.name != self.metadata.name",message="offboarding.successorRef: nobody takes over from themselves; name somebody who stays"
 // +kubebuilder:validation:XValidation:rule="!has(self.spec.number) || !has(self.status) || !has(self.status.number) || self.spec.number == self.status.number",message="number cannot be changed once assigned: it is the person's identity (status.number shows it); declare another Employee for another person"
 type Employee struct {
 	metav1.TypeMeta `json:",inline"`

@@ -357,7 +357,7 @@ type ExitStatus struct {
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MinItems=1
-	// +kubebuilder:validation:MaxItems=8
+	// +kubebuilder:validation:MaxItems=6
 	Steps []ExitStepStatus `json:"steps,omitempty"`
 }
 

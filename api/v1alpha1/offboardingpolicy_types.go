@@ -37,6 +37,7 @@ type OffboardingPolicy struct {
 // OffboardingPolicySpec declares how people leave, and who they are.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.matchLabels) == (self.appliesTo == 'Selected')",message="matchLabels goes with appliesTo: Selected, and only with it"
+// +kubebuilder:validation:XValidation:rule="!has(self.matchLabels) || self.matchLabels.all(key, !format.qualifiedName().validate(key).hasValue() && !format.labelValue().validate(self.matchLabels[key]).hasValue())",message="matchLabels: no label looks like this; write keys and values as kubectl get emp --show-labels shows them, e.g. team: sales"
 type OffboardingPolicySpec struct {
 	// appliesTo is Default (everybody whom no other policy takes; one in a namespace), Selected
 	// (Employees with matching labels) or Named (Employees that name it in spec.offboarding.policyRef).
@@ -70,7 +71,11 @@ const (
 
 // OffboardingTerms are the terms of a leaving.
 //
-// +kubebuilder:validation:XValidation:rule="!has(self.notices) || !self.notices.exists(n, n.to == 'Administrators') || has(self.administrators)",message="administrators: name the Employees who are told, or leave the notice to Administrators out"
+// +kubebuilder:validation:XValidation:rule="has(self.administrators) == (has(self.notices) && self.notices.exists(n, n.to == 'Administrators'))",message="administrators are told by a notice to Administrators: write both, or neither"
+// +kubebuilder:validation:XValidation:rule="!has(self.notices) || !has(self.skipSteps) || !self.skipSteps.exists(s, s == 'Notify')",message="notices: nobody is told while Notify is in skipSteps; leave one of the two out"
+// +kubebuilder:validation:XValidation:rule="!has(self.successors) || has(self.successorRef) == self.successors.exists(s, s == 'Fallback')",message="successorRef is who takes over by the rule Fallback: write both, or neither"
+// +kubebuilder:validation:XValidation:rule="!has(self.finalAction) || self.finalAction != 'Keep' || !has(self.unfreezable) || self.unfreezable != 'RemoveEarly'",message="unfreezable: with finalAction: Keep no account is removed, early or late; write unfreezable: Keep"
+// +kubebuilder:validation:XValidation:rule="!has(self.timeLimits) || !self.timeLimits.exists(l, l.step == 'Grace')",message="timeLimits: Grace takes graceSeconds; leave its limit out"
 type OffboardingTerms struct {
 	// backup that is made of each account before it may be deleted.
 	// +required
@@ -294,12 +299,12 @@ type Notice struct {
 	// +optional
 	Language NoticeLanguage `json:"language,omitempty"`
 	// text to send instead of Rollcall's own. {name}, {number}, {account}, {successor} and {date} (the day
-	// on which the account is deleted) stand for what they say; write {{ for a brace.
+	// on which the account is deleted) stand for what they say; write {{ for an opening brace.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=500
-	// +kubebuilder:validation:XValidation:rule="!self.replace('{{', '').matches('[{](?:[^}]*$)')",message="text: a brace is open; write {{ for a brace"
-	// +kubebuilder:validation:XValidation:rule="!self.replace('{{', '').replace('{name}', '').replace('{number}', '').replace('{account}', '').replace('{successor}', '').replace('{date}', '').contains('{')",message="text: only {name}, {number}, {account}, {successor} and {date} are known; write {{ for a brace"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([^{]|[{][{]|[{](name|number|account|successor|date)[}])*$')",message="text: only {name}, {number}, {account}, {successor} and {date} are known; write {{ for an opening brace"
+	// +kubebuilder:validation:XValidation:rule="self.trim() != ''",message="text: write something, or leave text out for Rollcall's own"
 	Text string `json:"text,omitempty"`
 }
 

@@ -121,7 +121,7 @@ func probes(kind, path string, s *apiextensionsv1.JSONSchemaProps) []probe {
 	if s.Enum != nil {
 		var right []any
 		for _, e := range s.Enum {
-			right = append(right, strings.Trim(string(e.Raw), `"`))
+			right = append(right, nearest(kind, path, strings.Trim(string(e.Raw), `"`)))
 		}
 		add("enum", "Nonsense", "supported values", right...)
 	}
@@ -167,7 +167,7 @@ func text(path string, n int) string {
 		head = "a@b.cn"
 	case strings.HasSuffix(path, "mobile"):
 		head, fill = "+1-2345", "6"
-	case strings.HasSuffix(path, "hireDate"):
+	case strings.HasSuffix(path, "hireDate"), strings.HasSuffix(path, "lastDay"):
 		head = "2024-03-01"
 	case strings.HasSuffix(path, "departmentID"):
 		fill = "4"
@@ -198,6 +198,14 @@ func nearest(kind, path string, atLimit any) any {
 		return "rd-platform" // the primary one must be one of them
 	case strings.HasPrefix(path, "spec.ranges[0].") && atLimit != int64(1):
 		return int64(4999) // of four digits
+	case strings.HasSuffix(path, "backup.mode"):
+		return "Required" // what is to be backed up is said
+	case strings.HasSuffix(path, "timeLimits[0].step") && atLimit == "Grace":
+		return "Freeze"
+	case path == "spec.appliesTo":
+		return "Selected" // by its labels
+	case strings.HasSuffix(path, "notices[0].to") && strings.HasPrefix(path, "spec."):
+		return "Administrators" // who are listed
 	}
 	return atLimit
 }
@@ -211,20 +219,27 @@ func items(path string, s *apiextensionsv1.JSONSchemaProps, n int) []any {
 			name = "rd-platform" // the primary one
 		}
 		if s.Items.Schema.Type == "string" {
+			if strings.HasSuffix(path, "successors") {
+				i = 3 - i%4 // Fallback, the last of four words, comes first: it goes with successorRef
+			}
 			out = append(out, word(s.Items.Schema, name, i))
 			continue
 		}
 		item := map[string]any{}
 		for _, field := range s.Items.Schema.Required {
-			item[field] = int64(i * 10)
+			item[field] = int64(i*10 + 1)
 			if property := s.Items.Schema.Properties[field]; property.Type == "string" {
 				item[field] = word(&property, name, i)
 			}
 		}
-		switch path {
-		case "spec.ranges":
-			item["start"], item["end"] = int64(i*10+1), int64(i*10+5)
-		case "status.conditions":
+		switch {
+		case path == "spec.ranges":
+			item["end"] = int64(i*10 + 5)
+		case strings.HasSuffix(path, "notices"):
+			item["to"] = []string{"Administrators", "Leaver", "Manager", "Successor"}[i%4]
+		case strings.HasSuffix(path, "timeLimits") && item["step"] == "Grace":
+			item["step"] = "ResidualCheck" // grace has its own
+		case path == "status.conditions":
 			item["type"], item["status"], item["reason"] = "T"+strconv.Itoa(i), "True", "InSync"
 			item["lastTransitionTime"] = "2026-03-02T01:00:00Z"
 		}
@@ -254,7 +269,7 @@ func TestRequiredAndUnknownFields(t *testing.T) {
 	for kind, crd := range crds(t) {
 		t.Run(kind, func(t *testing.T) {
 			walk("", schemaOf(crd), func(path string, s *apiextensionsv1.JSONSchemaProps) {
-				if s.Type != "object" || path == "" || strings.HasPrefix(path, "status.conditions") {
+				if s.Type != "object" || path == "" || strings.HasPrefix(path, "status.conditions") || s.AdditionalProperties != nil {
 					return
 				}
 				o := bench.holder(kind, path)

@@ -65,6 +65,10 @@ var accountRules = []rule{
 		says:  "caBundle must be PEM text that begins with -----BEGIN CERTIFICATE-----",
 		wrong: []string{`spec: {caBundle: /etc/ssl/ca.pem}`, `spec: {caBundle: LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0t}`},
 		right: []string{`spec: {caBundle: "-----BEGIN CERTIFICATE-----\n"}`}},
+	{name: "exit needs a storage", base: "enterpriseaccount-dingtalk", path: "spec.exit", says: "storageRef: name the BackupStorage; nobody leaves a platform without a full backup",
+		wrong: []string{`spec: {exit: {mode: Execute, storageRef: null}}`}, right: []string{`spec: {exit: {mode: Execute}}`, `spec: {exit: {storageRef: null}}`}},
+	{name: "exit's storage by object name", base: "enterpriseaccount-dingtalk", path: "spec.exit.storageRef.name", says: wantStorage,
+		wrong: []string{`spec: {exit: {storageRef: {name: Archives}}}`}, right: []string{`spec: {exit: {storageRef: {name: archives-2}}}`}},
 	endpointRule("enterpriseaccount-dingtalk", "dingTalk", "endpoint", wantHTTPS, httpsWrong, httpsRight),
 	endpointRule("enterpriseaccount-dingtalk", "dingTalk", "endpoint", wantNoSlash, slashWrong, slashRight),
 	endpointRule("enterpriseaccount-dingtalk", "dingTalk", "endpoint", wantPlainURL, plainWrong, plainRight),
@@ -150,8 +154,17 @@ var employeeRules = []rule{
 		says:  "accounts[].userID cannot be changed or removed once set: it is the person's identity on the platform",
 		wrong: []string{`spec: {accounts: [{name: wecom, userID: A0002}]}`, `spec: {accounts: [{name: wecom}]}`},
 		right: []string{`spec: {accounts: [{name: wecom, userID: A0001}, {name: dingtalk, userID: manager42}]}`, `spec: {accounts: [{name: dingtalk}]}`}},
-	{name: "stateReason", base: "employee", path: "spec", says: "stateReason: say why the person is frozen; auditors will ask",
-		wrong: []string{`spec: {stateReason: null}`}, right: []string{`spec: {stateReason: null, state: Active}`, `spec: {stateReason: null, state: null}`}},
+	{name: "stateReason", base: "employee", path: "spec", says: "stateReason: say why the person is frozen or has departed; auditors will ask",
+		wrong: []string{`spec: {stateReason: null}`, `spec: {stateReason: null, state: Departed}`},
+		right: []string{`spec: {state: Departed}`, `spec: {stateReason: null, state: Active}`, `spec: {stateReason: null, state: null}`}},
+	{name: "own successor", base: "employee", says: "offboarding.successorRef: nobody takes over from themselves; name somebody who stays",
+		wrong: []string{`spec: {offboarding: {successorRef: {name: zhang-wei}}}`}, right: []string{`spec: {offboarding: {successorRef: {name: wang-fang}}}`, `spec: {offboarding: null}`}},
+	{name: "policy by object name", base: "employee", path: "spec.offboarding.policyRef.name", says: wantPolicy,
+		wrong: []string{`spec: {offboarding: {policyRef: {name: 标准}}}`}, right: []string{`spec: {offboarding: {policyRef: {name: standard-2}}}`}},
+	{name: "successor by object name", base: "employee", path: "spec.offboarding.successorRef.name", says: wantEmployee,
+		wrong: []string{`spec: {offboarding: {successorRef: {name: 李娜}}}`}, right: []string{`spec: {offboarding: {successorRef: {name: li-na-2}}}`}},
+	{name: "lastDay", base: "employee", path: "spec.offboarding.lastDay", says: "lastDay: write a day of the calendar as YYYY-MM-DD, e.g. 2026-11-30",
+		wrong: []string{`spec: {offboarding: {lastDay: "2026/11/30"}}`, `spec: {offboarding: {lastDay: "2026-11-31"}}`}, right: []string{`spec: {offboarding: {lastDay: "2028-02-29"}}`}},
 	{name: "number characters", base: "employee", path: "spec.number",
 		says:  "number: use letters, digits and . _ - @ only, beginning with a letter or a digit; it becomes the user id on the platforms",
 		wrong: []string{`spec: {number: 'A 1'}`, `spec: {number: -A1}`, `spec: {number: 工号1}`, `spec: {number: A/1}`, `spec: {number: .A1}`},
@@ -229,6 +242,7 @@ var numberRuleRules = []rule{
 var allRules = map[string][]rule{
 	"EnterpriseAccount": accountRules, "Department": departmentRules, "Employee": employeeRules, "EmployeeNumberRule": numberRuleRules,
 	"BackupStorage": storageRules, "BackupSchedule": scheduleRules, "Backup": backupRules, "Restore": restoreRules,
+	"OffboardingPolicy": policyRules, "Offboarding": offboardingRules, "Approval": approvalRules,
 }
 
 func TestRules(t *testing.T) {
