@@ -9,6 +9,7 @@ import (
 
 	openapi "github.com/alibabacloud-go/darabonba-openapi/v2/client"
 	hrm "github.com/alibabacloud-go/dingtalk/hrm_1_0"
+	workflow "github.com/alibabacloud-go/dingtalk/workflow_1_0"
 	util "github.com/alibabacloud-go/tea-utils/v2/service"
 	"github.com/alibabacloud-go/tea/tea"
 	"github.com/zhaoyunxing92/dingtalk/v2"
@@ -27,11 +28,16 @@ func newPersonnel(t *testing.T, client *dingtalk.DingTalk) personnel {
 	t.Helper()
 	token, err := client.GetAccessToken() // the platform takes it for the new API, too
 	ok(t, err)
-	smartHR, err := hrm.NewClient(&openapi.Config{
-		Protocol: tea.String("http"), RegionId: tea.String("central"), Endpoint: tea.String(strings.TrimPrefix(simulator.urls["dingtalk"], "http://")),
-	})
+	smartHR, err := hrm.NewClient(here())
 	ok(t, err)
 	return personnel{smartHR, t, tea.String(token)}
+}
+
+// here is the simulator's address, as the vendor's SDK takes it.
+func here() *openapi.Config {
+	return &openapi.Config{
+		Protocol: tea.String("http"), RegionId: tea.String("central"), Endpoint: tea.String(strings.TrimPrefix(simulator.urls["dingtalk"], "http://")),
+	}
 }
 
 func (p personnel) terminate(r *hrm.HrmProcessTerminationAndHandoverRequest) error {
@@ -45,10 +51,10 @@ func (p personnel) terminate(r *hrm.HrmProcessTerminationAndHandoverRequest) err
 }
 
 // denied checks for a code of the new API.
-func (p personnel) denied(what string, err error, code string) {
-	p.t.Helper()
+func denied(t *testing.T, what string, err error, code string) {
+	t.Helper()
 	if e := new(tea.SDKError); !errors.As(err, &e) || tea.StringValue(e.Code) != code {
-		p.t.Errorf("%s: %v, want code %s", what, err, code)
+		t.Errorf("%s: %v, want code %s", what, err, code)
 	}
 }
 
@@ -82,11 +88,11 @@ func TestDingTalkTerminate(t *testing.T) {
 	if n := len(infos.Body.Result); n != 2 {
 		t.Fatalf("dimissionInfos of two: %d", n)
 	}
-	info, here := infos.Body.Result[0], infos.Body.Result[1]
+	info, present := infos.Body.Result[0], infos.Body.Result[1]
 	same(t, "who left", []any{tea.StringValue(info.UserId), tea.Int32Value(info.Status), tea.Int64Value(info.LastWorkDay),
 		tea.StringValue(info.ReasonMemo), tea.StringValue(info.HandoverUserId), tea.StringSliceValue(info.VoluntaryReason)},
 		[]any{leaver, int32(2), day, "合同到期", heir, []string{tea.StringValue(voluntary.Name)}})
-	same(t, "who is here", tea.Int32Value(here.Status), 3)
+	same(t, "who is here", tea.Int32Value(present.Status), 3)
 	left, err := client.GetHrmEmpLeaveRecords(time.Now().AddDate(0, 0, -1).UTC().Format(time.RFC3339), "", "0", 10)
 	ok(t, err)
 	if len(left.Records) != 1 || left.Records[0].UserId != leaver {
@@ -102,18 +108,48 @@ func TestDingTalkTerminate(t *testing.T) {
 	same(t, "the approvals", handed.HandedOver[0].Items, []string{"P1"})
 	same(t, "the call", handed.By, "/v1.0/hrm/processes/terminateAndHandOver")
 
-	smartHR.denied("leaving twice", smartHR.terminate(leave), "empNotExists")
-	smartHR.denied("the main administrator", smartHR.terminate(leave.SetUserId("manager7001").SetOptUserId(heir)), "businessError")
-	smartHR.denied("to oneself", smartHR.terminate(leave.SetUserId(heir).SetOptUserId(report)), "businessError")
+	denied(t, "leaving twice", smartHR.terminate(leave), "empNotExists")
+	denied(t, "the main administrator", smartHR.terminate(leave.SetUserId("manager7001").SetOptUserId(heir)), "businessError")
+	denied(t, "to oneself", smartHR.terminate(leave.SetUserId(heir).SetOptUserId(report)), "businessError")
 	set(t, "dingtalk/acme", `{"permissions":["qyapi_base"]}`, `{"permissions":null}`)
 	err = smartHR.terminate(leave)
-	smartHR.denied("without the permission", err, "Forbidden.AccessDenied.AccessTokenPermissionDenied")
+	denied(t, "without the permission", err, "Forbidden.AccessDenied.AccessTokenPermissionDenied")
 	if e := new(tea.SDKError); errors.As(err, &e) {
 		scopes, _ := e.AccessDeniedDetail["requiredScopes"].([]any)
 		if !slices.Contains(scopes, any("Hrm.Process.ReadWrite")) {
 			t.Errorf("required scopes: %v", e.AccessDeniedDetail)
 		}
 	}
+}
+
+// TestDingTalkApprovals counts what waits for somebody, and gives it away.
+func TestDingTalkApprovals(t *testing.T) {
+	client := newDingTalk(t)
+	from, to := dingtalkUser(t, client, 1, 1), dingtalkUser(t, client, 2, 1)
+	ask(t, "PUT", "/state/dingtalk/acme/approvals/P1",
+		`{"status":"RUNNING","createTime":"2026-03-01T01:00Z","tasks":[{"taskId":11,"userId":"`+from+`","status":"RUNNING"}]}`, nil)
+	token, err := client.GetAccessToken()
+	ok(t, err)
+	approvals, err := workflow.NewClient(here())
+	ok(t, err)
+	count := func(id string) int {
+		t.Helper()
+		sum, err := approvals.GetUserTodoTaskSumWithOptions((&workflow.GetUserTodoTaskSumRequest{}).SetUserId(id),
+			&workflow.GetUserTodoTaskSumHeaders{XAcsDingtalkAccessToken: &token}, &util.RuntimeOptions{})
+		ok(t, err)
+		return int(tea.Int32Value(sum.Body.Result))
+	}
+	redirect := func(operator string) error {
+		_, err := approvals.RedirectWorkflowTaskWithOptions(
+			(&workflow.RedirectWorkflowTaskRequest{}).SetTaskId(11).SetToUserId(to).SetOperateUserId(operator),
+			&workflow.RedirectWorkflowTaskHeaders{XAcsDingtalkAccessToken: &token}, &util.RuntimeOptions{})
+		return err
+	}
+	same(t, "before", []int{count(from), count(to)}, []int{1, 0})
+	denied(t, "by somebody else", redirect(to), "param.illegal.operator")
+	ok(t, redirect(from))
+	same(t, "after", []int{count(from), count(to)}, []int{0, 1})
+	denied(t, "again", redirect(from), "task.status.error")
 }
 
 // leaving is who left, as the control endpoint shows it.

@@ -1,6 +1,7 @@
 package dingtalk
 
 import (
+	"fmt"
 	"iter"
 	"maps"
 	"math"
@@ -320,53 +321,103 @@ func waitsFor(task map[string]any, user string) bool {
 	return word(task, "status") == "RUNNING" && word(task, "userId") == user
 }
 
-// waiting lists the approvals that wait for somebody: the recent ones of a history, and
-// those made by hand.
+// underWay lists the approvals that can wait for somebody: the recent ones of a history,
+// and those made by hand.
+func (t *tenant) underWay() iter.Seq[core.Record] {
+	return func(yield func(core.Record) bool) {
+		now := t.clock.Now()
+		for _, form := range templates {
+			for r := range t.past.Records(t.approvals(form), t.span(now.Add(-approvalTakes), now, nil)) {
+				if !r.ByHand() && !yield(r) {
+					return
+				}
+			}
+		}
+		hands := t.always()
+		hands.Days = 0
+		for r := range t.past.Records(t.approvals(templates[0]), hands) {
+			if !yield(r) {
+				return
+			}
+		}
+	}
+}
+
+// waiting lists the approvals that wait for somebody.
 func (t *tenant) waiting(user string) []core.Record {
 	var found []core.Record
-	add := func(r core.Record) {
+	for r := range t.underWay() {
 		if slices.ContainsFunc(tasksOf(r.Object()), func(o map[string]any) bool { return waitsFor(o, user) }) {
 			found = append(found, r)
 		}
 	}
-	now := t.clock.Now()
-	for _, form := range templates {
-		for r := range t.past.Records(t.approvals(form), t.span(now.Add(-approvalTakes), now, nil)) {
-			if !r.ByHand() {
-				add(r)
-			}
-		}
-	}
-	hands := t.always()
-	hands.Days = 0
-	for r := range t.past.Records(t.approvals(templates[0]), hands) {
-		add(r)
-	}
 	return found
 }
 
-// moveTasks gives what waits for somebody to somebody else, as a redirection by hand
-// would, and lists the approvals. One of a history stays as it is from then on.
+// moveTasks gives what waits for somebody to somebody else, and lists the approvals.
 func (t *tenant) moveTasks(from, to string) []string {
 	moved := []string{}
-	now := t.clock.Now().UTC().Format(isoMinute)
 	for _, r := range t.waiting(from) {
-		var tasks []map[string]any
-		for _, o := range tasksOf(r.Object()) {
-			if !waitsFor(o, from) {
-				tasks = append(tasks, o)
-				continue
-			}
-			old := maps.Clone(o)
-			old["status"], old["result"], old["finishTime"] = "COMPLETED", "REDIRECTED", now
-			tasks = append(tasks, old, approvalTask(r.ID(), t.nextTask(), to, now))
-		}
-		object := maps.Clone(r.Object())
-		object["tasks"] = tasks
-		t.past.Put(collApprovals, r.ID(), object)
+		t.redirect(r, to, func(o map[string]any) bool { return waitsFor(o, from) })
 		moved = append(moved, r.ID())
 	}
 	return moved
+}
+
+// redirect gives tasks of an approval to somebody else: each ends, and another begins.
+// An approval of a history stays as it is from then on.
+func (t *tenant) redirect(r core.Record, to string, which func(map[string]any) bool) {
+	now := t.clock.Now().UTC().Format(isoMinute)
+	var tasks []map[string]any
+	for _, o := range tasksOf(r.Object()) {
+		if !which(o) {
+			tasks = append(tasks, o)
+			continue
+		}
+		old := maps.Clone(o)
+		old["status"], old["result"], old["finishTime"] = "COMPLETED", "REDIRECTED", now
+		tasks = append(tasks, old, approvalTask(r.ID(), t.nextTask(), to, now))
+	}
+	object := maps.Clone(r.Object())
+	object["tasks"] = tasks
+	t.past.Put(collApprovals, r.ID(), object)
+}
+
+// redirectTask serves POST /v1.0/workflow/tasks/redirect. Only whom a task waits for may
+// give it away; a taker who is not here is param.illegal (?).
+// https://open.dingtalk.com/document/development/transfer-the-oa-approval-task
+func (s *session) redirectTask() (map[string]any, error) {
+	id, given, err := s.args.integer("taskId")
+	if err != nil || !given {
+		return nil, bad("param.illegal", "不合法的参数taskId")
+	}
+	to, err1 := s.args.text("toUserId")
+	operator, err2 := s.args.text("operateUserId")
+	switch _, here := s.users.Get(to, core.Live); {
+	case err1 != nil || err2 != nil || to == "" || operator == "":
+		return nil, bad("param.blank", "toUserId、operateUserId参数不能为空")
+	case !here:
+		return nil, bad("param.illegal", "不合法的参数toUserId")
+	}
+	this := func(o map[string]any) bool { return fmt.Sprint(o["taskId"]) == key(id) }
+	for r := range s.underWay() {
+		i := slices.IndexFunc(tasksOf(r.Object()), this)
+		if i < 0 {
+			continue
+		}
+		o := tasksOf(r.Object())[i]
+		switch {
+		case word(r.Object(), "status") != "RUNNING":
+			return nil, bad("instance.status.error", "当前流程实例状态不是运行中不支持转交操作")
+		case word(o, "status") != "RUNNING":
+			return nil, bad("task.status.error", "当前任务状态不是运行中不支持转交操作")
+		case word(o, "userId") != operator:
+			return nil, bad("param.illegal.operator", "不合法的参数operateUserId")
+		}
+		s.redirect(r, to, this)
+		return map[string]any{"result": true}, nil
+	}
+	return nil, bad("param.illegal", "不合法的参数taskId")
 }
 
 // countTasks serves GET /v1.0/workflow/processes/todoTasks/numbers.

@@ -90,8 +90,8 @@
 //   - It leaves a record with leaveReason oapi. The first successor that it names is
 //     handoverUserId. A successor who was managed by the leaver has no manager then; one
 //     who takes over permissions becomes a sub-administrator if the leaver was one.
-//   - Approvals of a history wait for the author's manager; one that was redirected waits
-//     for ever. After a plain deletion, or without a successor, they go on waiting for
+//   - Approvals of a history wait for the author's manager; one that was redirected
+//     (transfer-the-oa-approval-task, or by a hand-over) waits for ever. After a plain deletion, or without a successor, they go on waiting for
 //     who is gone.
 //   - File logs come oldest first, and every one has a bizId of its own; where the
 //     edition is not exclusive the permission is missing. They go back ten years.
@@ -124,7 +124,7 @@
 // # What SDKs say
 //
 // Tests in test/sdk prove this simulator with github.com/zhaoyunxing92/dingtalk/v2
-// v2.1.1, and with the vendor's own github.com/alibabacloud-go/dingtalk v1.6.88 (hrm_1_0),
+// v2.1.1, and with the vendor's own github.com/alibabacloud-go/dingtalk v1.6.88,
 // which disagrees in nothing. Where the first does, the vendor's pages were asked:
 //   - invalid_dept_id_list of getsendresult: numbers, as the page says
 //     (gets-the-result-of-sending-messages-asynchronously-to-the-enterprise) and the

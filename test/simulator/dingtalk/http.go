@@ -48,6 +48,7 @@ const (
 	permReports    = "qyapi_report_query"
 	permForms      = "Workflow.Form.Read"
 	permInstances  = "Workflow.Instance.Read"
+	permTasks      = "Workflow.Instance.Write"
 	permGroups     = "Custom.Group.Read"
 	permWorkspaces = "Wiki.Workspace.Read"
 	permNodes      = "Wiki.Node.Read"
@@ -142,6 +143,7 @@ var newAPI = map[string]endpoint{
 	"/v1.0/hrm/dismission/reasons":                        {get, permProcess, true, false, "", (*session).dismissionReasons},
 	"/v1.0/hrm/processes/terminateAndHandOver":            {post, permProcess, false, true, "userId", (*session).terminate},
 	"/v1.0/workflow/processes/todoTasks/numbers":          {get, permInstances, false, false, "userId", (*session).countTasks},
+	"/v1.0/workflow/tasks/redirect":                       {post, permTasks, false, true, "taskId", (*session).redirectTask},
 	"/v1.0/exclusive/fileAuditLogs":                       {get, permFileLogs, true, false, "", (*session).fileAuditLogs},
 }
 

@@ -182,7 +182,7 @@ func (t *tenant) clear() {
 	t.invited, t.invitees = map[string]*invitation{}, map[phone]string{}
 	t.leavers, t.messages = nil, newMessages()
 	t.began, t.past = t.clock.Now(), core.NewPast()
-	t.lastUser, t.lastDept, t.lastRole, t.lastTask = 0, 560_100_000, 1_507_113_576, 0
+	t.lastUser, t.lastDept, t.lastRole, t.lastTask = 0, 560_100_000, 1_507_113_576, 70_000_000_000
 
 	t.putDept(&department{id: rootDept, name: t.spec.Title})
 	group := t.nextRole()

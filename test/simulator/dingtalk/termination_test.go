@@ -259,3 +259,42 @@ func TestWaitingApprovals(t *testing.T) {
 		t.Errorf("a moved approval: %v", one)
 	}
 }
+
+// TestRedirectTask gives one task to somebody else, before anybody leaves.
+func TestRedirectTask(t *testing.T) {
+	s, _, _ := filled(t)
+	for id, fields := range map[string]string{
+		"P1": `{"status":"RUNNING","tasks":[{"taskId":11,"userId":"A1","status":"RUNNING"},{"taskId":12,"userId":"A1","status":"COMPLETED"}]}`,
+		"P2": `{"status":"TERMINATED","tasks":[{"taskId":21,"userId":"A1","status":"RUNNING"}]}`,
+	} {
+		if err := s.admin.Create("acme", collApprovals, id, json.RawMessage(fields)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const path = "/v1.0/workflow/tasks/redirect"
+	with := func(task any, to, operator string) body {
+		return body{"taskId": task, "toUserId": to, "operateUserId": operator}
+	}
+	for _, tt := range []struct {
+		in   body
+		want string
+	}{
+		{with(nil, "A2", "A1"), "param.illegal"},
+		{with(11, "", "A1"), "param.blank"},
+		{with(11, "gone", "A1"), "param.illegal"},
+		{with(99, "A2", "A1"), "param.illegal"},
+		{with(12, "A2", "A1"), "task.status.error"},
+		{with(21, "A2", "A1"), "instance.status.error"},
+		{with(11, "A2", creator), "param.illegal.operator"},
+	} {
+		s.denied(tt.want, "POST", path, tt.in)
+	}
+	if b := s.new("POST", path, with(11, "A2", "A1")); b["result"] != true {
+		t.Errorf("answer: %v", b)
+	}
+	if n := s.new("GET", "/v1.0/workflow/processes/todoTasks/numbers?userId=A2", nil)["result"]; n != json.Number("1") {
+		t.Errorf("waiting for who took it: %v", n)
+	}
+	s.denied("task.status.error", "POST", path, with(11, "A2", "A1"))
+	s.denied("invalidGetTodoTaskSumUserId", "GET", "/v1.0/workflow/processes/todoTasks/numbers", nil)
+}

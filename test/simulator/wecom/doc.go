@@ -94,7 +94,8 @@
 // groups: all can be made, changed and removed by hand in the form that they have on
 // the wire. The option closed names products that do not list the apps of the corp.
 //
-// debug=1 and its own limit (90487) are not simulated, nor redirects from http.
+// debug=1 and its own limit (90487) are not simulated, nor redirects from http, nor how many
+// messages an app may send in a day (90312).
 //
 // # What SDKs say
 //
