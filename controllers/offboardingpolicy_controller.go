@@ -172,7 +172,7 @@ func (r *OffboardingPolicyReconciler) count(ctx context.Context, s *policyScope)
 	}
 	for i := range leavings.Items {
 		l := &leavings.Items[i]
-		if isOver(l) {
+		if isOver(l) || l.Spec.Mode == v1alpha1.OffboardingRehearse {
 			continue
 		}
 		if l.Spec.PolicyName == s.policy.Name {
@@ -216,12 +216,12 @@ func namespaceEnds(ctx context.Context, live client.Reader, name string) (bool, 
 }
 
 // isOver reports whether nothing more is done for a leaving.
-func isOver(o *v1alpha1.Offboarding) bool {
-	switch o.Status.State {
+func isOver(ob *v1alpha1.Offboarding) bool {
+	switch ob.Status.State {
 	case v1alpha1.OffboardingComplete, v1alpha1.OffboardingCancelled, v1alpha1.OffboardingRehearsed:
 		return true
 	}
-	return o.Spec.Mode == v1alpha1.OffboardingRehearse // nobody leaves by it
+	return false
 }
 
 // conflict says who else applies by the same right.
