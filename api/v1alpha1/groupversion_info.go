@@ -29,6 +29,7 @@ func AddToScheme(s *runtime.Scheme) error {
 		&OffboardingPolicy{}, &OffboardingPolicyList{},
 		&Offboarding{}, &OffboardingList{},
 		&Approval{}, &ApprovalList{},
+		&PermissionBinding{}, &PermissionBindingList{},
 	)
 	metav1.AddToGroupVersion(s, GroupVersion)
 	return nil
