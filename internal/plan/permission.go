@@ -58,7 +58,9 @@ type RolePlan struct {
 }
 
 // InSync reports that exactly who is declared was seen to hold the role.
-func (p *RolePlan) InSync() bool { return p.Hold == nil && len(p.Grant)+len(p.Revoke)+len(p.ByHand) == 0 }
+func (p *RolePlan) InSync() bool {
+	return p.Hold == nil && len(p.Grant)+len(p.Revoke)+len(p.ByHand) == 0
+}
 
 // Digest is equal for plans that do the same. Never persist it.
 func (p *RolePlan) Digest() string { return digest([]any{p.Revoke, p.Grant}) }
