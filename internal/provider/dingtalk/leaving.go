@@ -515,9 +515,6 @@ func (r *sendResult) missed() []string {
 // a day is 24 hours or ends at midnight (?), so it is what is sure either way: since
 // the last midnight in China.
 func (d *Directory) noticeWindow() time.Duration {
-	if d.agent == "" {
-		return 0
-	}
 	now := d.wire.now().In(chinaStandardTime)
 	return now.Sub(time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, chinaStandardTime))
 }

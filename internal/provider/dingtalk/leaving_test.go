@@ -278,8 +278,8 @@ func TestNotices(t *testing.T) {
 	}
 	_, err = d.Delivered(t.Context(), directory.Receipt{ID: "1"})
 	isError(t, err, directory.NotSupported, "")
-	if c := d.Capabilities(); c.NoticeWindow != 0 || c.Calls[directory.WorkNotify] != nil {
-		t.Errorf("without a number of the app: %s, %q", c.NoticeWindow, c.Calls[directory.WorkNotify])
+	if c := d.Capabilities(); c.Calls[directory.WorkNotify] != nil {
+		t.Errorf("without a number of the app notices take the calls %q", c.Calls[directory.WorkNotify])
 	}
 
 	d.agent = "3000000001"
@@ -409,7 +409,6 @@ func TestNoticeWindow(t *testing.T) {
 		"2026-03-02T16:00:00Z": 0, "2026-03-02T16:05:00Z": 5 * time.Minute, "2026-03-02T15:59:59Z": day - time.Second, "2026-03-02T00:00:00+08:00": 0,
 	} {
 		s, d := newStub(t)
-		d.agent = "7"
 		at, err := time.Parse(time.RFC3339, now)
 		if err != nil {
 			t.Fatal(err)
