@@ -115,7 +115,7 @@ func (r *OffboardingReconciler) Reconcile(ctx context.Context, req ctrl.Request)
 	case r.writes.Ahead(ob):
 		return ctrl.Result{RequeueAfter: cacheLag}, nil
 	case ob.Spec.Mode == v1alpha1.OffboardingRehearse:
-		return ctrl.Result{}, nil
+		return done(0, r.rehearse(ctx, ob))
 	case isOver(ob):
 		return done(0, r.letGo(ctx, ob))
 	case ob.DeletionTimestamp.IsZero():
@@ -266,11 +266,17 @@ func (r *OffboardingReconciler) act(ctx context.Context, s *offboardingScope) (a
 			again = sooner(again, due)
 		}
 	}
-	if isOver(s.ob) {
+	switch {
+	case isOver(s.ob):
 		return 0, r.letGo(ctx, s.ob)
+	case s.leavingNamespace:
+		again = sooner(again, goneSoon)
 	}
 	return again, nil
 }
+
+// endWithin bounds how long a namespace that is being deleted waits for access to be taken away.
+const endWithin = 2 * time.Minute
 
 // end says what becomes of an object that is deleted by hand. One that has done nothing,
 // or whose accounts nobody can call, is let go; any other goes on to its end.
@@ -283,10 +289,15 @@ func (r *OffboardingReconciler) end(ctx context.Context, s *offboardingScope) er
 			return nil
 		}
 	}
-	s.gone = s.ob.Status.StartTime == nil || !slices.ContainsFunc(s.accounts, func(a *departure) bool {
-		stopped := a.account == nil || !a.account.DeletionTimestamp.IsZero() || a.account.Spec.Mode == v1alpha1.ModeSuspended
-		saved := s.leavingNamespace && a.progress().Over(leaving.Freeze)
-		return !a.over && !stopped && !saved
+	late := s.leavingNamespace && s.now.Sub(s.ob.DeletionTimestamp.Time) > endWithin
+	s.gone = late || s.ob.Status.StartTime == nil || !slices.ContainsFunc(s.accounts, func(a *departure) bool {
+		stopped := a.account == nil || a.account.Spec.Mode == v1alpha1.ModeSuspended
+		if s.leavingNamespace {
+			stopped = stopped || a.progress().Over(leaving.Freeze)
+		} else {
+			stopped = stopped || !a.account.DeletionTimestamp.IsZero()
+		}
+		return !a.over && !stopped
 	})
 	return nil
 }
