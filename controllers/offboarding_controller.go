@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
@@ -225,6 +226,12 @@ func (r *OffboardingReconciler) forget(name string) {
 // letGo ends the duty of an object: nothing is done for it any more.
 func (r *OffboardingReconciler) letGo(ctx context.Context, ob *v1alpha1.Offboarding) error {
 	r.forget(client.ObjectKeyFromObject(ob).String())
+	if !controllerutil.ContainsFinalizer(ob, v1alpha1.Finalizer) {
+		return nil
+	}
+	if err := r.Approvals.Withdraw(ctx, ob.Namespace, ob.UID); err != nil {
+		return err
+	}
 	for _, a := range ob.Spec.Accounts {
 		if t := r.Tenants.Get(ob.Namespace + "/" + a.Name); t != nil {
 			t.Lane.Forget(offboardingKey + ob.Name)
