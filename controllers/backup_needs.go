@@ -31,11 +31,14 @@ func callable(ctx context.Context, c client.Reader, namespace, name string) (*v1
 	return account, nil, nil
 }
 
-// exportable is callable for a Backup: the last one of a company that leaves a platform is
-// made while the account is being deleted.
+// exportable is callable for a Backup: the last one of a company that leaves a platform, and
+// those of people who leave, are made while the account is being deleted.
 func exportable(ctx context.Context, c client.Reader, b *v1alpha1.Backup) (*v1alpha1.EnterpriseAccount, *Problem, error) {
 	account := &v1alpha1.EnterpriseAccount{}
 	err := c.Get(ctx, client.ObjectKey{Namespace: b.Namespace, Name: b.Spec.AccountRef.Name}, account)
+	if err == nil && !account.DeletionTimestamp.IsZero() && b.Labels[v1alpha1.OffboardingLabel] != "" && account.Spec.Mode != v1alpha1.ModeSuspended {
+		return account, nil, nil
+	}
 	if err == nil && !account.DeletionTimestamp.IsZero() && exits(account) && b.Name == exitBackupName(account) {
 		return account, nil, nil
 	}

@@ -67,8 +67,11 @@ func (s *backupScope) take(o *backupOutcome) {
 	if o.hold != "" {
 		st.LegalHold = o.hold
 	}
-	if o.verification != nil {
-		st.Verification = *o.verification
+	if v := o.verification; v != nil {
+		if old := st.Verification; v.ManifestSHA256 == old.ManifestSHA256 && (v.Sampled == nil || *v.Sampled == 0) {
+			v.Sampled, v.SampleEqual = old.Sampled, old.SampleEqual // it is the same archive: it was compared when it was made
+		}
+		st.Verification = *v
 		if st.CompletionTime == nil {
 			st.CompletionTime = o.verification.Time
 		}

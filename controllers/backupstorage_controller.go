@@ -69,7 +69,7 @@ type sight struct {
 // +kubebuilder:rbac:groups=rollcall.dev,resources=backupstorages,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=rollcall.dev,resources=backupstorages/status,verbs=patch
 // +kubebuilder:rbac:groups=rollcall.dev,resources=backups,verbs=get;list;watch;create
-// +kubebuilder:rbac:groups=rollcall.dev,resources=backupschedules,verbs=get;list;watch
+// +kubebuilder:rbac:groups=rollcall.dev,resources=backupschedules;offboardings,verbs=get;list;watch
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
@@ -81,6 +81,7 @@ func (r *BackupStorageReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		WatchesMetadata(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(listedBy[v1alpha1.BackupStorageList](r, indexSecret))).
 		Watches(&v1alpha1.Backup{}, handler.EnqueueRequestsFromMapFunc(r.stores)).
 		Watches(&v1alpha1.BackupSchedule{}, handler.EnqueueRequestsFromMapFunc(r.stores)).
+		Watches(&v1alpha1.Offboarding{}, handler.EnqueueRequestsFromMapFunc(r.stores), builder.WithPredicates(ends)).
 		WatchesRawSource(r.again.source()).
 		WithOptions(controller.Options{MaxConcurrentReconciles: 2}).
 		Complete(r)
@@ -94,6 +95,8 @@ func (r *BackupStorageReconciler) stores(_ context.Context, o client.Object) []r
 		name = o.Spec.StorageRef.Name
 	case *v1alpha1.BackupSchedule:
 		name = o.Spec.StorageRef.Name
+	case *v1alpha1.Offboarding:
+		name = o.Spec.Terms.Backup.StorageRef.Name
 	}
 	if name != "" {
 		r.again.add(client.ObjectKey{Namespace: o.GetNamespace(), Name: name}, sweepPriority, settle)
@@ -253,10 +256,14 @@ func (r *BackupStorageReconciler) delete(ctx context.Context, bs *v1alpha1.Backu
 	if err := r.List(ctx, &schedules, client.InNamespace(bs.Namespace), client.MatchingFields{indexStorage: bs.Name}); err != nil {
 		return done(0, fmt.Errorf("listing BackupSchedules: %w", err))
 	}
-	if n := len(backups) + len(schedules.Items); n > 0 {
+	leavings, err := openLeavings(ctx, r, bs.Namespace, indexStorage, bs.Name)
+	if err != nil {
+		return done(0, err)
+	}
+	if n := len(backups) + len(schedules.Items) + leavings; n > 0 {
 		kube.Summarize(&bs.Status.Conditions, bs.Generation, kube.Summary{
 			Stand: kube.Reconciling, Reason: v1alpha1.ReasonInUse,
-			Message: fmt.Sprintf("%d Backups and %d BackupSchedules still name this storage; it goes when they are deleted. Archives stay where they are", len(backups), len(schedules.Items)),
+			Message: fmt.Sprintf("%d Backups, %d BackupSchedules and %d Offboardings that are not over still name this storage; it goes when there are none. Archives stay where they are", len(backups), len(schedules.Items), leavings),
 		})
 		bs.Status.ObservedGeneration = &bs.Generation
 		_, err := kube.PatchStatus(ctx, r.Client, before, bs)

@@ -35,6 +35,8 @@ type company struct {
 	wecom, dingtalk *twin
 	people          int
 	spec            string
+	// leavers are the user ids of people who may be removed: who leaves.
+	leavers []string
 	// private is what nobody may find in a status, an event, a metric or a log.
 	private []string
 }
@@ -100,7 +102,8 @@ func (c *company) end() {
 	} else {
 		c.honest()
 		c.discreet()
-		Expect(c.sim.Log.Entries(core.Query{})).NotTo(ContainElement(HaveField("Operation", MatchRegexp("(?i)delete|remove"))), "nothing is ever deleted on a platform")
+		Expect(c.sim.Log.Entries(core.Query{})).NotTo(ContainElement(And(HaveField("Operation", MatchRegexp("(?i)delete|remove|terminate")),
+			HaveField("Subject", Not(BeElementOf(c.leavers))))), "nobody is ever deleted on a platform who does not leave")
 	}
 	c.pardon()
 	for _, kind := range []client.Object{&v1alpha1.Offboarding{}, &v1alpha1.EnterpriseAccount{}, &v1alpha1.Employee{}, &v1alpha1.Department{}, &v1alpha1.EmployeeNumberRule{},
@@ -174,7 +177,8 @@ func (c *company) objects() []client.Object {
 	var backups v1alpha1.BackupList
 	var restores v1alpha1.RestoreList
 	var policies v1alpha1.OffboardingPolicyList
-	for _, list := range []client.ObjectList{&policies, &accounts, &departments, &employees, &rules, &storages, &schedules, &backups, &restores} {
+	var offboardings v1alpha1.OffboardingList
+	for _, list := range []client.ObjectList{&policies, &offboardings, &accounts, &departments, &employees, &rules, &storages, &schedules, &backups, &restores} {
 		Expect(api.List(ctx, list, client.InNamespace(c.namespace))).To(Succeed())
 	}
 	for i := range accounts.Items {
@@ -203,6 +207,9 @@ func (c *company) objects() []client.Object {
 	}
 	for i := range policies.Items {
 		found = append(found, &policies.Items[i])
+	}
+	for i := range offboardings.Items {
+		found = append(found, &offboardings.Items[i])
 	}
 	return found
 }
@@ -557,6 +564,21 @@ func (t *twin) writes() []core.Entry {
 		}
 	}
 	return writes
+}
+
+// changesSince are the operations that change people since then, by the last two words of their names.
+func (t *twin) changesSince(since uint64) []string {
+	var changes []string
+	for _, e := range t.calls(core.Query{Since: since}) {
+		words := strings.Split(e.Operation, "/")
+		name := strings.Join(words[max(0, len(words)-2):], "/")
+		for _, end := range []string{"/create", "/update", "/delete", "/disable", "/enable", "/signOut", "/terminateAndHandOver", "tagusers", "/send", "/transfer_customer", "roles"} {
+			if strings.HasSuffix(name, end) {
+				changes = append(changes, name)
+			}
+		}
+	}
+	return changes
 }
 
 // fault makes the platform misbehave towards the tenant, and returns how to end it.

@@ -64,6 +64,7 @@ func (r *EnterpriseAccountReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		WatchesMetadata(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(listedBy[v1alpha1.EnterpriseAccountList](r, indexSecret))).
 		Watches(&v1alpha1.Employee{}, handler.EnqueueRequestsFromMapFunc(r.leaving)).
 		Watches(&v1alpha1.Department{}, handler.EnqueueRequestsFromMapFunc(r.leaving)).
+		Watches(&v1alpha1.Offboarding{}, handler.EnqueueRequestsFromMapFunc(r.leaving), builder.WithPredicates(ends)).
 		Watches(&v1alpha1.EnterpriseAccount{}, handler.EnqueueRequestsFromMapFunc(r.sameTenant), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		WatchesRawSource(r.Hub.accounts.source()).
 		WithOptions(controller.Options{MaxConcurrentReconciles: 4}).
@@ -267,7 +268,17 @@ func older(a, b metav1.Object) bool {
 // delete holds the account while somebody is on it: credentials do not vanish
 // before those who need them (P10). Nothing is deleted on the platform.
 func (r *EnterpriseAccountReconciler) delete(ctx context.Context, before, account *v1alpha1.EnterpriseAccount) (ctrl.Result, error) {
-	r.stop(client.ObjectKeyFromObject(account))
+	leavings, err := openLeavings(ctx, r, account.Namespace, indexAccount, account.Name)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	if leavings > 0 { // who leaves needs the platform to the end
+		if _, err := r.start(ctx, account); err != nil {
+			return done(0, err)
+		}
+	} else {
+		r.stop(client.ObjectKeyFromObject(account))
+	}
 	if !r.Exits.Cancel(exitKey(account)) {
 		return done(staleRetry, nil) // spec.exit was taken away in the middle of it
 	}
@@ -275,10 +286,10 @@ func (r *EnterpriseAccountReconciler) delete(ctx context.Context, before, accoun
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	if people+departments > 0 {
+	if people+departments+leavings > 0 {
 		kube.Summarize(&account.Status.Conditions, account.Generation, kube.Summary{
 			Stand: kube.Reconciling, Reason: v1alpha1.ReasonInUse,
-			Message: fmt.Sprintf("%d people and %d departments still list this account; it goes when they are deleted or no longer list it. The platform is not called any more", people, departments),
+			Message: fmt.Sprintf("%d people and %d departments still list this account, and %d Offboardings are not over; it goes when there are none. The platform is called for those who leave only", people, departments, leavings),
 		})
 		account.Status.ObservedGeneration = &account.Generation
 		_, err := kube.PatchStatus(ctx, r.Client, before, account)
@@ -289,6 +300,20 @@ func (r *EnterpriseAccountReconciler) delete(ctx context.Context, before, accoun
 	}
 	r.Recorder.Eventf(account, nil, corev1.EventTypeNormal, v1alpha1.ReasonRetained, "Delete", "left everything on the platform as it is")
 	return done(0, kube.RemoveFinalizer(ctx, r.Client, account, v1alpha1.Finalizer))
+}
+
+// openLeavings counts the Offboardings that are not over and need what the index names.
+func openLeavings(ctx context.Context, c client.Reader, namespace, index, name string) (n int, err error) {
+	var list v1alpha1.OffboardingList
+	if err := c.List(ctx, &list, client.InNamespace(namespace), client.MatchingFields{index: name}, client.UnsafeDisableDeepCopy); err != nil {
+		return 0, fmt.Errorf("listing Offboardings: %w", err)
+	}
+	for i := range list.Items {
+		if !isOver(&list.Items[i]) {
+			n++
+		}
+	}
+	return n, nil
 }
 
 func (r *EnterpriseAccountReconciler) dependants(ctx context.Context, account *v1alpha1.EnterpriseAccount) (people, departments int, err error) {

@@ -59,12 +59,15 @@ type Hub struct {
 
 	accounts, departments, employees trigger
 	backups, restores, policies      trigger
+	offboardings                     trigger
 }
 
 // Lane keys name what a task is about.
 const (
 	employeeKey   = "employee/"
 	departmentKey = "department/"
+	// offboardingKey is for what leaving does.
+	offboardingKey = "offboarding/"
 )
 
 // settle is how long counts on an EnterpriseAccount may lag behind, so that a
@@ -79,6 +82,8 @@ func (h *Hub) Ended(tenant, key string) {
 		h.employees.add(types.NamespacedName{Namespace: account.Namespace, Name: strings.TrimPrefix(key, employeeKey)}, 0, 0)
 	case strings.HasPrefix(key, departmentKey):
 		h.departments.add(types.NamespacedName{Namespace: account.Namespace, Name: strings.TrimPrefix(key, departmentKey)}, 0, 0)
+	case strings.HasPrefix(key, offboardingKey):
+		h.offboardings.add(types.NamespacedName{Namespace: account.Namespace, Name: strings.TrimPrefix(key, offboardingKey)}, 0, 0)
 	}
 	h.accounts.add(account, sweepPriority, settle)
 }
@@ -102,6 +107,7 @@ func (h *Hub) Refreshed(tenant string, c mirror.Changes, _ error) {
 		}
 	}
 	for _, id := range c.Accounts {
+		h.leavers(ctx, account.Namespace, indexClaim, claimKey(account.Name, id))
 		var found v1alpha1.EmployeeList
 		if h.list(ctx, &found, account.Namespace, indexClaim, claimKey(account.Name, id)) {
 			for i := range found.Items {
@@ -135,7 +141,21 @@ func (h *Hub) waiting(ctx context.Context, account types.NamespacedName) {
 	}
 }
 
+// leavers wakes the leavings that are not over.
+func (h *Hub) leavers(ctx context.Context, namespace, index, value string) {
+	var found v1alpha1.OffboardingList
+	if !h.list(ctx, &found, namespace, index, value) {
+		return
+	}
+	for i := range found.Items {
+		if !isOver(&found.Items[i]) {
+			h.offboardings.add(client.ObjectKeyFromObject(&found.Items[i]), 0, 0)
+		}
+	}
+}
+
 func (h *Hub) everybody(ctx context.Context, account types.NamespacedName) {
+	h.leavers(ctx, account.Namespace, indexAccount, account.Name)
 	var departments v1alpha1.DepartmentList
 	if h.list(ctx, &departments, account.Namespace, indexAccount, account.Name) {
 		for i := range departments.Items {

@@ -14,7 +14,7 @@ import (
 const (
 	// indexNumber: the employee number, folded to lower case.
 	indexNumber = "number"
-	// indexClaim: "<account>/<user id>", folded: what an Employee holds or would take.
+	// indexClaim: "<account>/<user id>", folded: what an Employee holds or would take, and what an Offboarding is about.
 	indexClaim = "claim"
 	// indexAccount: EnterpriseAccounts that an object is on, or was.
 	indexAccount = "account"
@@ -28,13 +28,13 @@ const (
 	indexSecret = "secret"
 	// indexRule: the numberRuleRef of an Employee.
 	indexRule = "rule"
-	// indexStorage: the storageRef of a Backup or a BackupSchedule.
+	// indexStorage: the storageRef of a Backup, a BackupSchedule or the terms of an Offboarding.
 	indexStorage = "storage"
 	// indexSchedule: the BackupSchedule that made a Backup.
 	indexSchedule = "schedule"
 	// indexPeople: the Employees that a Backup chooses.
 	indexPeople = "people"
-	// indexBackup: the backupRef of a Restore.
+	// indexBackup: the backupRef of a Restore; the Backups of an Offboarding.
 	indexBackup = "backup"
 	// indexTarget: where a Restore restores to.
 	indexTarget = "target"
@@ -68,6 +68,11 @@ func SetupIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 		{&v1alpha1.Backup{}, indexAccount, backupIndex(func(b *v1alpha1.Backup) []string { return named(b.Spec.AccountRef.Name) })},
 		{&v1alpha1.Backup{}, indexPeople, backupIndex(backupPeople)},
 		{&v1alpha1.Restore{}, indexBackup, restoreIndex(func(rs *v1alpha1.Restore) string { return rs.Spec.BackupRef.Name })},
+		{&v1alpha1.Offboarding{}, indexNumber, offboardingIndex(func(ob *v1alpha1.Offboarding) []string { return named(fold(ob.Spec.Number)) })},
+		{&v1alpha1.Offboarding{}, indexAccount, offboardingIndex(offboardingAccounts)},
+		{&v1alpha1.Offboarding{}, indexClaim, offboardingIndex(offboardingClaims)},
+		{&v1alpha1.Offboarding{}, indexBackup, offboardingIndex(offboardingBackups)},
+		{&v1alpha1.Offboarding{}, indexStorage, offboardingIndex(func(ob *v1alpha1.Offboarding) []string { return named(ob.Spec.Terms.Backup.StorageRef.Name) })},
 		{&v1alpha1.Restore{}, indexTarget, restoreIndex(func(rs *v1alpha1.Restore) string { return rs.Status.Target })},
 	} {
 		if err := indexer.IndexField(ctx, i.object, i.field, i.extract); err != nil {
@@ -147,6 +152,39 @@ func restoreIndex(key func(*v1alpha1.Restore) string) client.IndexerFunc {
 		}
 		return nil
 	}
+}
+
+func offboardingIndex(keys func(*v1alpha1.Offboarding) []string) client.IndexerFunc {
+	return func(o client.Object) []string {
+		if ob, ok := o.(*v1alpha1.Offboarding); ok {
+			return keys(ob)
+		}
+		return nil
+	}
+}
+
+func offboardingAccounts(ob *v1alpha1.Offboarding) []string {
+	var names []string
+	for _, a := range ob.Spec.Accounts {
+		names = append(names, a.Name)
+	}
+	return names
+}
+
+func offboardingClaims(ob *v1alpha1.Offboarding) []string {
+	var keys []string
+	for _, a := range ob.Spec.Accounts {
+		keys = append(keys, claimKey(a.Name, a.UserID))
+	}
+	return keys
+}
+
+func offboardingBackups(ob *v1alpha1.Offboarding) []string {
+	var names []string
+	for _, a := range ob.Status.Accounts {
+		names = append(names, named(a.BackupName)...)
+	}
+	return names
 }
 
 func named(name string) []string {

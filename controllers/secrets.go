@@ -62,22 +62,29 @@ func releaseSecrets(ctx context.Context, c client.Client, namespace string, leav
 }
 
 // secretNeeded reports whether an account or a storage reads the Secret. An account that
-// is being deleted calls nobody, and two of them must not wait for each other. A
+// is being deleted is called only for those who leave, and two of them must not wait for each other. A
 // storage that is being deleted still deletes archives for its Backups.
 func secretNeeded(ctx context.Context, c client.Client, namespace, name string, leaves types.UID) (needed bool, err error) {
 	for _, list := range []client.ObjectList{&v1alpha1.EnterpriseAccountList{}, &v1alpha1.BackupStorageList{}} {
 		if err := c.List(ctx, list, client.InNamespace(namespace), client.MatchingFields{indexSecret: name}); err != nil {
 			return false, fmt.Errorf("listing who reads a Secret: %w", err)
 		}
-		_ = meta.EachListItem(list, func(item runtime.Object) error {
+		err := meta.EachListItem(list, func(item runtime.Object) error {
 			switch user := item.(type) {
 			case *v1alpha1.EnterpriseAccount:
-				needed = needed || user.DeletionTimestamp.IsZero()
+				leavings, err := openLeavings(ctx, c, namespace, indexAccount, user.Name)
+				if err != nil {
+					return err
+				}
+				needed = needed || user.DeletionTimestamp.IsZero() || leavings > 0
 			case *v1alpha1.BackupStorage:
 				needed = needed || user.UID != leaves
 			}
 			return nil
 		})
+		if err != nil {
+			return false, err
+		}
 	}
 	return needed, nil
 }

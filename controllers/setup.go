@@ -83,6 +83,11 @@ func Setup(ctx context.Context, mgr ctrl.Manager, d Dependencies) error {
 		&EmployeeNumberRuleReconciler{Client: mgr.GetClient(), Recorder: recorder},
 		&OffboardingPolicyReconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Hub: hub},
 	}
+	limiter := &Limiter{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Now: d.Now}
+	all = append(all, &OffboardingReconciler{
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Tenants: tenants, Hub: hub,
+		Limiter: limiter, Approvals: approvals, Metrics: d.Metrics, Now: d.Now,
+	})
 	if d.RoleBinding != "" {
 		all = append(all, &GrantReconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader()})
 	}

@@ -43,6 +43,8 @@ func conditionsOf(o client.Object) ([]metav1.Condition, int64) {
 		return o.Status.Conditions, observed(o.Status.ObservedGeneration)
 	case *v1alpha1.Restore:
 		return o.Status.Conditions, observed(o.Status.ObservedGeneration)
+	case *v1alpha1.Offboarding:
+		return o.Status.Conditions, observed(o.Status.ObservedGeneration)
 	case *v1alpha1.OffboardingPolicy:
 		return o.Status.Conditions, observed(o.Status.ObservedGeneration)
 	}
@@ -228,6 +230,10 @@ func differing(o client.Object) (lies []string) {
 	case *v1alpha1.Department:
 		for _, a := range o.Status.Accounts {
 			tell(a.Name, a.Reason, a.Differences)
+		}
+	case *v1alpha1.Offboarding:
+		for _, a := range o.Status.Accounts {
+			tell(a.Name, a.Reason, nil)
 		}
 	}
 	return lies

@@ -121,11 +121,22 @@ func (r *EnterpriseAccountReconciler) leaving(_ context.Context, o client.Object
 		names = employeeAccounts(o)
 	case *v1alpha1.Department:
 		names = departmentAccounts(o)
+	case *v1alpha1.Offboarding:
+		names = offboardingAccounts(o)
 	}
 	for _, name := range names {
 		r.Hub.accounts.add(client.ObjectKey{Namespace: o.GetNamespace(), Name: name}, sweepPriority, settle)
 	}
 	return nil
+}
+
+// ends passes that a leaving begins, is over, or goes.
+var ends = predicate.Funcs{
+	UpdateFunc: func(e event.UpdateEvent) bool {
+		before, ok1 := e.ObjectOld.(*v1alpha1.Offboarding)
+		now, ok2 := e.ObjectNew.(*v1alpha1.Offboarding)
+		return ok1 && ok2 && isOver(before) != isOver(now)
+	},
 }
 
 // sameTenant maps an account to the others of its tenant, which may have waited for it to go.

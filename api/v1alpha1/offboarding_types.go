@@ -465,7 +465,7 @@ type ManualTask struct {
 	// todo says what to do, and where.
 	// +required
 	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=512
+	// +kubebuilder:validation:MaxLength=2048
 	Todo string `json:"todo,omitempty"`
 	// confirmedTime is when Rollcall saw the confirmation.
 	// +optional

@@ -9,6 +9,9 @@ const CredentialsFinalizer = "rollcall.dev/credentials-in-use"
 // ScheduleLabel names, on a Backup, the BackupSchedule that made it.
 const ScheduleLabel = "rollcall.dev/schedule"
 
+// OffboardingLabel names, on a Backup, the Offboarding that it was made for.
+const OffboardingLabel = "rollcall.dev/offboarding"
+
 // SecretReference names a Secret in the same namespace.
 type SecretReference struct {
 	// name of the Secret.

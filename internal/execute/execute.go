@@ -51,6 +51,8 @@ type Outcome struct {
 	IgnoredDepartment directory.DepartmentFields
 	// Version is the wish's, for the caller to know what was applied.
 	Version string
+	// Left is what an act of leaving has found or done; nil for anything else.
+	Left *Left
 }
 
 // Account carries out a plan for one person.

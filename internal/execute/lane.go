@@ -166,6 +166,22 @@ func (l *Lane) Offer(key string, t Task) Status {
 	return status
 }
 
+// Peek says where the key stands with the task of this digest, and asks for nothing.
+func (l *Lane) Peek(key, digest string) Status {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := l.keys[key]
+	if s == nil {
+		return Status{}
+	}
+	status := Status{Underway: s.running || (s.next != nil && s.next.Digest == digest)}
+	if s.digest == digest {
+		status.Err = s.err
+		status.RetryIn = max(0, s.retryAt.Sub(l.now()))
+	}
+	return status
+}
+
 // Last says how the last finished task with this digest ended, nil if well or never.
 func (l *Lane) Last(key, digest string) error {
 	l.mu.Lock()

@@ -141,6 +141,24 @@ func (b *Budget) Throttled(operation string, retryAfter time.Duration) {
 // transport sees HTTP 200 where the platform means "no".
 func (b *Budget) Answered(operation, class string) { b.obs.Answered(operation, class) }
 
+// Takes is how long these calls take at the rates in force now, one after the other
+// and with nobody else waiting. The platform's own time for each is not in it.
+func (b *Budget) Takes(operations []string) time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now, all := b.clock.Now(), time.Duration(0)
+	for _, operation := range operations {
+		one := time.Duration(0)
+		for _, rate := range []float64{b.total.rate(now), b.queue(operation).bucket.rate(now)} {
+			if rate > 0 {
+				one = max(one, spacing(rate))
+			}
+		}
+		all += one
+	}
+	return all
+}
+
 // queue returns the operation's queue. The lock is held.
 func (b *Budget) queue(operation string) *queue {
 	q := b.operations[operation]

@@ -61,7 +61,7 @@ func (d *decider) decide() {
 // blocked finds what comes before every step.
 func (d *decider) blocked() {
 	switch f := &d.facts; {
-	case f.Held != nil && !d.begunRemoval():
+	case f.Held != nil && !d.gone():
 		d.Step, d.Hold = d.first(), f.Held
 	case f.Claimant != "" && !d.gone():
 		d.Step, d.Hold = d.first(), &Hold{Reason: DataConflict, Message: fmt.Sprintf("the Employee %s holds the account now: nothing more is done to it here", f.Claimant)}
@@ -72,7 +72,16 @@ func (d *decider) blocked() {
 	case d.progress.Steps[Freeze] == Done && f.CanFreeze && f.Account != nil && f.Account.State != directory.Frozen && !d.progress.Over(DeleteAccount):
 		// Somebody gave access back on the platform (P2).
 		d.Step, d.Act = Freeze, ActFreeze
+	case d.backupLost():
+		d.Step = Backup
+		d.backup()
 	}
+}
+
+// backupLost: what was verified is gone, or is damaged by now. Without another one the account is never removed (P1).
+func (d *decider) backupLost() bool {
+	wanted := d.terms.Backup && d.terms.Delete && d.facts.Account != nil && !d.progress.Over(DeleteAccount)
+	return wanted && d.progress.Over(Freeze) && d.progress.Steps[Backup] == Done && d.facts.Backup != BackupVerified
 }
 
 func notListed() *Hold {
@@ -125,8 +134,8 @@ func (d *decider) nothingLeft(why string) {
 func (d *decider) cancel() {
 	f := &d.facts
 	switch {
-	case f.RolesTaken == 0 || !f.Owned || (f.Listed && f.Account == nil && f.Absent):
-		d.Cancelled = true
+	case f.RolesTaken == 0 || !f.Owned || f.Claimant != "" || (f.Listed && f.Account == nil && f.Absent):
+		d.Cancelled = true // where somebody else holds the account now, the roles would be theirs (P4)
 	case !f.Listed:
 		d.Step, d.Hold = RevokePermissions, notListed()
 	case f.Account == nil:

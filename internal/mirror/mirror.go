@@ -153,6 +153,27 @@ func (m *Mirror) Child(parent, name string) *directory.Department {
 	return nil
 }
 
+// Led are the ids of the departments that the account leads, and of the people who
+// report to it, as last seen, sorted.
+func (m *Mirror) Led(id string) (departments, people []string) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	is := func(other string) bool { return other != "" && m.Key(other) == m.Key(id) }
+	for _, e := range m.departments {
+		if slices.ContainsFunc(e.value.Managers, is) {
+			departments = append(departments, e.value.ID)
+		}
+	}
+	for _, e := range m.accounts {
+		if is(e.value.Profile.Manager) {
+			people = append(people, e.value.ID)
+		}
+	}
+	slices.Sort(departments)
+	slices.Sort(people)
+	return departments, people
+}
+
 // Put records an account that was just read.
 func (m *Mirror) Put(a directory.Account) {
 	m.mu.Lock()

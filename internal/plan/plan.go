@@ -75,6 +75,8 @@ const (
 	GrantRole  Kind = "GrantRole"
 	Notify     Kind = "Notify"
 	Inherit    Kind = "Inherit"
+	// Attest records that a person has done what no API does.
+	Attest Kind = "Attest"
 )
 
 // Writes reports whether the action changes the platform.

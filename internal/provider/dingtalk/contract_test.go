@@ -734,3 +734,35 @@ func TestP3NoticeWindowIsSafe(t *testing.T) {
 		t.Error("no notice was ever repeated")
 	}
 }
+
+// Sixty notices to a hundred people are more than DingTalk delivers in a minute: all arrive.
+func TestManyNoticesArrive(t *testing.T) {
+	c := newCompany(t)
+	c.now = c.core.Clock.Now
+	d := c.open(t, appSecret)
+	c.seed(t, 99, 2)
+	l, err := d.List(t.Context())
+	if err != nil || len(l.Accounts) != 100 {
+		t.Fatal(len(l.Accounts), err)
+	}
+	var everybody []string
+	for _, a := range l.Accounts {
+		everybody = append(everybody, a.ID)
+	}
+	for n := range 60 {
+		text := fmt.Sprintf("交接 %d", n)
+		_, err := d.(directory.Notifier).Notify(t.Context(), everybody, text)
+		if wait := directory.RetryAfter(err); directory.ClassOf(err) == directory.RateLimited && wait > 0 {
+			c.core.Clock.Advance(wait)
+			_, err = d.(directory.Notifier).Notify(t.Context(), everybody, text)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, id := range everybody {
+		if got := c.received(t, id); got != 60 {
+			t.Fatalf("%s received %d notices, want 60", id, got)
+		}
+	}
+}

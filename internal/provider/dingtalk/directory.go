@@ -22,6 +22,7 @@ type Directory struct {
 	// personal: the app may read mail addresses, workplaces and extension
 	// attributes, as far as the last listing or check showed.
 	personal atomic.Bool
+	notices  pace
 }
 
 // Check asks what the app may see, and reads the root department.

@@ -149,9 +149,10 @@
 // # Notices
 //
 // A work notice goes to at most 100 people and has at most 2048 bytes as JSON. The same
-// content reaches a person once a day, and an app reaches a person 500 times a day: what
-// is beyond that is dropped, and the send succeeds all the same
-// [asynchronous-sending-of-enterprise-session-messages]. Only the result names whom a
+// content reaches a person once a day, an app reaches a person 500 times a day and 5000
+// people in a minute: what is beyond that is dropped, and the send succeeds all the same
+// [asynchronous-sending-of-enterprise-session-messages]. We keep to the limit of a
+// minute, as far as one process knows what it sent. Only the result names whom a
 // notice missed, within 24 hours and once the task is done
 // [gets-the-result-of-sending-messages-asynchronously-to-the-enterprise,
 // obtain-the-sending-progress-of-asynchronous-sending-of-enterprise-session]. Code 143106

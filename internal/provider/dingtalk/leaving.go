@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -31,6 +32,7 @@ const (
 	// Of work notices [asynchronous-sending-of-enterprise-session-messages].
 	noticePeople  = 100
 	noticeMessage = 2048 // bytes of the message as JSON
+	noticeMost    = 5000 // receivers in a minute
 	noticeText    = 2000 // bytes, for every platform
 	taskPage      = 20   // approvals in a page [api-premiumquerytodotasksbymanager]
 	// codeRepeated says that somebody has the same message already
@@ -375,6 +377,9 @@ func (d *Directory) Notify(ctx context.Context, to []string, words string) (dire
 	if err != nil {
 		return directory.Receipt{}, err
 	}
+	if err := d.notices.admit(d.wire.now(), len(to)); err != nil {
+		return directory.Receipt{}, err
+	}
 	a, err := post[struct {
 		Task text `json:"task_id"`
 	}](ctx, d.wire, d.wire.older, &opNotify, nil, map[string]any{"agent_id": agent, "userid_list": list, "msg": msg})
@@ -385,6 +390,36 @@ func (d *Directory) Notify(ctx context.Context, to []string, words string) (dire
 		return directory.Receipt{}, err
 	}
 	return directory.Receipt{ID: string(a.Task)}, nil
+}
+
+// pace keeps to the number of receivers in a minute: DingTalk drops what is beyond
+// it, and says that all is well [asynchronous-sending-of-enterprise-session-messages].
+type pace struct {
+	mu   sync.Mutex
+	sent []batch // of the last minute
+}
+
+type batch struct {
+	at     time.Time
+	people int
+}
+
+// admit counts a send, or says when there is room for it.
+func (p *pace) admit(now time.Time, people int) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.sent = slices.DeleteFunc(p.sent, func(b batch) bool { return now.Sub(b.at) > time.Minute })
+	room := noticeMost - people
+	for _, b := range slices.Backward(p.sent) {
+		if room -= b.people; room < 0 {
+			return &directory.Error{
+				Class: directory.RateLimited, Operation: opNotify.name, RetryAfter: b.at.Add(time.Minute + time.Second).Sub(now),
+				Message: fmt.Sprintf("DingTalk drops what goes to more than %d people in a minute", noticeMost),
+			}
+		}
+	}
+	p.sent = append(p.sent, batch{now, people})
+	return nil
 }
 
 // notice is the message of a text.
@@ -480,9 +515,6 @@ func (r *sendResult) missed() []string {
 // a day is 24 hours or ends at midnight (?), so it is what is sure either way: since
 // the last midnight in China.
 func (d *Directory) noticeWindow() time.Duration {
-	if d.agent == "" {
-		return 0
-	}
 	now := d.wire.now().In(chinaStandardTime)
 	return now.Sub(time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, chinaStandardTime))
 }

@@ -278,8 +278,8 @@ func TestNotices(t *testing.T) {
 	}
 	_, err = d.Delivered(t.Context(), directory.Receipt{ID: "1"})
 	isError(t, err, directory.NotSupported, "")
-	if c := d.Capabilities(); c.NoticeWindow != 0 || c.Calls[directory.WorkNotify] != nil {
-		t.Errorf("without a number of the app: %s, %q", c.NoticeWindow, c.Calls[directory.WorkNotify])
+	if c := d.Capabilities(); c.Calls[directory.WorkNotify] != nil {
+		t.Errorf("without a number of the app notices take the calls %q", c.Calls[directory.WorkNotify])
 	}
 
 	d.agent = "3000000001"
@@ -329,6 +329,47 @@ func TestNotices(t *testing.T) {
 	}
 }
 
+// What is more than DingTalk delivers in a minute waits, and is not dropped.
+func TestNoticesKeepTheirPace(t *testing.T) {
+	s, d := newStub(t)
+	d.agent = "7"
+	s.on(&opNotify, answer{body: `{"errcode":0,"task_id":1}`})
+	var crowd []string
+	for i := range noticePeople {
+		crowd = append(crowd, fmt.Sprint("E", i))
+	}
+	send := func(to []string) error {
+		_, err := d.Notify(t.Context(), to, "交接")
+		return err
+	}
+	for range 25 {
+		if err := send(crowd); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.advance(40 * time.Second)
+	for range 25 {
+		if err := send(crowd); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if e := asError(t, send(crowd[:1]), directory.RateLimited, ""); e.RetryAfter != 21*time.Second {
+		t.Errorf("retry after %s, want 21s", e.RetryAfter)
+	}
+	if n := len(s.calls(&opNotify)); n != 50 {
+		t.Errorf("sent %d times, want 50", n)
+	}
+	s.advance(21 * time.Second)
+	for range 25 {
+		if err := send(crowd); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if e := asError(t, send(crowd), directory.RateLimited, ""); e.RetryAfter != 40*time.Second {
+		t.Errorf("retry after %s, want 40s", e.RetryAfter)
+	}
+}
+
 func TestDelivered(t *testing.T) {
 	done := answer{body: `{"errcode":0,"progress":{"progress_in_percent":100,"status":2}}`}
 	result := answer{body: `{"errcode":0,"send_result":{"invalid_user_id_list":["X1"],"forbidden_user_id_list":["E1","E2"],"failed_user_id_list":["E4","X1"],` +
@@ -368,7 +409,6 @@ func TestNoticeWindow(t *testing.T) {
 		"2026-03-02T16:00:00Z": 0, "2026-03-02T16:05:00Z": 5 * time.Minute, "2026-03-02T15:59:59Z": day - time.Second, "2026-03-02T00:00:00+08:00": 0,
 	} {
 		s, d := newStub(t)
-		d.agent = "7"
 		at, err := time.Parse(time.RFC3339, now)
 		if err != nil {
 			t.Fatal(err)

@@ -384,6 +384,7 @@ func TestReceiptsNameThoseWhoWereMissed(t *testing.T) {
 	for body, want := range map[string][]string{
 		`{"errcode":0,"errmsg":"ok","invaliduser":"","unlicenseduser":"","msgid":"m"}`:              nil,
 		`{"errcode":0,"errmsg":"ok","invaliduser":"zhang","unlicenseduser":"wang|x","msgid":"m"}`:   {"Wang", "Zhang"},
+		`{"errcode":0,"errmsg":"ok","invaliduser":"ZHANG","msgid":"m"}`:                             {"Zhang"}, // should it ever not
 		`{"errcode":81013,"errmsg":"user & party & tag all invalid","invaliduser":"","msgid":"no"}`: {"li", "Wang", "Zhang"},
 	} {
 		s, _ := outbox(t, body)

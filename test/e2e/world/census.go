@@ -43,6 +43,12 @@ func Stand(o client.Object) (ready bool, why string) {
 		observed, conditions = o.Status.ObservedGeneration, o.Status.Conditions
 	case *v1alpha1.Restore:
 		observed, conditions = o.Status.ObservedGeneration, o.Status.Conditions
+	case *v1alpha1.OffboardingPolicy:
+		observed, conditions = o.Status.ObservedGeneration, o.Status.Conditions
+	case *v1alpha1.Offboarding:
+		observed, conditions = o.Status.ObservedGeneration, o.Status.Conditions
+	case *v1alpha1.Approval:
+		observed, conditions = o.Status.ObservedGeneration, o.Status.Conditions
 	}
 	c := meta.FindStatusCondition(conditions, v1alpha1.ConditionReady)
 	switch {
@@ -64,6 +70,9 @@ type Company struct {
 	Schedules   []v1alpha1.BackupSchedule
 	Backups     []v1alpha1.Backup
 	Restores    []v1alpha1.Restore
+	Policies    []v1alpha1.OffboardingPolicy
+	Leavings    []v1alpha1.Offboarding
+	Approvals   []v1alpha1.Approval
 }
 
 // Company reads everything of Rollcall in a namespace.
@@ -77,14 +86,20 @@ func (w *World) Company(ctx context.Context, namespace string) (*Company, error)
 		schedules   v1alpha1.BackupScheduleList
 		backups     v1alpha1.BackupList
 		restores    v1alpha1.RestoreList
+		policies    v1alpha1.OffboardingPolicyList
+		leavings    v1alpha1.OffboardingList
+		approvals   v1alpha1.ApprovalList
 	)
-	for _, list := range []client.ObjectList{&accounts, &departments, &employees, &rules, &storages, &schedules, &backups, &restores} {
+	for _, list := range []client.ObjectList{
+		&accounts, &departments, &employees, &rules, &storages, &schedules, &backups, &restores, &policies, &leavings, &approvals,
+	} {
 		if err := w.Client.List(ctx, list, client.InNamespace(namespace)); err != nil {
 			return nil, fmt.Errorf("reading the company: %w", err)
 		}
 	}
 	return &Company{
 		accounts.Items, departments.Items, employees.Items, rules.Items, storages.Items, schedules.Items, backups.Items, restores.Items,
+		policies.Items, leavings.Items, approvals.Items,
 	}, nil
 }
 
@@ -114,6 +129,15 @@ func (c *Company) Objects() []client.Object {
 	}
 	for i := range c.Restores {
 		all = append(all, &c.Restores[i])
+	}
+	for i := range c.Policies {
+		all = append(all, &c.Policies[i])
+	}
+	for i := range c.Leavings {
+		all = append(all, &c.Leavings[i])
+	}
+	for i := range c.Approvals {
+		all = append(all, &c.Approvals[i])
 	}
 	return all
 }

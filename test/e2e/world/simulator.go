@@ -78,8 +78,11 @@ type Tenant struct {
 	Credentials map[string]string
 	// Creators are those who were there when the tenant was made: nobody declares them.
 	Creators []string
+	// AgentID is that of the app: with it among the Credentials, as "agentId", notices can be sent.
+	AgentID string
 
-	sim *Simulator
+	sim   *Simulator
+	asked uint64 // the last call that GiveRole has made
 }
 
 // NewTenant makes a tenant. Names are unique on a platform. Options go into those of POST /tenants.
@@ -89,13 +92,13 @@ func (s *Simulator) NewTenant(ctx context.Context, platform, name string, option
 	merged := map[string]any{}
 	switch platform {
 	case WeCom:
-		t.CorpID = "ww" + name
+		t.CorpID, t.AgentID = "ww"+name, "1000002"
 		t.Credentials = map[string]string{"syncSecret": name + "-sync-secret-" + SecretMark, "appSecret": name + "-app-secret-" + SecretMark}
 		spec["syncSecret"] = t.Credentials["syncSecret"]
 		spec["apps"] = []any{map[string]any{"name": "rollcall", "agentId": 1000002, "secret": t.Credentials["appSecret"]}}
 		merged["creator"], merged["attributes"] = Creator, []string{"工号", "工位"}
 	default:
-		t.CorpID = "ding" + name
+		t.CorpID, t.AgentID = "ding"+name, "3000000001"
 		t.Credentials = map[string]string{"appKey": "key" + name, "appSecret": name + "-app-secret-" + SecretMark}
 		spec["apps"] = []any{map[string]any{"name": "rollcall", "agentId": 3000000001, "appKey": t.Credentials["appKey"], "appSecret": t.Credentials["appSecret"]}}
 		merged["extensionFields"], merged["enterpriseAccounts"] = []string{"工位"}, true

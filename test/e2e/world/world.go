@@ -1,6 +1,7 @@
 package world
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -118,6 +119,8 @@ type ManagerOptions struct {
 	Args []string
 	// Env is added to its environment.
 	Env []string
+	// Kubeconfig in place of an administrator's, e.g. that of a tap.
+	Kubeconfig string
 }
 
 // StartManager starts bin/rollcall, or the program that ROLLCALL_MANAGER names, as an administrator, and waits for its
@@ -127,7 +130,7 @@ func (w *World) StartManager(ctx context.Context, o ManagerOptions) (*harness.Ma
 		return nil, errors.New("starting a manager: name its namespaces")
 	}
 	return harness.StartManager(ctx, harness.ManagerOptions{
-		Path: os.Getenv("ROLLCALL_MANAGER"), Kubeconfig: w.Plane.KubeconfigPath(), Namespaces: o.Namespaces, LogDir: w.dir,
+		Path: os.Getenv("ROLLCALL_MANAGER"), Kubeconfig: cmp.Or(o.Kubeconfig, w.Plane.KubeconfigPath()), Namespaces: o.Namespaces, LogDir: w.dir,
 		Name: "manager-" + strings.Join(o.Namespaces, "-"),
 		Args: append([]string{"--log-level=DEBUG", "--audit-directory=" + w.trails(), "--backup-directory=" + w.Archives()}, o.Args...), Env: o.Env,
 	})
@@ -140,4 +143,10 @@ func (w *World) ManagerLog(namespaces ...string) (string, error) {
 		return "", fmt.Errorf("reading the manager's log: %w", err)
 	}
 	return string(text), nil
+}
+
+// StartSimulator starts one more simulator, for a test that moves the clock. Stop it.
+func (w *World) StartSimulator(ctx context.Context, args ...string) (*Simulator, error) {
+	simulator, err := harness.StartSimulator(ctx, harness.SimulatorOptions{LogDir: w.dir, Args: args})
+	return &Simulator{Simulator: simulator}, err
 }

@@ -1,0 +1,310 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"rollcall.dev/rollcall/api/v1alpha1"
+	"rollcall.dev/rollcall/internal/directory"
+	"rollcall.dev/rollcall/internal/execute"
+	"rollcall.dev/rollcall/internal/kube"
+	"rollcall.dev/rollcall/internal/leaving"
+	"rollcall.dev/rollcall/internal/tenant"
+)
+
+// OffboardingReconciler lets people leave: it asks internal/leaving what comes next on
+// each account, records that, and has the tenant's lane do it. What was recorded is
+// begun again after a crash.
+type OffboardingReconciler struct {
+	client.Client
+	// Live reads Namespaces: there is no right to watch them.
+	Live      client.Reader
+	Recorder  events.EventRecorder
+	Tenants   *tenant.Registry
+	Hub       *Hub
+	Limiter   *Limiter
+	Approvals *Approvals
+	Metrics   Metrics
+	Now       func() time.Time
+
+	writes kube.Writes
+	mu     sync.Mutex
+	// known is by "<namespace>/<name>/<account>".
+	known map[string]*found
+}
+
+// +kubebuilder:rbac:groups=rollcall.dev,resources=offboardings,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=rollcall.dev,resources=offboardings/status,verbs=patch
+// +kubebuilder:rbac:groups=rollcall.dev,resources=approvals,verbs=get;list;watch
+// +kubebuilder:rbac:groups=rollcall.dev,resources=backups,verbs=get;list;watch;create
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+// +kubebuilder:rbac:groups="",resources=namespaces,verbs=get
+
+// SetupWithManager registers the controller.
+func (r *OffboardingReconciler) SetupWithManager(mgr ctrl.Manager) error {
+	r.known = map[string]*found{}
+	changed := builder.WithPredicates(predicate.GenerationChangedPredicate{})
+	return ctrl.NewControllerManagedBy(mgr).
+		For(&v1alpha1.Offboarding{}, changed).
+		Watches(&v1alpha1.Employee{}, handler.EnqueueRequestsFromMapFunc(r.ofPerson), builder.WithPredicates(declaredAgain)).
+		Watches(&v1alpha1.Backup{}, handler.EnqueueRequestsFromMapFunc(listedBy[v1alpha1.OffboardingList](r, indexBackup))).
+		Watches(&v1alpha1.Approval{}, handler.EnqueueRequestsFromMapFunc(asked)).
+		Watches(&v1alpha1.EnterpriseAccount{}, handler.EnqueueRequestsFromMapFunc(listedBy[v1alpha1.OffboardingList](r, indexAccount)), changed).
+		WatchesRawSource(r.Hub.offboardings.source()).
+		WithOptions(controller.Options{MaxConcurrentReconciles: 8}).
+		Complete(r)
+}
+
+// ofPerson are the leavings of who has this number.
+func (r *OffboardingReconciler) ofPerson(ctx context.Context, o client.Object) []reconcile.Request {
+	e, ok := o.(*v1alpha1.Employee)
+	if !ok || declaredNumber(e) == "" {
+		return nil
+	}
+	return requests[v1alpha1.OffboardingList](ctx, r, e.Namespace, indexNumber, fold(declaredNumber(e)))
+}
+
+// declaredAgain passes what can cancel a leaving: somebody appears, gets a number, is declared otherwise, or goes.
+var declaredAgain = predicate.Funcs{
+	UpdateFunc: func(e event.UpdateEvent) bool {
+		before, ok1 := e.ObjectOld.(*v1alpha1.Employee)
+		now, ok2 := e.ObjectNew.(*v1alpha1.Employee)
+		return ok1 && ok2 && (before.Generation != now.Generation || declaredNumber(before) != declaredNumber(now))
+	},
+}
+
+// asked are the leavings that an Approval is about.
+func asked(_ context.Context, o client.Object) []reconcile.Request {
+	a, ok := o.(*v1alpha1.Approval)
+	if !ok {
+		return nil
+	}
+	var all []reconcile.Request
+	for _, s := range a.Spec.Subjects {
+		if s.Kind == "Offboarding" {
+			all = append(all, reconcile.Request{NamespacedName: client.ObjectKey{Namespace: a.Namespace, Name: s.Name}})
+		}
+	}
+	return all
+}
+
+// Reconcile brings one leaving a step further.
+func (r *OffboardingReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	ob := &v1alpha1.Offboarding{}
+	if err := r.Get(ctx, req.NamespacedName, ob); err != nil {
+		if apierrors.IsNotFound(err) {
+			r.forget(req.String())
+		}
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	switch {
+	case r.writes.Ahead(ob):
+		return ctrl.Result{RequeueAfter: cacheLag}, nil
+	case ob.Spec.Mode == v1alpha1.OffboardingRehearse:
+		return done(0, r.rehearse(ctx, ob))
+	case isOver(ob):
+		return done(0, r.letGo(ctx, ob))
+	case ob.DeletionTimestamp.IsZero():
+		if err := kube.AddFinalizer(ctx, r.Client, ob, v1alpha1.Finalizer); err != nil {
+			return done(0, err)
+		}
+	}
+	before := ob.DeepCopy()
+	s := &offboardingScope{ob: ob, now: r.Now(), lane: offboardingKey + ob.Name}
+	for _, step := range []func(context.Context, *offboardingScope) error{r.observe, r.cancelled, r.fold, r.ask, r.proceed, r.end} {
+		if err := step(ctx, s); err != nil {
+			return done(0, err)
+		}
+	}
+	if s.gone {
+		return done(0, r.letGo(ctx, ob))
+	}
+	s.report()
+	if _, err := kube.PatchStatus(ctx, r.Client, before, ob); err != nil {
+		return done(0, client.IgnoreNotFound(err))
+	}
+	r.writes.Note(ob)
+	r.announce(before, s)
+	return done(r.act(ctx, s))
+}
+
+// offboardingScope is what one reconcile knows.
+type offboardingScope struct {
+	ob       *v1alpha1.Offboarding
+	now      time.Time
+	lane     string
+	accounts []*departure
+	// held is why nothing may begin. rejected is who said no.
+	held     *Problem
+	rejected string
+	// leavingNamespace: nothing is made in the namespace any more, and nobody is deleted.
+	leavingNamespace bool
+	// gone: the object is let go as it is.
+	gone bool
+	// problem is the one to read first.
+	problem *Problem
+}
+
+// departure is the leaving on one account.
+type departure struct {
+	scope   *offboardingScope
+	spec    *v1alpha1.OffboardingAccount
+	status  *v1alpha1.OffboardingAccountStatus
+	key     client.ObjectKey
+	account *v1alpha1.EnterpriseAccount
+	// tenant is nil while the platform is not called, or was not read yet.
+	tenant *tenant.Tenant
+	known  *found
+	backup *v1alpha1.Backup
+	// again: the person is declared with this account again. busy: what is under way has to end first.
+	again, busy bool
+	claimant    string
+	// rehired: an Employee holds the account now.
+	rehired bool
+
+	outcome *execute.Outcome
+	// err is how the outcome ended.
+	err      error
+	problem  *Problem
+	over     bool
+	hold     *leaving.Hold
+	notice   *v1alpha1.Notice
+	offered  *execute.Task
+	make     *v1alpha1.Backup
+	underway bool
+	wait     time.Duration
+}
+
+// found is what is known of an account in memory only: after a restart it is asked for again.
+type found struct {
+	inheritance *directory.Inheritance
+	// looked is when residuals were looked for.
+	looked    time.Time
+	residuals []string
+	// freezeLimit is why the platform did not freeze this account.
+	freezeLimit string
+}
+
+func (r *OffboardingReconciler) recall(ob *v1alpha1.Offboarding, account string) *found {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.known == nil {
+		r.known = map[string]*found{}
+	}
+	key := client.ObjectKeyFromObject(ob).String() + "/" + account
+	if r.known[key] == nil {
+		r.known[key] = &found{}
+	}
+	return r.known[key]
+}
+
+func (r *OffboardingReconciler) forget(name string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for key := range r.known {
+		if len(key) > len(name) && key[:len(name)+1] == name+"/" {
+			delete(r.known, key)
+		}
+	}
+}
+
+// letGo ends the duty of an object: nothing is done for it any more.
+func (r *OffboardingReconciler) letGo(ctx context.Context, ob *v1alpha1.Offboarding) error {
+	r.forget(client.ObjectKeyFromObject(ob).String())
+	if !controllerutil.ContainsFinalizer(ob, v1alpha1.Finalizer) {
+		return nil
+	}
+	if err := r.Approvals.Withdraw(ctx, ob.Namespace, ob.UID); err != nil {
+		return err
+	}
+	for _, a := range ob.Spec.Accounts {
+		if t := r.Tenants.Get(ob.Namespace + "/" + a.Name); t != nil {
+			t.Lane.Forget(offboardingKey + ob.Name)
+		}
+	}
+	if err := kube.RemoveFinalizer(ctx, r.Client, ob, v1alpha1.Finalizer); err != nil {
+		return fmt.Errorf("letting the Offboarding go: %w", err)
+	}
+	return nil
+}
+
+// leavePriority is above ordinary work: leaving outranks all other (P2).
+const leavePriority = 90
+
+// act has done what was recorded, and says when to look again.
+func (r *OffboardingReconciler) act(ctx context.Context, s *offboardingScope) (again time.Duration, err error) {
+	for _, a := range s.accounts {
+		if a.tenant != nil {
+			if a.outcome != nil {
+				for _, kind := range a.outcome.Done {
+					r.Metrics.Changed(a.key, kind)
+				}
+				a.tenant.Lane.Acknowledge(s.lane, a.outcome)
+			}
+			switch {
+			case a.offered != nil:
+				again = sooner(again, a.tenant.Lane.Offer(s.lane, *a.offered).RetryIn)
+			case !a.underway && !a.busy && a.wait == 0:
+				a.tenant.Lane.Withdraw(s.lane)
+			}
+		}
+		if a.make != nil {
+			if err := r.Create(ctx, a.make); err != nil && !apierrors.IsAlreadyExists(err) {
+				return 0, fmt.Errorf("making the Backup: %w", err)
+			}
+		}
+		again = sooner(again, a.wait)
+		if due := s.due(a); due > 0 {
+			again = sooner(again, due)
+		}
+	}
+	switch {
+	case isOver(s.ob):
+		return 0, r.letGo(ctx, s.ob)
+	case s.leavingNamespace:
+		again = sooner(again, goneSoon)
+	}
+	return again, nil
+}
+
+// endWithin bounds how long a namespace that is being deleted waits for access to be taken away.
+const endWithin = 2 * time.Minute
+
+// end says what becomes of an object that is deleted by hand. One that has done nothing,
+// or whose accounts nobody can call, is let go; any other goes on to its end.
+func (r *OffboardingReconciler) end(ctx context.Context, s *offboardingScope) error {
+	if s.ob.DeletionTimestamp.IsZero() {
+		return nil
+	}
+	for _, a := range s.accounts {
+		if a.busy || a.underway && a.tenant != nil && !a.tenant.Lane.Settle(s.lane) {
+			return nil
+		}
+	}
+	late := s.leavingNamespace && s.now.Sub(s.ob.DeletionTimestamp.Time) > endWithin
+	s.gone = late || s.ob.Status.StartTime == nil || !slices.ContainsFunc(s.accounts, func(a *departure) bool {
+		stopped := a.account == nil || a.account.Spec.Mode == v1alpha1.ModeSuspended
+		if s.leavingNamespace {
+			stopped = stopped || a.progress().Over(leaving.Freeze)
+		} else {
+			stopped = stopped || !a.account.DeletionTimestamp.IsZero()
+		}
+		return !a.over && !stopped
+	})
+	return nil
+}

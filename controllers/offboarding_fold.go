@@ -1,0 +1,124 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"rollcall.dev/rollcall/api/v1alpha1"
+	"rollcall.dev/rollcall/internal/directory"
+	"rollcall.dev/rollcall/internal/execute"
+	"rollcall.dev/rollcall/internal/kube"
+	"rollcall.dev/rollcall/internal/leaving"
+)
+
+// fold takes over what acts have found or done. What is not durable yet is with the
+// platform, too, and found there again.
+func (r *OffboardingReconciler) fold(_ context.Context, s *offboardingScope) error {
+	for _, a := range s.accounts {
+		if a.tenant == nil {
+			continue
+		}
+		o, ok := a.tenant.Lane.Outcome(s.lane)
+		if !ok {
+			continue
+		}
+		a.outcome, a.err = o, o.Err
+		if o.Left != nil {
+			a.fold(o)
+		}
+	}
+	return nil
+}
+
+func (a *departure) fold(o *execute.Outcome) {
+	l, class := o.Left, directory.ClassOf(o.Err)
+	refused := class == directory.PermissionDenied || class == directory.NotSupported
+	switch l.Act {
+	case leaving.ActFreeze:
+		if class == directory.NotSupported {
+			a.known.freezeLimit = inItsWords(o.Err)
+		}
+	case leaving.ActRevoke:
+		a.foldRoles(l)
+	case leaving.ActRestore:
+		if o.Err == nil {
+			a.restored(l)
+		}
+	case leaving.ActNotify:
+		a.notified(o)
+	case leaving.ActRemove:
+		if l.Removal.Successor != "" && (refused || class == directory.Invalid) {
+			a.addTask(byHandOver, leaving.DeleteAccount, "The platform does not hand over: "+inItsWords(o.Err)+". Pass on what the person is responsible for; when this is confirmed, the account is removed without a successor.")
+		}
+	case leaving.ActInherit:
+		if o.Err == nil {
+			i := l.Inheritance
+			a.known.inheritance = &i
+			a.step(leaving.HandOver).Evidence = fmt.Sprintf("passed on %d, under way %d, refused %d", i.Done, i.Waiting, i.Refused)
+		}
+		if refused {
+			a.addTask(inheritance, leaving.HandOver, "The platform does not pass on what the person leaves behind: "+inItsWords(o.Err))
+		}
+	case leaving.ActResidual:
+		if l.Read {
+			a.known.looked, a.known.residuals = a.scope.now, l.Residuals
+		}
+	case execute.ActAttest:
+		if o.Err == nil {
+			a.confirmed(l.Tasks)
+		}
+	}
+}
+
+// inItsWords is what the platform's error says; only a directory's own words are known to be safe (P12).
+func inItsWords(err error) string { return problemOf(err).Message }
+
+// What an Offboarding can keep of roles; the CRD says so too.
+const (
+	maxRoles = 200
+	maxScope = 50
+)
+
+// foldRoles records which roles there are, and which were taken away.
+func (a *departure) foldRoles(l *execute.Left) {
+	step := a.step(leaving.RevokePermissions)
+	if l.Read {
+		a.status.Roles = nil
+		for _, m := range l.Held {
+			if len(a.status.Roles) < maxRoles && len(m.Scope) <= maxScope { // what cannot be kept could not be given back, and is left
+				a.status.Roles = append(a.status.Roles, v1alpha1.RevokedRole{ID: m.Role, Scope: m.Scope, State: v1alpha1.RoleHeld})
+			}
+		}
+	}
+	for _, m := range l.Taken {
+		for i := range a.status.Roles {
+			if a.status.Roles[i].ID == m.Role {
+				a.status.Roles[i].State = v1alpha1.RoleRevoked
+			}
+		}
+	}
+	if len(l.Refused) > 0 {
+		var ids []string
+		for _, m := range l.Refused {
+			ids = append(ids, m.Role)
+		}
+		a.addTask(string(leaving.RevokePermissions), leaving.RevokePermissions, "The platform lets no app take these roles away: "+strings.Join(ids, ", ")+". Take them away in its console.")
+	}
+	if l.Read || step.Evidence != "" {
+		step.Evidence = kube.Truncate(a.rolesInWords(), 256)
+	}
+}
+
+func (a *departure) rolesInWords() string {
+	taken := len(a.rolesIn(v1alpha1.RoleRevoked))
+	return fmt.Sprintf("roles read %d, taken away %d", len(a.status.Roles), taken)
+}
+
+// restored forgets the roles: whoever leaves later has them read again.
+func (a *departure) restored(l *execute.Left) {
+	a.status.Roles = nil
+	step := a.step(leaving.RevokePermissions)
+	step.State, step.Evidence, step.EndTime = v1alpha1.StepState(leaving.Pending), "", nil
+	step.Message = fmt.Sprintf("gave %d roles back; %d are gone, or may not be given by us", len(l.Given), len(l.Refused))
+}

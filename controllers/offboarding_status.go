@@ -1,0 +1,348 @@
+package controllers
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"rollcall.dev/rollcall/api/v1alpha1"
+	"rollcall.dev/rollcall/internal/directory"
+	"rollcall.dev/rollcall/internal/kube"
+	"rollcall.dev/rollcall/internal/leaving"
+)
+
+// report writes what was decided into the status.
+func (s *offboardingScope) report() {
+	ob := s.ob
+	st := &ob.Status
+	st.ObservedGeneration = &ob.Generation
+	var waiting string
+	var worst *Problem
+	for _, a := range s.accounts {
+		a.report()
+		w := worse(worst, a.problem, a.spec.Name)
+		if a.problem != nil && (worst == nil || w != worst) {
+			waiting = a.waitingFor()
+		}
+		worst = w
+		s.mark(a)
+	}
+	st.Step, st.DeletionTime = s.step(), s.deletion()
+	st.State = s.state(worst)
+	st.Access = s.access()
+	st.WaitingFor = kube.Truncate(waiting, 128)
+	if isOver(ob) {
+		worst, st.WaitingFor = nil, ""
+		if st.CompletionTime == nil {
+			st.CompletionTime = stamp(s.now)
+		}
+	} else if worst == nil {
+		worst = problem(v1alpha1.ReasonLeaving, "it goes on")
+	}
+	if !ob.DeletionTimestamp.IsZero() && worst != nil && !worst.Stalled {
+		worst = problem(v1alpha1.ReasonOffboardingEnding, "it was deleted, and goes on to its end: "+worst.Message)
+	}
+	s.problem = worst
+	s.conditions()
+	kube.Summarize(&st.Conditions, ob.Generation, summaryOf(worst, s.ending()))
+}
+
+// ending says in words how it ended.
+func (s *offboardingScope) ending() string {
+	if s.ob.Status.State == v1alpha1.OffboardingComplete {
+		return "the person has left"
+	}
+	for _, a := range s.accounts {
+		if a.isCancelled() {
+			return a.step(leaving.DeleteAccount).Message
+		}
+	}
+	return cancelledWords
+}
+
+// report says how one account stands.
+func (a *departure) report() {
+	st := a.status
+	if a.over {
+		a.problem = nil
+	} else if a.tenant == nil && (a.problem == nil || a.problem.Reason == v1alpha1.ReasonWaitingForAccount) {
+		a.problem = a.unreachable()
+	}
+	st.Reason, st.Message = inWords(a.problem)
+	if a.tenant == nil {
+		return
+	}
+	m := a.tenant.Mirror
+	switch account := m.Account(a.spec.UserID); {
+	case a.removed():
+		st.State = v1alpha1.AccountDeparted
+	case account == nil && m.Absent(a.spec.UserID) && !a.progress().RemovalAsked:
+		st.State = v1alpha1.AccountVanished
+	case account == nil:
+	case account.State == directory.Frozen:
+		st.State = v1alpha1.AccountFrozen
+	default:
+		st.State = v1alpha1.AccountActive
+	}
+}
+
+// unreachable says why the platform is not called.
+func (a *departure) unreachable() *Problem {
+	if a.account == nil {
+		return problem(v1alpha1.ReasonWaitingForAccount, fmt.Sprintf("there is no EnterpriseAccount %q in this namespace", a.spec.Name))
+	}
+	return notListed(a.account, nil, false)
+}
+
+// waitingFor says in a few words what the account waits for.
+func (a *departure) waitingFor() string {
+	ob := a.scope.ob
+	p := a.problem
+	switch p.Reason {
+	case v1alpha1.ReasonApprovalPending, v1alpha1.ReasonApprovalExpired:
+		return "approval " + ob.Status.ApprovalName
+	case v1alpha1.ReasonRemovalLimit:
+		return "removal limits of " + a.spec.Name
+	case v1alpha1.ReasonManualTask:
+		for i := range a.status.Tasks {
+			if a.status.Tasks[i].ConfirmedTime == nil {
+				return a.status.Tasks[i].Name + " to be confirmed"
+			}
+		}
+	case v1alpha1.ReasonGrace:
+		return "grace until " + a.progress().GraceEnds.UTC().Format(time.RFC3339)
+	case v1alpha1.ReasonWaitingForBackup, v1alpha1.ReasonBackupFailed:
+		saved := 0
+		for _, other := range a.scope.accounts {
+			if other.step(leaving.Backup).State == v1alpha1.StepState(leaving.Done) {
+				saved++
+			}
+		}
+		return fmt.Sprintf("backup %d/%d", saved, len(a.scope.accounts))
+	case v1alpha1.ReasonLeaving:
+		return a.spec.Name + ": " + p.Message
+	}
+	return a.spec.Name + ": " + p.Reason
+}
+
+// step is the first, in the order of most platforms, that is not over on some account.
+func (s *offboardingScope) step() v1alpha1.OffboardingStepName {
+	first := -1
+	order := leaving.Order(nil)
+	for _, a := range s.accounts {
+		if a.over {
+			continue
+		}
+		at := 0
+		for i := range a.status.Steps {
+			if leaving.State(a.status.Steps[i].State).Over() {
+				continue
+			}
+			for j, name := range order {
+				if string(name) == string(a.status.Steps[i].Name) {
+					at = j
+				}
+			}
+			break
+		}
+		if first < 0 || at < first {
+			first = at
+		}
+	}
+	if first < 0 {
+		return ""
+	}
+	return v1alpha1.OffboardingStepName(order[first])
+}
+
+// deletion is when the next grace ends.
+func (s *offboardingScope) deletion() *metav1.Time {
+	var next *metav1.Time
+	if s.ob.Spec.Terms.FinalAction == v1alpha1.FinalKeep {
+		return nil
+	}
+	for _, a := range s.accounts {
+		ends := a.progress().GraceEnds
+		if ends.IsZero() || a.isCancelled() {
+			continue
+		}
+		if at := stamp(ends); next == nil || at.Before(next) {
+			next = at
+		}
+	}
+	return next
+}
+
+// state is where the whole leaving stands.
+func (s *offboardingScope) state(worst *Problem) v1alpha1.OffboardingState {
+	over, cancelled, removed, undoing, grace := true, false, false, false, true
+	for _, a := range s.accounts {
+		over = over && a.over
+		cancelled = cancelled || a.over && a.isCancelled()
+		removed = removed || a.removed() || (!a.over && a.progress().RemovalAsked)
+		undoing = undoing || a.again && !a.over && !a.removed()
+		grace = grace && (a.over || leaving.Released(*a.progress(), nil) || a.tenant != nil && leaving.Released(*a.progress(), a.offers()))
+	}
+	switch {
+	case over && cancelled && !removed:
+		return v1alpha1.OffboardingCancelled
+	case over:
+		return v1alpha1.OffboardingComplete
+	case undoing:
+		return v1alpha1.OffboardingCancelling
+	case removed:
+		return v1alpha1.OffboardingRemoving
+	case s.ob.Status.StartTime == nil && worst != nil && awaitsDecision(worst.Reason):
+		return v1alpha1.OffboardingHeld
+	case s.ob.Status.StartTime == nil:
+		return v1alpha1.OffboardingPending
+	case grace:
+		return v1alpha1.OffboardingGrace
+	}
+	return v1alpha1.OffboardingRunning
+}
+
+// awaitsDecision reports whether a reason waits for somebody's decision.
+func awaitsDecision(reason string) bool {
+	switch reason {
+	case v1alpha1.ReasonRemovalLimit, v1alpha1.ReasonApprovalPending, v1alpha1.ReasonApprovalExpired, v1alpha1.ReasonApprovalRejected:
+		return true
+	}
+	return false
+}
+
+// access is Revoked when no account can be used. What was not seen yet can be.
+func (s *offboardingScope) access() v1alpha1.AccessState {
+	for _, a := range s.accounts {
+		switch a.status.State {
+		case v1alpha1.AccountFrozen, v1alpha1.AccountDeparted, v1alpha1.AccountVanished:
+		default:
+			return v1alpha1.AccessOpen
+		}
+	}
+	return v1alpha1.AccessRevoked
+}
+
+// conditions says what was reached. What was not has the reason why.
+func (s *offboardingScope) conditions() {
+	ob := s.ob
+	set := func(conditionType string, reached bool, words, not string) {
+		if reached {
+			kube.Set(&ob.Status.Conditions, ob.Generation, conditionType, metav1.ConditionTrue, v1alpha1.ReasonInSync, words)
+			return
+		}
+		p := s.problem
+		if p == nil {
+			p = problem(v1alpha1.ReasonRetained, not)
+		}
+		kube.Set(&ob.Status.Conditions, ob.Generation, conditionType, metav1.ConditionFalse, p.Reason, kube.Coded(p.Reason, p.Message))
+	}
+	set(v1alpha1.ConditionAccessRevoked, ob.Status.Access == v1alpha1.AccessRevoked, "no account can be used", "an account can be used: the leaving has ended")
+	saved, wanted := true, ob.Spec.Terms.Backup.Mode != v1alpha1.BackupNone
+	for _, a := range s.accounts {
+		saved = saved && a.step(leaving.Backup).State == v1alpha1.StepState(leaving.Done)
+	}
+	words := "every account has a verified backup"
+	if !wanted {
+		words = "the policy wants no backup"
+	}
+	set(v1alpha1.ConditionBackedUp, saved || !wanted, words, "not every account has a backup: the leaving has ended")
+}
+
+// defaultTimeLimit is how long a step may take, as the CRD says.
+const defaultTimeLimit = 24 * time.Hour
+
+// current is the step that the account is at, nil if it has not begun one.
+func (a *departure) current() *v1alpha1.OffboardingStepStatus {
+	for i := range a.status.Steps {
+		if st := &a.status.Steps[i]; !leaving.State(st.State).Over() {
+			if st.StartTime == nil || st.Name == v1alpha1.OffboardingStepName(leaving.Grace) {
+				return nil
+			}
+			return st
+		}
+	}
+	return nil
+}
+
+func (s *offboardingScope) limit(step v1alpha1.OffboardingStepName) time.Duration {
+	for _, l := range s.ob.Spec.Terms.TimeLimits {
+		if l.Step == step {
+			return time.Duration(l.Seconds) * time.Second
+		}
+	}
+	return defaultTimeLimit
+}
+
+// mark says which step takes longer than it may. Nothing is skipped for that.
+func (s *offboardingScope) mark(a *departure) {
+	st := a.current()
+	if st == nil || st.OverdueSince != nil {
+		return
+	}
+	if at := st.StartTime.Add(s.limit(st.Name)); !s.now.Before(at) {
+		st.OverdueSince = stamp(at)
+	}
+}
+
+// due is how long until the step is overdue; zero if it is, or never will be.
+func (s *offboardingScope) due(a *departure) time.Duration {
+	st := a.current()
+	if st == nil || st.OverdueSince != nil {
+		return 0
+	}
+	return max(time.Second, st.StartTime.Add(s.limit(st.Name)).Sub(s.now))
+}
+
+// announce sends events on transitions.
+func (r *OffboardingReconciler) announce(before *v1alpha1.Offboarding, s *offboardingScope) {
+	ob := s.ob
+	announce(r.Recorder, ob, before.Status.Conditions, ob.Status.Conditions)
+	if ob.Status.State != before.Status.State && ob.Status.State == v1alpha1.OffboardingCancelled {
+		r.Recorder.Eventf(ob, nil, corev1.EventTypeNormal, v1alpha1.EventCancelled, "Cancel", "%s", s.ending())
+	}
+	if by := ob.Status.ApprovedBy; by != "" && by != before.Status.ApprovedBy {
+		r.Recorder.Eventf(ob, nil, corev1.EventTypeNormal, v1alpha1.EventApproved, "Approve", "%s approved %s", by, ob.Status.ApprovalName)
+	}
+	for _, a := range s.accounts {
+		// The account keeps events about several from being counted as one.
+		on := &v1alpha1.EnterpriseAccount{ObjectMeta: metav1.ObjectMeta{Namespace: a.key.Namespace, Name: a.key.Name}}
+		tell := func(kind, reason, action, format string, args ...any) {
+			r.Recorder.Eventf(ob, on, kind, reason, action, format, args...)
+		}
+		var old v1alpha1.OffboardingAccountStatus
+		for i := range before.Status.Accounts {
+			if before.Status.Accounts[i].Name == a.spec.Name {
+				old = before.Status.Accounts[i]
+			}
+		}
+		if a.status.FrozenBy == v1alpha1.FrozenByRollcall && old.FrozenBy != v1alpha1.FrozenByRollcall {
+			tell(corev1.EventTypeNormal, v1alpha1.EventFrozen, "Freeze", "froze the account %s on %s", a.spec.UserID, a.spec.Name)
+		}
+		if a.status.State == v1alpha1.AccountDeparted && old.State != v1alpha1.AccountDeparted {
+			tell(corev1.EventTypeNormal, v1alpha1.EventDeparted, "Remove", "removed the account %s on %s", a.spec.UserID, a.spec.Name)
+		}
+		for i := range a.status.Steps {
+			st := &a.status.Steps[i]
+			was := stepIn(old.Steps, st.Name)
+			if st.OverdueSince != nil && (was == nil || was.OverdueSince == nil) {
+				tell(corev1.EventTypeWarning, v1alpha1.ReasonLeaving, "Wait", "%s on %s takes longer than it may: %s", st.Name, a.spec.Name, strings.TrimSpace(st.Message))
+			}
+		}
+		if i := a.known.inheritance; i != nil && i.Refused > 0 && i.Waiting == 0 && a.outcome != nil && a.outcome.Left != nil && a.outcome.Left.Act == leaving.ActInherit {
+			tell(corev1.EventTypeWarning, v1alpha1.ReasonInheritanceRefused, "Inherit", "%d of what the person leaves behind on %s is not taken over: an administrator has to assign it", i.Refused, a.spec.Name)
+		}
+	}
+}
+
+func stepIn(all []v1alpha1.OffboardingStepStatus, name v1alpha1.OffboardingStepName) *v1alpha1.OffboardingStepStatus {
+	for i := range all {
+		if all[i].Name == name {
+			return &all[i]
+		}
+	}
+	return nil
+}
