@@ -45,3 +45,19 @@ type RoleKeeper interface {
 	// with a scope; nothing was done.
 	AddToRole(ctx context.Context, role string, members []RoleMember) error
 }
+
+// RoleScoper is implemented by directories whose roles have a scope.
+type RoleScoper interface {
+	// SetRoleScope lets the role reach other departments for people who hold it, and who
+	// keep it all the time; an empty Scope is the whole company. NotFound: some do not
+	// exist or do not hold the role (it is done for the others), or the role does not
+	// exist.
+	SetRoleScope(ctx context.Context, role string, members []RoleMember) error
+}
+
+// AdministratorLister is implemented by directories that tell who administers the company.
+type AdministratorLister interface {
+	// Administrators reads them; Role is what the platform calls that kind of
+	// administrator. No platform's API makes one, or unmakes one.
+	Administrators(ctx context.Context) ([]RoleMember, error)
+}

@@ -29,6 +29,8 @@ type RoleWish struct {
 }
 
 // RoleRecord is what is durably known: whom the binding granted the role, or was about to.
+// A binding that has ended is done with when its plan is [RolePlan.InSync], or nothing of
+// its record is in Revoke: whom another binding declares, or who is kept, stays in it.
 type RoleRecord struct {
 	Granted []string
 }
@@ -36,7 +38,7 @@ type RoleRecord struct {
 // RoleFacts is what is known of the role now.
 type RoleFacts struct {
 	Capabilities directory.Capabilities
-	// Members are all holders, as just read. Departments among them are left alone.
+	// Members are all holders, as just read.
 	Members []directory.RoleMember
 	// BuiltIn: the platform's own role, which no API changes.
 	BuiltIn bool
@@ -46,11 +48,19 @@ type RoleFacts struct {
 
 // RolePlan is what to do: first Revoke, then Grant (P2). Record has to be durable before.
 type RolePlan struct {
+	Role   string
 	Record RoleRecord
+	// Revoke are accounts, and departments that have the role with everybody in them.
 	Revoke []directory.RoleMember
-	Grant  []directory.RoleMember
+	// Grant are those who are to get it, and those who hold it for other departments
+	// than they are to.
+	Grant []directory.RoleMember
+	// Rescoped are the accounts of Grant that hold it already: they keep it all the time.
+	Rescoped []string
 	// Others hold the role and are not declared; an additive binding leaves them.
 	Others []string
+	// OtherDepartments have the role, with everybody in them, and lose it by no act of this plan.
+	OtherDepartments []string
 	// Hold says what is not done, beside the rest that is.
 	Hold *Hold
 	// ByHand is what a person has to do in the console, where no API does it.
@@ -63,18 +73,26 @@ func (p *RolePlan) InSync() bool {
 }
 
 // Digest is equal for plans that do the same. Never persist it.
-func (p *RolePlan) Digest() string { return digest([]any{p.Revoke, p.Grant}) }
+func (p *RolePlan) Digest() string { return digest([]any{p.Role, p.Revoke, p.Grant}) }
 
 // ForRole decides who is granted a role, and who loses it.
 func ForRole(w RoleWish, r RoleRecord, f RoleFacts) RolePlan {
-	d := roleDecider{wish: w, facts: f, have: map[string]directory.RoleMember{}, want: map[string]bool{}, ours: map[string]bool{}, kept: map[string]bool{}}
+	d := roleDecider{
+		RolePlan: RolePlan{Role: w.Role}, wish: w, facts: f, have: map[string]directory.RoleMember{}, units: map[string]bool{},
+		want: map[string]string{}, ours: map[string]bool{}, kept: map[string]bool{},
+	}
 	for _, m := range f.Members {
-		if m.Account != "" {
+		switch {
+		case m.Account != "":
 			d.have[d.key(m.Account)] = m
+		case m.Department != "":
+			d.units[m.Department] = true
 		}
 	}
-	for id := range w.Holders {
-		d.want[d.key(id)] = true
+	for _, id := range slices.Sorted(maps.Keys(w.Holders)) {
+		if _, twice := d.want[d.key(id)]; !twice {
+			d.want[d.key(id)] = id
+		}
 	}
 	for _, id := range r.Granted {
 		d.ours[d.key(id)] = true
@@ -82,8 +100,9 @@ func ForRole(w RoleWish, r RoleRecord, f RoleFacts) RolePlan {
 	for _, id := range slices.Concat(w.Keep, f.Elsewhere) {
 		d.kept[d.key(id)] = true
 	}
-	d.revoke()
 	d.grant()
+	d.revoke()
+	d.departments()
 	d.record(r)
 	if f.BuiltIn {
 		d.byHand()
@@ -95,9 +114,13 @@ type roleDecider struct {
 	RolePlan
 	wish  RoleWish
 	facts RoleFacts
-	// by key: who holds it, who is to, whom we granted it, who never loses it by us.
-	have             map[string]directory.RoleMember
-	want, ours, kept map[string]bool
+	// by key: who holds it, who is to (with the id as declared), whom we granted it, who
+	// never loses it by us.
+	have       map[string]directory.RoleMember
+	want       map[string]string
+	ours, kept map[string]bool
+	// units are the departments that have it.
+	units map[string]bool
 }
 
 func (d *roleDecider) key(id string) string {
@@ -110,16 +133,22 @@ func (d *roleDecider) key(id string) string {
 // revoke takes the role from whom the binding granted it and no longer declares, and from
 // everybody else where it is exclusive; never below the minimum.
 func (d *roleDecider) revoke() {
+	var strangers, ended []directory.RoleMember
 	for _, k := range slices.Sorted(maps.Keys(d.have)) {
-		switch m := d.have[k]; {
-		case d.want[k]:
-		case d.kept[k]:
-		case d.ours[k] || d.wish.Exclusive:
-			d.Revoke = append(d.Revoke, directory.RoleMember{Role: d.wish.Role, Account: m.Account})
+		m := directory.RoleMember{Role: d.wish.Role, Account: d.have[k].Account}
+		_, wanted := d.want[k]
+		switch {
+		case wanted || d.kept[k]:
+		case d.ours[k]:
+			ended = append(ended, m)
+		case d.wish.Exclusive:
+			strangers = append(strangers, m)
 		default:
 			d.Others = append(d.Others, m.Account)
 		}
 	}
+	// Where not all may go, who was never declared goes first.
+	d.Revoke = slices.Concat(strangers, ended)
 	// Only who was seen to hold it counts: a grant may fail.
 	if room := max(0, len(d.have)-d.wish.Minimum); len(d.Revoke) > room {
 		d.Hold = hold(ProtectedHolders, "%d would lose the role and only %d do, because protection.minimumHolders is %d: declare others to hold it first", len(d.Revoke), room, d.wish.Minimum)
@@ -127,28 +156,82 @@ func (d *roleDecider) revoke() {
 	}
 }
 
-func (d *roleDecider) grant() {
-	for _, id := range slices.SortedFunc(maps.Keys(d.wish.Holders), cmp.Compare[string]) {
-		scope := slices.Sorted(slices.Values(d.wish.Holders[id]))
-		have, holds := d.have[d.key(id)]
-		if holds && slices.Equal(slices.Sorted(slices.Values(have.Scope)), scope) {
-			continue
+// departments takes the role from those where it is exclusive, once everybody who is
+// declared, and who is protected, was seen to hold it in their own right: who is in a
+// department, and has the role through it only, is not known here.
+func (d *roleDecider) departments() {
+	all := slices.Sorted(maps.Keys(d.units))
+	if !d.wish.Exclusive || len(all) == 0 {
+		d.OtherDepartments = all
+		return
+	}
+	waits, missing := false, 0
+	for k := range d.want {
+		_, holds := d.have[k]
+		waits = waits || !holds
+	}
+	for k := range d.kept {
+		if _, holds := d.have[k]; !holds {
+			missing++
 		}
-		d.Grant = append(d.Grant, directory.RoleMember{Role: d.wish.Role, Account: id, Scope: scope})
+	}
+	left := len(d.have) - len(d.Revoke)
+	switch {
+	case waits && !d.facts.BuiltIn: // the grants of this plan come first
+		d.OtherDepartments = all
+	case missing > 0:
+		d.OtherDepartments = all
+		d.alsoHold("%d departments have the role with everybody in them, and may be how %d who are protected have it: give it to those themselves, or take it from the departments, in the console", len(all), missing)
+	case left < d.wish.Minimum:
+		d.OtherDepartments = all
+		d.alsoHold("%d departments have the role with everybody in them, and keep it because only %d hold it themselves and protection.minimumHolders is %d: declare others to hold it first", len(all), left, d.wish.Minimum)
+	default:
+		for _, id := range all {
+			d.Revoke = append(d.Revoke, directory.RoleMember{Role: d.wish.Role, Department: id})
+		}
 	}
 }
 
-// record keeps whom the binding granted the role: who is about to be, and whom it is still
-// to be taken from. Who had it before, and is declared, becomes the binding's: a
-// declaration that ends takes it away.
-func (d *roleDecider) record(r RoleRecord) {
-	granted := map[string]string{}
-	for id := range d.wish.Holders {
-		granted[d.key(id)] = id
+func (d *roleDecider) alsoHold(format string, args ...any) {
+	also := hold(ProtectedHolders, format, args...)
+	if d.Hold != nil {
+		also.Message = d.Hold.Message + "; " + also.Message
 	}
-	for _, id := range r.Granted {
-		if _, holds := d.have[d.key(id)]; holds && !d.want[d.key(id)] && !d.kept[d.key(id)] {
-			granted[d.key(id)] = id
+	d.Hold = also
+}
+
+func (d *roleDecider) grant() {
+	for _, k := range slices.Sorted(maps.Keys(d.want)) {
+		id := d.want[k]
+		m := directory.RoleMember{Role: d.wish.Role, Account: id, Scope: scope(d.wish.Holders[id])}
+		have, holds := d.have[k]
+		if holds && slices.Equal(scope(have.Scope), m.Scope) {
+			continue
+		}
+		if holds {
+			m.Account = have.Account
+			d.Rescoped = append(d.Rescoped, m.Account)
+		}
+		d.Grant = append(d.Grant, m)
+	}
+	slices.SortFunc(d.Grant, func(a, b directory.RoleMember) int { return cmp.Compare(a.Account, b.Account) })
+}
+
+// scope is a set of departments, as lists of them compare.
+func scope(ids []string) []string { return slices.Compact(slices.Sorted(slices.Values(ids))) }
+
+// record keeps whom the binding granted the role: who is about to be, and who still has it
+// from the binding, be it that another one or a protection keeps it for now. Who had it
+// before, and is declared, becomes the binding's: a declaration that ends takes it away.
+func (d *roleDecider) record(r RoleRecord) {
+	granted := maps.Clone(d.want)
+	for _, id := range slices.Sorted(slices.Values(r.Granted)) {
+		k := d.key(id)
+		if _, wanted := granted[k]; wanted {
+			continue
+		}
+		if have, holds := d.have[k]; holds {
+			granted[k] = have.Account
 		}
 	}
 	for _, k := range slices.Sorted(maps.Keys(granted)) {
@@ -159,10 +242,21 @@ func (d *roleDecider) record(r RoleRecord) {
 // byHand turns what would be done to the platform's own role into tasks for people.
 func (d *roleDecider) byHand() {
 	for _, m := range d.Revoke {
+		if m.Department != "" {
+			d.ByHand = append(d.ByHand, "take the role from the department "+m.Department)
+			continue
+		}
 		d.ByHand = append(d.ByHand, "take the role from the account "+m.Account)
 	}
 	for _, m := range d.Grant {
-		d.ByHand = append(d.ByHand, "give the role to the account "+m.Account)
+		switch {
+		case !slices.Contains(d.Rescoped, m.Account):
+			d.ByHand = append(d.ByHand, "give the role to the account "+m.Account)
+		case len(m.Scope) == 0:
+			d.ByHand = append(d.ByHand, "let the role reach the whole company for the account "+m.Account)
+		default:
+			d.ByHand = append(d.ByHand, "let the role reach the departments "+strings.Join(m.Scope, ", ")+" for the account "+m.Account)
+		}
 	}
-	d.Revoke, d.Grant, d.Record = nil, nil, RoleRecord{}
+	d.Revoke, d.Grant, d.Rescoped, d.Record = nil, nil, nil, RoleRecord{}
 }

@@ -14,6 +14,7 @@ import (
 var (
 	_ directory.Exporter   = (*Fake)(nil)
 	_ directory.RoleKeeper = (*Fake)(nil)
+	_ directory.RoleScoper = (*Fake)(nil)
 )
 
 // Keep puts items into a dataset other than the directory, in this order; from
@@ -254,6 +255,35 @@ func (f *Fake) AddToRole(ctx context.Context, role string, members []directory.R
 	}
 	if missing > 0 {
 		return refusal(directory.NotFound, "%d of those who shall have the role do not exist", missing)
+	}
+	return fault.Err
+}
+
+// SetRoleScope implements [directory.RoleScoper].
+func (f *Fake) SetRoleScope(ctx context.Context, role string, members []directory.RoleMember) error {
+	fault, err := f.enter(ctx, "SetRoleScope", role)
+	if err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	h := f.roles[role]
+	if h == nil {
+		return refusal(directory.NotFound, "there is no such role")
+	}
+	missing := 0
+	for _, m := range members {
+		at := slices.IndexFunc(h.members, func(have directory.RoleMember) bool {
+			return have.Account != "" && f.key(have.Account) == f.key(m.Account)
+		})
+		if at < 0 {
+			missing++
+			continue
+		}
+		h.members[at].Scope = slices.Clone(m.Scope)
+	}
+	if missing > 0 {
+		return refusal(directory.NotFound, "%d of them do not hold the role", missing)
 	}
 	return fault.Err
 }
