@@ -80,7 +80,7 @@ func wishFor(ids ...string) plan.RoleWish {
 // heldBy fails unless exactly these people hold the role.
 func (s *scene) heldBy(ids ...string) {
 	s.Helper()
-	members, err := s.Fake.RoleMembers(s.Context(), auditors)
+	members, err := s.RoleMembers(s.Context(), auditors)
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -342,7 +342,7 @@ func TestP3RolesAreFoundBeforeTheyAreMade(t *testing.T) {
 			if s.Count("CreateRole") != c.made || len(d.lines) != 2*c.made {
 				t.Errorf("asked %d times to make it, recorded %q", s.Count("CreateRole"), d.lines)
 			}
-			roles, err := s.Fake.Roles(t.Context())
+			roles, err := s.Roles(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}

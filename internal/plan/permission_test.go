@@ -160,10 +160,11 @@ func TestRoleDigestsTellPlansApart(t *testing.T) {
 		{Role: "1", Holders: declaredHolders("A")}, {Role: "1", Holders: declaredHolders("B")}, {Role: "1", Holders: declaredHolders("A/7")},
 		{Role: "2", Holders: declaredHolders("A")}, {Role: "1"},
 	} {
-		if seen[of(w)] || of(w) != of(w) {
+		d := of(w)
+		if again := of(w); seen[d] || again != d {
 			t.Errorf("the digest of %+v is that of another plan, or not the same twice", w)
 		}
-		seen[of(w)] = true
+		seen[d] = true
 	}
 }
 
