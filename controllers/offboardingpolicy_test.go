@@ -76,6 +76,7 @@ var _ = Describe("OffboardingPolicies", func() {
 			p.Spec.Backup = v1alpha1.OffboardingBackup{Mode: v1alpha1.BackupRequired, StorageRef: v1alpha1.StorageReference{Name: "archives"}}
 			p.Spec.SuccessorRef.Name = "a"
 			p.Spec.Administrators = []v1alpha1.EmployeeReference{{Name: "b"}}
+			p.Spec.Notices = []v1alpha1.Notice{{To: v1alpha1.NoticeAdministrators}}
 		}))
 		Eventually(of(p)).Should(waiting("WaitingForStorage", `"archives"`))
 		c.room()
