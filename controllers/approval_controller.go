@@ -79,6 +79,8 @@ func (r *ApprovalReconciler) wake(_ context.Context, o client.Object) []reconcil
 			r.Hub.employees.add(name, freezingPriority, 0)
 		case "EnterpriseAccount":
 			r.Hub.accounts.add(name, 0, 0)
+		case kindBinding:
+			r.Hub.bindings.add(name, 0, 0)
 		}
 	}
 	return []reconcile.Request{{NamespacedName: client.ObjectKeyFromObject(apv)}}

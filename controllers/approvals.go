@@ -213,6 +213,7 @@ func newestFirst(all []v1alpha1.Approval) {
 var purposeNames = map[v1alpha1.ApprovalPurpose]string{
 	v1alpha1.ApprovalRemovalLimit: "limit", v1alpha1.ApprovalDeparture: "departure", v1alpha1.ApprovalDeletion: "deletion",
 	v1alpha1.ApprovalAccountRemoval: "account", v1alpha1.ApprovalDeleteAccount: "delete", v1alpha1.ApprovalExit: "exit",
+	v1alpha1.ApprovalGrant: "grant", v1alpha1.ApprovalReview: "review",
 }
 
 // The bounds of an Approval; the CRD says so too.

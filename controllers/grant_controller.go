@@ -64,6 +64,7 @@ func (r *GrantReconciler) needed(ctx context.Context, namespace string) (bool, e
 		&v1alpha1.EmployeeList{}, &v1alpha1.DepartmentList{}, &v1alpha1.EnterpriseAccountList{}, &v1alpha1.EmployeeNumberRuleList{},
 		&v1alpha1.BackupStorageList{}, &v1alpha1.BackupScheduleList{}, &v1alpha1.BackupList{}, &v1alpha1.RestoreList{},
 		&v1alpha1.OffboardingPolicyList{}, &v1alpha1.OffboardingList{}, &v1alpha1.ApprovalList{},
+		&v1alpha1.PermissionBindingList{},
 	} {
 		if err := r.List(ctx, list, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
 			return false, fmt.Errorf("listing what is left: %w", err)

@@ -59,7 +59,7 @@ type Hub struct {
 
 	accounts, departments, employees trigger
 	backups, restores, policies      trigger
-	offboardings                     trigger
+	offboardings, bindings           trigger
 }
 
 // Lane keys name what a task is about.
@@ -68,6 +68,8 @@ const (
 	departmentKey = "department/"
 	// offboardingKey is for what leaving does.
 	offboardingKey = "offboarding/"
+	// bindingKey is for a PermissionBinding.
+	bindingKey = "binding/"
 )
 
 // settle is how long counts on an EnterpriseAccount may lag behind, so that a
@@ -84,6 +86,8 @@ func (h *Hub) Ended(tenant, key string) {
 		h.departments.add(types.NamespacedName{Namespace: account.Namespace, Name: strings.TrimPrefix(key, departmentKey)}, 0, 0)
 	case strings.HasPrefix(key, offboardingKey):
 		h.offboardings.add(types.NamespacedName{Namespace: account.Namespace, Name: strings.TrimPrefix(key, offboardingKey)}, 0, 0)
+	case strings.HasPrefix(key, bindingKey):
+		h.bindings.add(types.NamespacedName{Namespace: account.Namespace, Name: strings.TrimPrefix(key, bindingKey)}, 0, 0)
 	}
 	h.accounts.add(account, sweepPriority, settle)
 }
@@ -94,6 +98,7 @@ func (h *Hub) Refreshed(tenant string, c mirror.Changes, _ error) {
 	h.accounts.add(account, 0, 0)
 	ctx := context.Background() //nolint:forbidigo // reads the cache only: nothing to cancel
 	h.waiting(ctx, account)
+	h.bound(ctx, account)
 	if c.First {
 		h.everybody(ctx, account)
 		return
@@ -137,6 +142,16 @@ func (h *Hub) waiting(ctx context.Context, account types.NamespacedName) {
 			if waits(restores.Items[i].Status.Conditions) {
 				h.restores.add(client.ObjectKeyFromObject(&restores.Items[i]), 0, 0)
 			}
+		}
+	}
+}
+
+// bound wakes the bindings on the account: no listing shows who holds roles, so that each reads its own.
+func (h *Hub) bound(ctx context.Context, account types.NamespacedName) {
+	var found v1alpha1.PermissionBindingList
+	if h.list(ctx, &found, account.Namespace, indexAccount, account.Name) {
+		for i := range found.Items {
+			h.bindings.add(client.ObjectKeyFromObject(&found.Items[i]), sweepPriority, 0)
 		}
 	}
 }

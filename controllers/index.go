@@ -44,6 +44,8 @@ const (
 	indexSubject = "subject"
 	// indexTarget: where a Restore restores to.
 	indexTarget = "target"
+	// indexConcern: what a PermissionBinding depends on.
+	indexConcern = "concern"
 )
 
 // SetupIndexes registers the indexes that the controllers list by.
@@ -84,6 +86,8 @@ func SetupIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 		{&v1alpha1.Offboarding{}, indexClaim, offboardingIndex(offboardingClaims)},
 		{&v1alpha1.Offboarding{}, indexBackup, offboardingIndex(offboardingBackups)},
 		{&v1alpha1.Offboarding{}, indexStorage, offboardingIndex(func(ob *v1alpha1.Offboarding) []string { return named(ob.Spec.Terms.Backup.StorageRef.Name) })},
+		{&v1alpha1.PermissionBinding{}, indexAccount, bindingIndex(func(b *v1alpha1.PermissionBinding) []string { return named(b.Spec.AccountRef.Name) })},
+		{&v1alpha1.PermissionBinding{}, indexConcern, bindingIndex(concerns)},
 		{&v1alpha1.Restore{}, indexTarget, restoreIndex(func(rs *v1alpha1.Restore) string { return rs.Status.Target })},
 	} {
 		if err := indexer.IndexField(ctx, i.object, i.field, i.extract); err != nil {

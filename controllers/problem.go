@@ -36,6 +36,8 @@ var stalled = map[string]bool{
 	v1alpha1.ReasonApprovalPending: true, v1alpha1.ReasonApprovalRejected: true, v1alpha1.ReasonApprovalExpired: true,
 	v1alpha1.ReasonManualTask: true, v1alpha1.ReasonBackupFailed: true, v1alpha1.ReasonRemovalRefused: true,
 	v1alpha1.ReasonResidualFound: true, v1alpha1.ReasonInheritanceRefused: true,
+	v1alpha1.ReasonProtectedHolders: true, v1alpha1.ReasonRoleMissing: true, v1alpha1.ReasonSeparationOfDuties: true,
+	v1alpha1.ReasonReviewOverdue: true, v1alpha1.ReasonReviewedOut: true,
 }
 
 // problem makes a Problem whose Stalled follows from its reason.

@@ -43,6 +43,8 @@ func conditionsOf(o client.Object) ([]metav1.Condition, int64) {
 		return o.Status.Conditions, observed(o.Status.ObservedGeneration)
 	case *v1alpha1.Restore:
 		return o.Status.Conditions, observed(o.Status.ObservedGeneration)
+	case *v1alpha1.PermissionBinding:
+		return o.Status.Conditions, observed(o.Status.ObservedGeneration)
 	case *v1alpha1.Offboarding:
 		return o.Status.Conditions, observed(o.Status.ObservedGeneration)
 	case *v1alpha1.OffboardingPolicy:

@@ -40,6 +40,7 @@ type Approval struct {
 // +kubebuilder:validation:XValidation:rule="self.purpose == oldSelf.purpose && has(self.accountName) == has(oldSelf.accountName) && (!has(self.accountName) || self.accountName == oldSelf.accountName) && self.summary == oldSelf.summary && self.count == oldSelf.count && self.subjects == oldSelf.subjects && self.digest == oldSelf.digest && has(self.requesters) == has(oldSelf.requesters) && (!has(self.requesters) || self.requesters == oldSelf.requesters) && has(self.approverGroups) == has(oldSelf.approverGroups) && (!has(self.approverGroups) || self.approverGroups == oldSelf.approverGroups) && self.expireTime == oldSelf.expireTime",message="only decision can be written: an Approval is about exactly what it lists"
 // +kubebuilder:validation:XValidation:rule="!has(oldSelf.decision) || (has(self.decision) && self.decision == oldSelf.decision)",message="decision: it was decided; a decision is not changed. What is asked again makes another Approval"
 // +kubebuilder:validation:XValidation:rule="!has(self.decision) || self.decision.digest == self.digest",message="decision.digest must be spec.digest: decide about what this Approval lists now"
+// +kubebuilder:validation:XValidation:rule="!has(self.decision) || !has(self.decision.except) || (self.purpose == 'Review' && self.decision.verdict == 'Approved')",message="decision.except narrows an approved review: leave it out, or reject the review as a whole"
 type ApprovalSpec struct {
 	// purpose says what kind of decision it is.
 	// +required
@@ -95,7 +96,7 @@ type ApprovalSpec struct {
 }
 
 // ApprovalPurpose says what kind of decision it is.
-// +kubebuilder:validation:Enum=RemovalLimit;Departure;Deletion;AccountRemoval;DeleteAccount;Exit
+// +kubebuilder:validation:Enum=RemovalLimit;Departure;Deletion;AccountRemoval;DeleteAccount;Exit;Grant;Review
 type ApprovalPurpose string
 
 // The purposes.
@@ -112,18 +113,23 @@ const (
 	ApprovalDeleteAccount ApprovalPurpose = "DeleteAccount"
 	// ApprovalExit: a company leaves a platform.
 	ApprovalExit ApprovalPurpose = "Exit"
+	// ApprovalGrant: people would get a role of high risk.
+	ApprovalGrant ApprovalPurpose = "Grant"
+	// ApprovalReview: it is time to look whether those who hold a role still need it.
+	ApprovalReview ApprovalPurpose = "Review"
 )
 
 // ApprovalSubject is one person or object that a decision is about.
 type ApprovalSubject struct {
-	// uid of the object that waits: an Offboarding, or an Employee that is to be frozen.
+	// uid of the object that waits: an Offboarding, an Employee that is to be frozen or to have a role; of a
+	// PermissionBinding under review, with the time for which the review was due.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
 	UID string `json:"uid,omitempty"`
 	// kind of that object.
 	// +required
-	// +kubebuilder:validation:Enum=Offboarding;Employee;EnterpriseAccount
+	// +kubebuilder:validation:Enum=Offboarding;Employee;EnterpriseAccount;PermissionBinding
 	Kind string `json:"kind,omitempty"`
 	// name of that object.
 	// +required
@@ -135,9 +141,9 @@ type ApprovalSubject struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=50
 	Number string `json:"number,omitempty"`
-	// action that waits: Freeze, Leave or Delete.
+	// action that waits: Freeze, Leave, Delete; Grant or Keep a role.
 	// +required
-	// +kubebuilder:validation:Enum=Freeze;Leave;Delete
+	// +kubebuilder:validation:Enum=Freeze;Leave;Delete;Grant;Keep
 	Action string `json:"action,omitempty"`
 }
 
@@ -161,6 +167,14 @@ type ApprovalDecision struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=256
 	Reason string `json:"reason,omitempty"`
+	// except are the uids of subjects that an approved review takes the role from; the others keep it.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=500
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=64
+	Except []string `json:"except,omitempty"`
 }
 
 // ApprovalVerdict is what a human says.

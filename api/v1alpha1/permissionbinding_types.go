@@ -14,8 +14,8 @@ import (
 // +kubebuilder:printcolumn:name="Role",type=string,JSONPath=`.spec.role.name`
 // +kubebuilder:printcolumn:name="State",type=string,JSONPath=`.status.state`
 // +kubebuilder:printcolumn:name="Holders",type=string,JSONPath=`.status.holdersText`
-// +kubebuilder:printcolumn:name="Until",type=date,JSONPath=`.spec.expiresAt`
-// +kubebuilder:printcolumn:name="Next-Review",type=date,JSONPath=`.status.nextReviewTime`
+// +kubebuilder:printcolumn:name="Until",type=string,JSONPath=`.spec.expiresAt`
+// +kubebuilder:printcolumn:name="Next-Review",type=string,JSONPath=`.status.nextReviewTime`
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
@@ -85,6 +85,9 @@ type PermissionBindingSpec struct {
 	// +kubebuilder:validation:items:Minimum=1
 	// +kubebuilder:validation:items:Maximum=8760
 	NoticeBeforeHours []int32 `json:"noticeBeforeHours,omitempty"`
+	// noticeLanguage in which they are told. When omitted, zh.
+	// +optional
+	NoticeLanguage NoticeLanguage `json:"noticeLanguage,omitempty"`
 	// reason for the people who ask later.
 	// +required
 	// +kubebuilder:validation:MinLength=1
@@ -118,7 +121,21 @@ type PermissionBindingSpec struct {
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=63
 	ConflictsWith []string `json:"conflictsWith,omitempty"`
+	// deletionPolicy is Revoke (when the binding is deleted, whom it granted the role loses it) or Retain
+	// (the platform is left as it is, and not called). When omitted, Revoke.
+	// +optional
+	DeletionPolicy BindingDeletion `json:"deletionPolicy,omitempty"`
 }
+
+// BindingDeletion says what becomes of the role when a binding is deleted.
+// +kubebuilder:validation:Enum=Revoke;Retain
+type BindingDeletion string
+
+// What becomes of the role.
+const (
+	BindingDeletionRevoke BindingDeletion = "Revoke"
+	BindingDeletionRetain BindingDeletion = "Retain"
+)
 
 // BoundRole is a role on a platform.
 //
@@ -352,7 +369,13 @@ type PermissionBindingStatus struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	ReviewName string `json:"reviewName,omitempty"`
-	// lastReviewTime is when it was last confirmed.
+	// reviewStartTime is when the review was opened that is not over.
+	// +optional
+	ReviewStartTime *metav1.Time `json:"reviewStartTime,omitempty"`
+	// reviewEscalatedTime is when it was told that nobody answers the review.
+	// +optional
+	ReviewEscalatedTime *metav1.Time `json:"reviewEscalatedTime,omitempty"`
+	// lastReviewTime is when the last review ended.
 	// +optional
 	LastReviewTime *metav1.Time `json:"lastReviewTime,omitempty"`
 	// nextReviewTime is when it is reviewed next.

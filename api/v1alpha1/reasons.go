@@ -37,6 +37,10 @@ const (
 	ConditionDecisionChecked = "DecisionChecked"
 	// ConditionWithinLimits: nobody waits because more people would lose access than removalLimits allow.
 	ConditionWithinLimits = "WithinRemovalLimits"
+	// ConditionApproved: somebody allowed what a binding of high risk grants.
+	ConditionApproved = "Approved"
+	// ConditionReviewed: no review of a binding is overdue.
+	ConditionReviewed = "Reviewed"
 	// ConditionRestored: the plan of a restore was executed and read back.
 	ConditionRestored = "Restored"
 )
@@ -101,6 +105,12 @@ const (
 	ReasonInheritanceRefused = "InheritanceRefused"
 	ReasonApprovalUnchecked  = "ApprovalUnchecked"
 
+	ReasonProtectedHolders   = "ProtectedHolders"
+	ReasonRoleMissing        = "RoleMissing"
+	ReasonSeparationOfDuties = "SeparationOfDuties"
+	ReasonReviewOverdue      = "ReviewOverdue"
+	ReasonReviewedOut        = "ReviewedOut"
+
 	ReasonProgressing          = "Progressing"
 	ReasonWaitingForAccount    = "WaitingForAccount"
 	ReasonWaitingForDepartment = "WaitingForDepartment"
@@ -132,6 +142,12 @@ const (
 	EventApproved  = "Approved"
 	// EventWithdrawn: what an Approval asked is no longer asked.
 	EventWithdrawn = "Withdrawn"
+	// EventGranted and EventRevoked: people got a role, or lost it.
+	EventGranted = "Granted"
+	EventRevoked = "Revoked"
+	// EventReviewed: a review of a binding ended, and EventNoticed: people were told that it ends.
+	EventReviewed = "Reviewed"
+	EventNoticed  = "Noticed"
 )
 
 // ReasonCodes gives each reason that means trouble or waiting its stable code.
@@ -205,4 +221,10 @@ var ReasonCodes = map[string]string{
 	ReasonOffboardingEnding:  "E-614",
 	ReasonInheritanceRefused: "E-615",
 	ReasonApprovalUnchecked:  "E-616",
+
+	ReasonProtectedHolders:   "E-621",
+	ReasonRoleMissing:        "E-622",
+	ReasonSeparationOfDuties: "E-623",
+	ReasonReviewOverdue:      "E-624",
+	ReasonReviewedOut:        "E-625",
 }

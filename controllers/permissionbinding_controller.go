@@ -1,0 +1,264 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+
+	"rollcall.dev/rollcall/api/v1alpha1"
+	"rollcall.dev/rollcall/internal/execute"
+	"rollcall.dev/rollcall/internal/kube"
+	"rollcall.dev/rollcall/internal/plan"
+	"rollcall.dev/rollcall/internal/tenant"
+)
+
+// PermissionBindingReconciler keeps who holds a role equal to what is declared. It never
+// calls a platform: roles are read and changed by the tenants' lanes, whose ends bring it back.
+type PermissionBindingReconciler struct {
+	client.Client
+	// Live reads Namespaces: there is no right to watch them.
+	Live      client.Reader
+	Recorder  events.EventRecorder
+	Tenants   *tenant.Registry
+	Hub       *Hub
+	Approvals *Approvals
+	Now       func() time.Time
+
+	roles  roleMemory
+	writes kube.Writes
+}
+
+// +kubebuilder:rbac:groups=rollcall.dev,resources=permissionbindings,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=rollcall.dev,resources=permissionbindings/status,verbs=patch
+// +kubebuilder:rbac:groups=rollcall.dev,resources=employees;departments;offboardings;enterpriseaccounts,verbs=get;list;watch
+// +kubebuilder:rbac:groups=rollcall.dev,resources=approvals,verbs=get;list;watch;create
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+
+// SetupWithManager registers the controller.
+func (r *PermissionBindingReconciler) SetupWithManager(mgr ctrl.Manager) error {
+	changed := builder.WithPredicates(predicate.GenerationChangedPredicate{})
+	return ctrl.NewControllerManagedBy(mgr).
+		For(&v1alpha1.PermissionBinding{}, changed).
+		Watches(&v1alpha1.PermissionBinding{}, handler.EnqueueRequestsFromMapFunc(r.related), builder.WithPredicates(inForceChanged)).
+		Watches(&v1alpha1.Employee{}, handler.EnqueueRequestsFromMapFunc(r.ofEmployee), builder.WithPredicates(predicate.Or(placed, predicate.LabelChangedPredicate{}))).
+		Watches(&v1alpha1.Department{}, handler.EnqueueRequestsFromMapFunc(r.ofDepartment), builder.WithPredicates(placed)).
+		Watches(&v1alpha1.Offboarding{}, handler.EnqueueRequestsFromMapFunc(r.ofOffboarding), builder.WithPredicates(ending)).
+		Watches(&v1alpha1.EnterpriseAccount{}, handler.EnqueueRequestsFromMapFunc(listedBy[v1alpha1.PermissionBindingList](r, indexAccount)), changed).
+		WatchesRawSource(r.Hub.bindings.source()).
+		WithOptions(controller.Options{MaxConcurrentReconciles: 4}).
+		Complete(r)
+}
+
+// Reconcile makes who holds the role equal to the declaration.
+func (r *PermissionBindingReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	b := &v1alpha1.PermissionBinding{}
+	if err := r.Get(ctx, req.NamespacedName, b); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if r.writes.Ahead(b) {
+		return ctrl.Result{RequeueAfter: cacheLag}, nil
+	}
+	if b.DeletionTimestamp.IsZero() {
+		if err := kube.AddFinalizer(ctx, r.Client, b, v1alpha1.Finalizer); err != nil {
+			return done(0, err)
+		}
+	}
+	before := b.DeepCopy()
+	s := &bindingScope{binding: b, now: r.Now(), lane: bindingKey + b.Name}
+	for _, step := range []func(context.Context, *bindingScope) error{r.find, r.declare, r.separate, r.approve, r.decide, r.review, r.notices} {
+		if err := step(ctx, s); err != nil {
+			return done(0, err)
+		}
+	}
+	if !b.DeletionTimestamp.IsZero() && s.over() {
+		return done(0, r.letGo(ctx, s))
+	}
+	s.report()
+	if _, err := kube.PatchStatus(ctx, r.Client, before, b); err != nil {
+		return done(0, client.IgnoreNotFound(err))
+	}
+	r.writes.Note(b)
+	r.announce(before, s)
+	return done(r.act(s), nil)
+}
+
+// bindingScope is what one reconcile knows.
+type bindingScope struct {
+	binding *v1alpha1.PermissionBinding
+	now     time.Time
+	lane    string
+	// state is how the binding stands by the clock and by its reviews; it changes at until,
+	// if that is not zero.
+	state v1alpha1.BindingState
+	until time.Time
+	// account and tenant are nil while there is none that can be asked.
+	account *v1alpha1.EnterpriseAccount
+	tenant  *tenant.Tenant
+	outcome *execute.Outcome
+	// retained: the platform is left as it is, for this reason.
+	retained string
+	// people are those who are declared and can hold the role, by the mirror's key of their
+	// user ids; nobody when the binding is not in force.
+	people map[string]holder
+	// scope are the ids of the departments that the role reaches.
+	scope []string
+	// blocked are keys of those who keep the role if they hold it, and do not get it anew.
+	blocked map[string]bool
+	// reviewedOut are those of people, by user id, whom a review took out.
+	reviewedOut []string
+	// role is what was last read, nil if nothing was; fresh, since the last listing.
+	role  *roleSeen
+	fresh bool
+	plan  plan.RolePlan
+	// task is what is to be done next.
+	task *execute.Task
+	// waits are why it is not as declared, or waits, in the order in which they were found.
+	waits []*Problem
+	// again is when to look again.
+	again time.Duration
+	// notice is told, after it is recorded.
+	notice *bindingNotice
+	// tell are events of this reconcile.
+	tell []bindingEvent
+}
+
+// holder is somebody who is declared and can hold the role.
+type holder struct {
+	id       string
+	employee *v1alpha1.Employee
+}
+
+func (s *bindingScope) wait(p *Problem) {
+	if p != nil {
+		s.waits = append(s.waits, p)
+	}
+}
+
+// problem is what a person should read first.
+func (s *bindingScope) problem() *Problem {
+	for _, p := range s.waits {
+		if p.Stalled {
+			return p
+		}
+	}
+	if len(s.waits) > 0 {
+		return s.waits[0]
+	}
+	return nil
+}
+
+// inForce reports whether the binding grants anything now.
+func (s *bindingScope) inForce() bool {
+	return s.state == v1alpha1.BindingActive && s.binding.DeletionTimestamp.IsZero()
+}
+
+// stateOf is how a binding stands by the clock and by its reviews, and when that changes.
+func stateOf(b *v1alpha1.PermissionBinding, now time.Time) (state v1alpha1.BindingState, until time.Time) {
+	switch from, to := b.Spec.NotBefore, b.Spec.ExpiresAt; {
+	case b.Status.State == v1alpha1.BindingRevoked:
+		return v1alpha1.BindingRevoked, time.Time{}
+	case to != nil && !now.Before(to.Time):
+		return v1alpha1.BindingExpired, time.Time{}
+	case from != nil && now.Before(from.Time):
+		return v1alpha1.BindingWaiting, from.Time
+	case to != nil:
+		return v1alpha1.BindingActive, to.Time
+	}
+	return v1alpha1.BindingActive, time.Time{}
+}
+
+// find reads the account and its tenant, and what its lane has done.
+func (r *PermissionBindingReconciler) find(ctx context.Context, s *bindingScope) error {
+	b := s.binding
+	s.state, s.until = stateOf(b, s.now)
+	account, missing, err := enterpriseAccount(ctx, r, b.Namespace, b.Spec.AccountRef.Name)
+	if err != nil {
+		return err
+	}
+	deleting := !b.DeletionTimestamp.IsZero()
+	switch {
+	case deleting && b.Spec.DeletionPolicy == v1alpha1.BindingDeletionRetain:
+		s.retained = "deletionPolicy is Retain"
+	case deleting && missing != nil:
+		s.retained = "its EnterpriseAccount is gone"
+	case deleting && !account.DeletionTimestamp.IsZero():
+		s.retained = "its EnterpriseAccount is being deleted"
+	case deleting && account.Spec.Mode == v1alpha1.ModeObserve:
+		s.retained = "its EnterpriseAccount is in mode Observe"
+	}
+	if missing != nil {
+		s.wait(problem(v1alpha1.ReasonWaitingForAccount, fmt.Sprintf("there is no EnterpriseAccount %q in this namespace: create it, or make another binding", b.Spec.AccountRef.Name)))
+		return nil
+	}
+	s.account = account
+	t := r.Tenants.Get(client.ObjectKeyFromObject(account).String())
+	if t == nil || !t.Mirror.State().Listed || !account.DeletionTimestamp.IsZero() {
+		known := b.Status.State != "" && observed(b.Status.ObservedGeneration, b.Generation)
+		s.wait(notListed(account, problemOfReady(b.Status.Conditions), known))
+		return nil
+	}
+	s.tenant = t
+	s.outcome, _ = t.Lane.Outcome(s.lane)
+	s.role, s.fresh = r.roles.get(b, t)
+	return nil
+}
+
+// act hands the task to the lane, after the record is durable, and says when to look again.
+func (r *PermissionBindingReconciler) act(s *bindingScope) time.Duration {
+	again := s.again
+	if !s.until.IsZero() {
+		again = sooner(again, s.until.Sub(s.now))
+	}
+	if s.tenant == nil {
+		return again
+	}
+	if s.outcome != nil {
+		s.tenant.Lane.Acknowledge(s.lane, s.outcome)
+	}
+	if s.notice != nil {
+		r.send(s)
+	}
+	if s.task == nil {
+		s.tenant.Lane.Settle(s.lane)
+		return again
+	}
+	return sooner(again, s.tenant.Lane.Offer(s.lane, *s.task).RetryIn)
+}
+
+// over reports whether a binding that is being deleted has nothing left to do on the platform,
+// or is to leave it as it is (P10).
+func (s *bindingScope) over() bool {
+	if s.retained != "" || len(s.binding.Status.GrantedUserIDs) == 0 {
+		return s.tenant == nil || s.tenant.Lane.Settle(s.lane)
+	}
+	return s.tenant != nil && s.fresh && s.task == nil
+}
+
+// letGo ends the object.
+func (r *PermissionBindingReconciler) letGo(ctx context.Context, s *bindingScope) error {
+	b := s.binding
+	if left := len(b.Status.GrantedUserIDs); s.retained != "" && left > 0 {
+		r.Recorder.Eventf(b, nil, corev1.EventTypeWarning, v1alpha1.ReasonRetained, "Delete", "left the role with %d accounts on the platform: %s", left, s.retained)
+	} else if s.plan.Hold != nil {
+		r.Recorder.Eventf(b, nil, corev1.EventTypeWarning, v1alpha1.ReasonProtectedHolders, "Delete", "%s", s.plan.Hold.Message)
+	}
+	if s.tenant != nil {
+		s.tenant.Lane.Forget(s.lane)
+	}
+	r.roles.forget(b)
+	for _, name := range []string{b.Status.ApprovalName, b.Status.ReviewName} {
+		if err := r.withdraw(ctx, b, name); err != nil {
+			return err
+		}
+	}
+	return kube.RemoveFinalizer(ctx, r.Client, b, v1alpha1.Finalizer)
+}
