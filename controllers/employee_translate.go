@@ -34,7 +34,7 @@ func (r *EmployeeReconciler) contact(ctx context.Context, s *employeeScope) erro
 	if c.version != "" {
 		s.version += "/" + c.version
 	}
-	if p != nil {
+	if p != nil && !s.departed() {
 		s.wait(p)
 	}
 	return nil
@@ -84,6 +84,9 @@ func (r *EmployeeReconciler) places(ctx context.Context, s *employeeScope) error
 	for _, ref := range e.Spec.Departments {
 		d := &v1alpha1.Department{}
 		err := r.Get(ctx, client.ObjectKey{Namespace: e.Namespace, Name: ref.Name}, d)
+		if apierrors.IsNotFound(err) && s.departed() {
+			continue
+		}
 		if apierrors.IsNotFound(err) {
 			s.wait(problem(v1alpha1.ReasonWaitingForDepartment, fmt.Sprintf("there is no Department %q in this namespace: create it, or correct spec.departments", ref.Name)))
 			continue

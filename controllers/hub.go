@@ -170,10 +170,10 @@ func (h *Hub) everybody(ctx context.Context, account types.NamespacedName) {
 	}
 }
 
-// person wakes somebody whom a listing concerns: who is declared frozen goes first (P2).
+// person wakes somebody whom a listing concerns: who is to lose access goes first (P2).
 func (h *Hub) person(e *v1alpha1.Employee) {
 	priority := sweepPriority
-	if e.Spec.State == v1alpha1.EmployeeFrozen {
+	if loses(e) {
 		priority = freezingPriority
 	}
 	h.employees.add(client.ObjectKeyFromObject(e), priority, 0)

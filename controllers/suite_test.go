@@ -91,8 +91,7 @@ func startManager(config *rest.Config, kinds *runtime.Scheme) {
 	volume = GinkgoT().TempDir()
 	Expect(controllers.Setup(running, mgr, controllers.Dependencies{
 		Platforms: provider.All(), Now: time.Now, Metrics: metrics.New(measured, func() time.Time { return epoch }),
-		BackupDirectory: volume, Settle: time.Second,
-		UncheckedApprovals: true, // config/policy is tried in test/crd
+		BackupDirectory: volume,
 	})).To(Succeed())
 	ended := make(chan error, 1)
 	go func() { ended <- mgr.Start(running) }()

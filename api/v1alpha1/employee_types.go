@@ -356,6 +356,11 @@ type EmployeeAccountStatus struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	AdmittedBy string `json:"admittedBy,omitempty"`
+	// offboardingName of the Offboarding by which the person leaves the account. It is recorded before that is made.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	OffboardingName string `json:"offboardingName,omitempty"`
 	// archiveKey is where the account was backed up when its namespace was deleted, which lets no
 	// Offboarding be made any more.
 	// +optional

@@ -1,4 +1,0 @@
-package leaving
-
-// Removable is what stands before every removal, alone.
-var Removable = removable
