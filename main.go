@@ -55,6 +55,7 @@ type options struct {
 	roleBinding     string
 	auditDirectory  string
 	backupDirectory string
+	unchecked       bool
 }
 
 func main() {
@@ -68,6 +69,7 @@ func main() {
 	flag.StringVar(&o.roleBinding, "role-binding", "rollcall-manager", "name of the RoleBinding that gives the manager its rights in each company: it is kept until a company that is deleted is empty; empty if the rights come otherwise")
 	flag.StringVar(&o.auditDirectory, "audit-directory", "", "folder on a durable volume for the audit trails, one below it for each EnterpriseAccount; empty keeps no records")
 	flag.StringVar(&o.backupDirectory, "backup-directory", "", "folder on a durable volume for BackupStorages with a local location; empty if there is none")
+	flag.BoolVar(&o.unchecked, "unchecked-approvals", false, "act on the decisions of Approvals although the policies of config/policy do not check who decided; for trials only")
 	flag.Float64Var(&o.qps, "kube-api-qps", 400, "most requests a second to the API server; its priority and fairness guards it too")
 	var level slog.Level
 	flag.TextVar(&level, "log-level", slog.LevelInfo, "least level to log: DEBUG, INFO, WARN or ERROR")
@@ -115,6 +117,8 @@ func run(ctx context.Context, o options) error {
 
 		BackupDirectory: o.backupDirectory,
 		RestoreTest:     controllers.RestoreInto(scratch),
+
+		UncheckedApprovals: o.unchecked,
 	})
 	if err != nil {
 		return err

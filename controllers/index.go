@@ -36,6 +36,12 @@ const (
 	indexPeople = "people"
 	// indexBackup: the backupRef of a Restore; the Backups of an Offboarding.
 	indexBackup = "backup"
+	// indexRemoval: EnterpriseAccounts that an Employee or an Offboarding was admitted on, or waits to be.
+	indexRemoval = "removal"
+	// indexDigest: the digest of what an Approval asks.
+	indexDigest = "digest"
+	// indexSubject: the UIDs of what an Approval lists.
+	indexSubject = "subject"
 	// indexTarget: where a Restore restores to.
 	indexTarget = "target"
 )
@@ -54,6 +60,11 @@ func SetupIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 		{&v1alpha1.Employee{}, indexManager, employeeIndex(func(e *v1alpha1.Employee) []string { return named(e.Spec.ManagerRef.Name) })},
 		{&v1alpha1.Employee{}, indexSecret, employeeIndex(func(e *v1alpha1.Employee) []string { return named(e.Spec.Contact.SecretRef.Name) })},
 		{&v1alpha1.Employee{}, indexRule, employeeIndex(func(e *v1alpha1.Employee) []string { return named(e.Spec.NumberRuleRef.Name) })},
+		{&v1alpha1.Employee{}, indexRemoval, employeeIndex(employeeRemovals)},
+		{&v1alpha1.Offboarding{}, indexRemoval, offboardingIndex(offboardingRemovals)},
+		{&v1alpha1.Approval{}, indexAccount, approvalIndex(func(a *v1alpha1.Approval) []string { return named(a.Spec.AccountName) })},
+		{&v1alpha1.Approval{}, indexDigest, approvalIndex(func(a *v1alpha1.Approval) []string { return named(a.Spec.Digest) })},
+		{&v1alpha1.Approval{}, indexSubject, approvalIndex(approvalSubjects)},
 		{&v1alpha1.Department{}, indexAccount, departmentIndex(departmentAccounts)},
 		{&v1alpha1.Department{}, indexClaim, departmentIndex(departmentClaims)},
 		{&v1alpha1.Department{}, indexDepartment, departmentIndex(func(d *v1alpha1.Department) []string { return named(d.Spec.ParentRef.Name) })},
@@ -98,6 +109,23 @@ func departmentIndex(keys func(*v1alpha1.Department) []string) client.IndexerFun
 		}
 		return nil
 	}
+}
+
+func approvalIndex(keys func(*v1alpha1.Approval) []string) client.IndexerFunc {
+	return func(o client.Object) []string {
+		if a, ok := o.(*v1alpha1.Approval); ok {
+			return keys(a)
+		}
+		return nil
+	}
+}
+
+func approvalSubjects(a *v1alpha1.Approval) []string {
+	var uids []string
+	for _, s := range a.Spec.Subjects {
+		uids = append(uids, s.UID)
+	}
+	return uids
 }
 
 func accountSecrets(o client.Object) []string {

@@ -259,7 +259,7 @@ func (r *OffboardingReconciler) act(ctx context.Context, s *offboardingScope) (a
 			switch {
 			case a.offered != nil:
 				again = sooner(again, a.tenant.Lane.Offer(s.lane, *a.offered).RetryIn)
-			case !a.underway && !a.busy && a.wait == 0:
+			case !a.underway && !a.busy:
 				a.tenant.Lane.Withdraw(s.lane)
 			}
 		}
@@ -267,6 +267,7 @@ func (r *OffboardingReconciler) act(ctx context.Context, s *offboardingScope) (a
 			if err := r.Create(ctx, a.make); err != nil && !apierrors.IsAlreadyExists(err) {
 				return 0, fmt.Errorf("making the Backup: %w", err)
 			}
+			again = sooner(again, staleRetry) // it may have been there before its name was known here
 		}
 		again = sooner(again, a.wait)
 		if due := s.due(a); due > 0 {

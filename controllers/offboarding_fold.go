@@ -57,7 +57,7 @@ func (a *departure) fold(o *execute.Outcome) {
 			a.known.inheritance = &i
 			a.step(leaving.HandOver).Evidence = fmt.Sprintf("passed on %d, under way %d, refused %d", i.Done, i.Waiting, i.Refused)
 		}
-		if refused {
+		if refused || class == directory.Invalid { // it cannot be put right here: a leaving keeps the successor that it began with
 			a.addTask(inheritance, leaving.HandOver, "The platform does not pass on what the person leaves behind: "+inItsWords(o.Err))
 		}
 	case leaving.ActResidual:

@@ -75,7 +75,8 @@ var _ = Describe("OffboardingPolicies", func() {
 		p := create(c.policy("standard", func(p *v1alpha1.OffboardingPolicy) {
 			p.Spec.Backup = v1alpha1.OffboardingBackup{Mode: v1alpha1.BackupRequired, StorageRef: v1alpha1.StorageReference{Name: "archives"}}
 			p.Spec.SuccessorRef.Name = "a"
-			p.Spec.Administrators, p.Spec.Notices = []v1alpha1.EmployeeReference{{Name: "b"}}, []v1alpha1.Notice{{To: v1alpha1.NoticeAdministrators}}
+			p.Spec.Administrators = []v1alpha1.EmployeeReference{{Name: "b"}}
+			p.Spec.Notices = []v1alpha1.Notice{{To: v1alpha1.NoticeAdministrators}}
 		}))
 		Eventually(of(p)).Should(waiting("WaitingForStorage", `"archives"`))
 		c.room()

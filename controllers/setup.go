@@ -4,6 +4,7 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -32,6 +33,8 @@ type Metrics interface {
 	Drifted(account types.NamespacedName)
 	StorageMetrics
 	ScheduleMetrics
+	ApprovalMetrics
+	QuarantineMetrics
 }
 
 // Dependencies are what the composition root chooses.
@@ -50,7 +53,15 @@ type Dependencies struct {
 	BackupDirectory string
 	// RestoreTest restores an archive into a scratch simulator; nil if that is not possible.
 	RestoreTest RestoreTest
+	// UncheckedApprovals acts on decisions although no policy of the cluster checked who decided.
+	UncheckedApprovals bool
+	// Settle is how long nobody may have come or gone before it is asked about those whom an
+	// account's removalLimits hold; zero is a few seconds.
+	Settle time.Duration
 }
+
+// settleQuarantine is how long a prune of hundreds takes at most between two of them.
+const settleQuarantine = 5 * time.Second
 
 // runsPerAccount is how many archives of one account are made at once, and how many are verified.
 const runsPerAccount = 2
@@ -66,10 +77,10 @@ func Setup(ctx context.Context, mgr ctrl.Manager, d Dependencies) error {
 	}
 	tenants, hub := tenant.NewRegistry(), &Hub{Reader: mgr.GetClient()}
 	recorder := mgr.GetEventRecorder("rollcall")
-	approvals := &Approvals{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Now: d.Now}
+	approvals := &Approvals{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Now: d.Now, Unchecked: d.UncheckedApprovals}
+	limiter := &Limiter{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Approvals: approvals, Now: d.Now}
 	exits := jobs.New[struct{}, exitOutcome](ctx, 1)
 	numbers := &Numbers{Client: mgr.GetClient(), Reader: mgr.GetAPIReader()}
-	limiter := &Limiter{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Now: d.Now}
 	all := []reconciler{
 		&EnterpriseAccountReconciler{
 			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Tenants: tenants, Hub: hub,
@@ -88,6 +99,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, d Dependencies) error {
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Tenants: tenants, Hub: hub,
 		Limiter: limiter, Approvals: approvals, Metrics: d.Metrics, Now: d.Now,
 	})
+	all = append(all, decisions(mgr, d, recorder, hub, limiter)...)
 	if d.RoleBinding != "" {
 		all = append(all, &GrantReconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader()})
 	}
@@ -113,6 +125,17 @@ func Setup(ctx context.Context, mgr ctrl.Manager, d Dependencies) error {
 		}
 	}
 	return SetupArchives(ctx, mgr, d, recorder)
+}
+
+// decisions are the controllers of what humans decide, and of who waits for it.
+func decisions(mgr ctrl.Manager, d Dependencies, recorder events.EventRecorder, hub *Hub, limiter *Limiter) []reconciler {
+	return []reconciler{
+		&ApprovalReconciler{Client: mgr.GetClient(), Approvals: limiter.Approvals, Recorder: recorder, Hub: hub, Metrics: d.Metrics, Now: d.Now},
+		&QuarantineReconciler{
+			Client: mgr.GetClient(), Limiter: limiter, Approvals: limiter.Approvals, Recorder: recorder, Metrics: d.Metrics, Now: d.Now,
+			Settle: cmp.Or(d.Settle, settleQuarantine),
+		},
+	}
 }
 
 // SetupArchives registers the controllers of what keeps archives and has them made. They

@@ -91,7 +91,8 @@ func startManager(config *rest.Config, kinds *runtime.Scheme) {
 	volume = GinkgoT().TempDir()
 	Expect(controllers.Setup(running, mgr, controllers.Dependencies{
 		Platforms: provider.All(), Now: time.Now, Metrics: metrics.New(measured, func() time.Time { return epoch }),
-		BackupDirectory: volume,
+		BackupDirectory: volume, Settle: time.Second,
+		UncheckedApprovals: true, // config/policy is tried in test/crd
 	})).To(Succeed())
 	ended := make(chan error, 1)
 	go func() { ended <- mgr.Start(running) }()

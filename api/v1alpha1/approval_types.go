@@ -74,7 +74,7 @@ type ApprovalSpec struct {
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
-	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:MaxItems=512
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=253
 	Requesters []string `json:"requesters,omitempty"`
@@ -177,7 +177,8 @@ const (
 // +kubebuilder:validation:MinProperties=1
 type ApprovalStatus struct {
 	// conditions are Ready (it was decided, or is no longer asked), Reconciling and Stalled as kstatus
-	// reads them: it is Stalled while it waits for somebody.
+	// reads them: it is Stalled while it waits for somebody; DecisionChecked (a policy of the cluster
+	// checked who decided: nothing is done on the word of somebody who may not have been allowed to).
 	// +optional
 	// +listType=map
 	// +listMapKey=type

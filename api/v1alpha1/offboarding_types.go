@@ -42,6 +42,7 @@ type Offboarding struct {
 // OffboardingSpec is a snapshot of all that a leaving needs. Only confirmations can be changed.
 //
 // +kubebuilder:validation:XValidation:rule="self.mode == 'Rehearse' || (has(self.number) && has(self.trigger) && has(self.terms) && has(self.accounts))",message="mode: Execute is made by Rollcall alone: declare the person with spec.state: Departed, or delete the Employee; to see what would happen, use mode: Rehearse"
+// +kubebuilder:validation:XValidation:rule="self.mode == 'Execute' || !has(self.terms)",message="terms: a rehearsal takes those of the policy that applies to the Employee; leave them out"
 // +kubebuilder:validation:XValidation:rule="has(self.terms) == has(oldSelf.terms) && (!has(self.terms) || self.terms == oldSelf.terms)",message="terms cannot be changed: a leaving keeps the terms that it began with; cancel it by declaring the person again"
 // +kubebuilder:validation:XValidation:rule="has(self.accounts) == has(oldSelf.accounts) && (!has(self.accounts) || self.accounts == oldSelf.accounts)",message="accounts cannot be changed: they are what the person had when the leaving began"
 // +kubebuilder:validation:XValidation:rule="self.mode == oldSelf.mode && self.employeeRef == oldSelf.employeeRef",message="mode and employeeRef cannot be changed: make another Offboarding"

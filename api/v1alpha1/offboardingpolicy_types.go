@@ -75,6 +75,7 @@ const (
 // +kubebuilder:validation:XValidation:rule="!has(self.notices) || !has(self.skipSteps) || !self.skipSteps.exists(s, s == 'Notify')",message="notices: nobody is told while Notify is in skipSteps; leave one of the two out"
 // +kubebuilder:validation:XValidation:rule="!has(self.successors) || has(self.successorRef) == self.successors.exists(s, s == 'Fallback')",message="successorRef is who takes over by the rule Fallback: write both, or neither"
 // +kubebuilder:validation:XValidation:rule="!has(self.finalAction) || self.finalAction != 'Keep' || !has(self.unfreezable) || self.unfreezable != 'RemoveEarly'",message="unfreezable: with finalAction: Keep no account is removed, early or late; write unfreezable: Keep"
+// +kubebuilder:validation:XValidation:rule="!has(self.backup.expireAfterDays) || self.backup.expireAfterDays * 86400 > (has(self.graceSeconds) ? self.graceSeconds : 604800)",message="backup.expireAfterDays: the archive would go before grace is over, and no account is deleted without one; keep it longer than graceSeconds"
 // +kubebuilder:validation:XValidation:rule="!has(self.timeLimits) || !self.timeLimits.exists(l, l.step == 'Grace')",message="timeLimits: Grace takes graceSeconds; leave its limit out"
 type OffboardingTerms struct {
 	// backup that is made of each account before it may be deleted.

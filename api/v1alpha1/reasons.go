@@ -33,6 +33,10 @@ const (
 	ConditionAccessRevoked = "AccessRevoked"
 	// ConditionBackedUp: everything of somebody who leaves has a verified backup, or none is wanted.
 	ConditionBackedUp = "BackedUp"
+	// ConditionDecisionChecked: a policy of the cluster checked who decided an Approval.
+	ConditionDecisionChecked = "DecisionChecked"
+	// ConditionWithinLimits: nobody waits because more people would lose access than removalLimits allow.
+	ConditionWithinLimits = "WithinRemovalLimits"
 	// ConditionRestored: the plan of a restore was executed and read back.
 	ConditionRestored = "Restored"
 )
@@ -95,6 +99,7 @@ const (
 	ReasonNamespaceLeaving   = "NamespaceLeaving"
 	ReasonOffboardingEnding  = "OffboardingEnding"
 	ReasonInheritanceRefused = "InheritanceRefused"
+	ReasonApprovalUnchecked  = "ApprovalUnchecked"
 
 	ReasonProgressing          = "Progressing"
 	ReasonWaitingForAccount    = "WaitingForAccount"
@@ -125,6 +130,8 @@ const (
 	EventDeparted  = "Departed"
 	EventCancelled = "OffboardingCancelled"
 	EventApproved  = "Approved"
+	// EventWithdrawn: what an Approval asked is no longer asked.
+	EventWithdrawn = "Withdrawn"
 )
 
 // ReasonCodes gives each reason that means trouble or waiting its stable code.
@@ -197,4 +204,5 @@ var ReasonCodes = map[string]string{
 	ReasonNamespaceLeaving:   "E-613",
 	ReasonOffboardingEnding:  "E-614",
 	ReasonInheritanceRefused: "E-615",
+	ReasonApprovalUnchecked:  "E-616",
 }

@@ -11,7 +11,7 @@ import (
 
 // Subject is one person or object that is asked about. No two have the same UID.
 type Subject struct {
-	Kind, Name, UID string
+	UID, Kind, Name string
 	// Number of the employee; empty when the object is nobody's.
 	Number string
 	// Action that waits.

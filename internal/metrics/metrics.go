@@ -24,6 +24,7 @@ func labels(more ...string) []string { return append(append([]string{}, account.
 // (controller_runtime_reconcile_total).
 type Metrics struct {
 	*backups
+	*removals
 
 	calls    *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
@@ -46,6 +47,7 @@ func New(registry prometheus.Registerer, now func() time.Time) *Metrics {
 	buckets := []float64{.005, .025, .1, .5, 1, 5, 30}
 	m := &Metrics{
 		backups:  newBackups(registry),
+		removals: newRemovals(registry),
 		calls:    prometheus.NewCounterVec(prometheus.CounterOpts{Name: "rollcall_platform_calls_total", Help: "Calls to platforms by outcome: answered, not_sent, unknown, cancelled, throttled or unavailable, and HTTP status."}, labels("operation", "outcome", "status")),
 		seconds:  prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "rollcall_platform_call_seconds", Help: "Duration of calls from their turn to the end of the answer.", Buckets: buckets}, labels("operation")),
 		waits:    prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "rollcall_platform_wait_seconds", Help: "Time that calls waited for their turn in the budget.", Buckets: buckets}, labels("priority")),

@@ -198,6 +198,8 @@ func nearest(kind, path string, atLimit any) any {
 		return "rd-platform" // the primary one must be one of them
 	case strings.HasPrefix(path, "spec.ranges[0].") && atLimit != int64(1):
 		return int64(4999) // of four digits
+	case path == "spec.mode" && kind == "Offboarding":
+		return "Execute" // a rehearsal has no terms
 	case strings.HasSuffix(path, "backup.mode"):
 		return "Required" // what is to be backed up is said
 	case strings.HasSuffix(path, "timeLimits[0].step") && atLimit == "Grace":
