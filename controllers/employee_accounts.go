@@ -67,7 +67,7 @@ func (r *EmployeeReconciler) converge(ctx context.Context, s *employeeScope, a *
 		a.problem = missing
 		return err
 	}
-	if a.tenant == nil || !a.tenant.Mirror.State().Listed || !account.DeletionTimestamp.IsZero() {
+	if a.tenant == nil || !a.tenant.Mirror.State().Listed || (!account.DeletionTimestamp.IsZero() && !s.ending) {
 		known := accountStatus(e, spec.Name) != nil && observed(e.Status.ObservedGeneration, e.Generation)
 		a.tenant, a.problem = nil, notListed(account, problemAgain(a.status.Reason, a.status.Message), known)
 		return nil
@@ -139,7 +139,7 @@ func (r *EmployeeReconciler) wish(s *employeeScope, a *employeeAccount, account 
 		id = record.ID
 	}
 	profile, late, p := s.profile(a.tenant.Mirror, spec.Name, a.tenant.Mirror.Account(id))
-	if s.departed() {
+	if s.leavesOff() {
 		profile, late, p = s.bare(record), nil, nil
 	}
 	if p != nil {
@@ -161,11 +161,14 @@ func (r *EmployeeReconciler) wish(s *employeeScope, a *employeeAccount, account 
 	if spec.Type != "" {
 		a.wish.Type = directory.AccountType(spec.Type)
 	}
-	if s.employee.Spec.State == v1alpha1.EmployeeFrozen || s.departed() {
+	if s.employee.Spec.State == v1alpha1.EmployeeFrozen || s.leavesOff() {
 		a.wish.State = directory.Frozen
 	}
 	return nil
 }
+
+// leavesOff reports whether nothing is wished of the person but that access ends.
+func (s *employeeScope) leavesOff() bool { return s.departed() || s.ending }
 
 // bare is what is wished of somebody who has departed: nothing, but that an account that is not ours yet is theirs.
 func (s *employeeScope) bare(record plan.Record) directory.Profile {
@@ -182,7 +185,7 @@ func (r *EmployeeReconciler) decide(ctx context.Context, s *employeeScope, a *em
 		return err
 	}
 	a.plan, a.planned = plan.For(a.wish, record, facts), true
-	if s.departed() {
+	if s.leavesOff() {
 		a.restrain(s, record)
 	}
 	if err := r.admit(ctx, s, a, record); err != nil {

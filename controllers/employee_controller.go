@@ -18,6 +18,7 @@ import (
 	"rollcall.dev/rollcall/api/v1alpha1"
 	"rollcall.dev/rollcall/internal/directory"
 	"rollcall.dev/rollcall/internal/execute"
+	"rollcall.dev/rollcall/internal/jobs"
 	"rollcall.dev/rollcall/internal/kube"
 	"rollcall.dev/rollcall/internal/plan"
 	"rollcall.dev/rollcall/internal/tenant"
@@ -38,6 +39,12 @@ type EmployeeReconciler struct {
 	Platforms map[string]directory.Descriptor
 	Metrics   Metrics
 	Limiter   *Limiter
+	// Storages and Archives are for who goes with the namespace.
+	Storages *Storages
+	Archives *jobs.Runner[backupProgress, backupOutcome]
+	Now      func() time.Time
+	// Tool is what writes the archives, with its version.
+	Tool string
 
 	writes kube.Writes
 }
@@ -199,6 +206,8 @@ type employeeScope struct {
 	// policy applies if somebody leaves something; noPolicy says that none does.
 	policy   *v1alpha1.OffboardingPolicy
 	noPolicy *Problem
+	// ending: the person goes with the namespace.
+	ending bool
 	// begun are the Offboardings to be made.
 	begun []*v1alpha1.Offboarding
 }

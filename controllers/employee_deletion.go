@@ -31,6 +31,12 @@ func (r *EmployeeReconciler) delete(ctx context.Context, e *v1alpha1.Employee) (
 	if err := r.leavings(ctx, s); err != nil {
 		return done(0, err)
 	}
+	if ends, err := r.ends(ctx, s); err != nil || ends {
+		if err != nil {
+			return done(0, err)
+		}
+		return r.goWithNamespace(ctx, s)
+	}
 	g := &goodbye{}
 	for _, name := range s.everywhere() {
 		if err := r.part(ctx, s, g, name); err != nil {

@@ -254,17 +254,17 @@ func (a *employeeAccount) leave(s *employeeScope) {
 // restrain keeps a plan for somebody who has departed to what takes nothing but access; where a policy applies, the
 // leaving does that, too. Nobody is created, and an account that turns out to be ours is left.
 func (a *employeeAccount) restrain(s *employeeScope, before plan.Record) {
-	p := &a.plan
+	p, by := &a.plan, s.policy != nil && !s.ending
 	var creates, freezes bool
 	p.Actions = slices.DeleteFunc(p.Actions, func(action plan.Action) bool {
 		creates, freezes = creates || action.Kind == plan.Create, freezes || action.Kind == plan.Freeze
-		return action.Kind != plan.Confirm && (action.Kind != plan.Freeze || s.policy != nil)
+		return action.Kind != plan.Confirm && (action.Kind != plan.Freeze || by)
 	})
 	p.Differ = 0
 	switch {
 	case creates:
 		p.Record = before
-	case p.Record.Origin.Owned() && s.policy != nil && len(p.Actions) == 0:
+	case p.Record.Origin.Owned() && by && len(p.Actions) == 0:
 		p.Hold, p.StateDiffers, p.Record.FrozenByUs = nil, false, p.Record.FrozenByUs && !freezes
 		a.leave(s)
 	}

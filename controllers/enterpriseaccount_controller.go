@@ -272,7 +272,17 @@ func (r *EnterpriseAccountReconciler) delete(ctx context.Context, before, accoun
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	if leavings > 0 { // who leaves needs the platform to the end
+	people, departments, err := r.dependants(ctx, account)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	ends := false
+	if people > 0 {
+		if ends, err = namespaceEnds(ctx, r.Live, account.Namespace); err != nil {
+			return ctrl.Result{}, err
+		}
+	}
+	if leavings > 0 || ends { // who leaves, or goes with the namespace, needs the platform to the end
 		if _, err := r.start(ctx, account); err != nil {
 			return done(0, err)
 		}
@@ -281,10 +291,6 @@ func (r *EnterpriseAccountReconciler) delete(ctx context.Context, before, accoun
 	}
 	if !r.Exits.Cancel(exitKey(account)) {
 		return done(staleRetry, nil) // spec.exit was taken away in the middle of it
-	}
-	people, departments, err := r.dependants(ctx, account)
-	if err != nil {
-		return ctrl.Result{}, err
 	}
 	if people+departments+leavings > 0 {
 		kube.Summarize(&account.Status.Conditions, account.Generation, kube.Summary{

@@ -170,6 +170,17 @@ func (h *Hub) everybody(ctx context.Context, account types.NamespacedName) {
 	}
 }
 
+// everybodyOn wakes the people of an account.
+func (h *Hub) everybodyOn(namespace, account string) {
+	var employees v1alpha1.EmployeeList
+	ctx := context.Background() //nolint:forbidigo // reads the cache only: nothing to cancel
+	if h.list(ctx, &employees, namespace, indexAccount, account) {
+		for i := range employees.Items {
+			h.person(&employees.Items[i])
+		}
+	}
+}
+
 // person wakes somebody whom a listing concerns: who is to lose access goes first (P2).
 func (h *Hub) person(e *v1alpha1.Employee) {
 	priority := sweepPriority
