@@ -6,7 +6,8 @@ import (
 
 // Employee is one person and the accounts that the person has. Whoever leaves is
 // declared so (state: Departed), or the Employee is deleted: what happens then is
-// what an OffboardingPolicy says. Without a policy the accounts stay as they are.
+// what an OffboardingPolicy says. Without a policy the accounts stay as they are, or are
+// only frozen.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
