@@ -131,7 +131,7 @@ func (p *rehearsal) storage(ctx context.Context, ob *v1alpha1.Offboarding) error
 	if missing != nil {
 		p.obstacle("%s", missing.Message)
 	}
-	return nil //nolint:nilerr // a problem is a finding, not an error
+	return nil
 }
 
 // on says what would be done on one account.
