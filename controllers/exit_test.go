@@ -8,6 +8,7 @@ import (
 	. "github.com/onsi/gomega"
 	"github.com/onsi/gomega/types"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rollcall.dev/rollcall/api/v1alpha1"
@@ -98,6 +99,7 @@ var _ = Describe("Leaving a platform", func() {
 		c.wecom.keys["agentId"], c.dingtalk.keys["agentId"] = "1000002", "3000000001"
 		v = c.room()
 		c.open(c.wecom, c.dingtalk)
+		c.private = slices.DeleteFunc(c.private, func(s string) bool { return s == c.wecom.keys["agentId"] || s == c.dingtalk.keys["agentId"] }) // no secrets
 		create(c.department("rd", "研发中心"))
 		people = nil
 		for _, name := range []string{"a", "b", "c"} {
@@ -126,7 +128,7 @@ var _ = Describe("Leaving a platform", func() {
 			role := t.role("审核员", people[0].Status.Number, people[1].Status.Number)
 			a := exit(t, v1alpha1.ExitExecute)
 			remove(a)
-			Eventually(of(a)).Should(And(stalled("ApprovalPending"), step("Approve", "Waiting", "somebody has to decide")))
+			Eventually(of(a)).Should(And(says(v1alpha1.ConditionStalled, metav1.ConditionTrue, "ApprovalPending", "E-604"), step("Approve", "Waiting", "somebody has to decide")))
 			writes := len(t.writes())
 			change(people[0], titled("总监"))
 			Consistently(func() int { return len(t.writes()) }, "300ms").Should(Equal(writes), "nothing is changed from the first step on")
@@ -183,7 +185,7 @@ var _ = Describe("Leaving a platform", func() {
 
 		b := exit(c.dingtalk, v1alpha1.ExitExecute)
 		remove(b)
-		Eventually(of(b)).Should(stalled("ApprovalPending"))
+		Eventually(of(b)).Should(says(v1alpha1.ConditionStalled, metav1.ConditionTrue, "ApprovalPending"))
 		change(b, func(b *v1alpha1.EnterpriseAccount) { b.Spec.Exit = v1alpha1.Exit{} })
 		Eventually(of(b)).Should(HaveField("Status.Conditions", ContainElement(HaveField("Reason", "InUse"))))
 		Expect(append(c.wecom.received(), c.dingtalk.received()...)).To(BeEmpty())
