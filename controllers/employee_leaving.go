@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -50,17 +51,24 @@ func (r *EmployeeReconciler) leavingsOf(ctx context.Context, c client.Reader, na
 	}
 	all := slices.DeleteFunc(list.Items, func(ob v1alpha1.Offboarding) bool { return ob.Spec.Mode == v1alpha1.OffboardingRehearse })
 	slices.SortFunc(all, func(a, b v1alpha1.Offboarding) int {
-		switch {
-		case isOver(&a) != isOver(&b) && isOver(&b):
-			return -1
-		case isOver(&a) != isOver(&b):
-			return 1
-		case older(&b, &a):
+		if isOver(&a) != isOver(&b) {
+			if isOver(&a) {
+				return 1
+			}
 			return -1
 		}
-		return 1
+		// Ages are in whole seconds.
+		return cmp.Or(b.CreationTimestamp.Compare(a.CreationTimestamp.Time), endOf(&b).Compare(endOf(&a)), strings.Compare(string(a.UID), string(b.UID)))
 	})
 	return all, nil
+}
+
+// endOf is when a leaving was over; zero before.
+func endOf(ob *v1alpha1.Offboarding) time.Time {
+	if ob.Status.CompletionTime == nil {
+		return time.Time{}
+	}
+	return ob.Status.CompletionTime.Time
 }
 
 // mayLag reports whether the cache may not know yet what was begun: by this object, or, when it is looked at
@@ -89,14 +97,23 @@ func (r *EmployeeReconciler) choose(ctx context.Context, s *employeeScope) (err 
 
 func (s *employeeScope) departed() bool { return s.employee.Spec.State == v1alpha1.EmployeeDeparted }
 
-// leavingOf is the leaving of an account: the one that is not over, else the newest; nil if there was none.
-func (s *employeeScope) leavingOf(account string) *v1alpha1.Offboarding {
+// leavingOf is the leaving of an account: the one that is not over, else the one that the status names, else the
+// newest; nil if there was none.
+func (s *employeeScope) leavingOf(account string) (ob *v1alpha1.Offboarding) {
+	st := accountStatus(s.employee, account)
 	for i := range s.leavings {
-		if slices.ContainsFunc(s.leavings[i].Spec.Accounts, func(a v1alpha1.OffboardingAccount) bool { return a.Name == account }) {
-			return &s.leavings[i]
+		other := &s.leavings[i]
+		if !slices.ContainsFunc(other.Spec.Accounts, func(a v1alpha1.OffboardingAccount) bool { return a.Name == account }) {
+			continue
+		}
+		if ob == nil {
+			ob = other
+		}
+		if isOver(ob) && st != nil && other.Name == st.OffboardingName {
+			ob = other
 		}
 	}
-	return nil
+	return ob
 }
 
 // follow takes over how an account stands that somebody leaves. Nothing is written to it from here until that

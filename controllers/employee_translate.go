@@ -208,12 +208,20 @@ func (s *employeeScope) reportsTo(account string, profile *directory.Profile) *P
 		return nil // who is not on this platform cannot be anybody's manager there
 	}
 	st := accountStatus(s.manager, account)
+	if hasLeft(s.manager, st) {
+		return nil // nor can who has left it
+	}
 	if st == nil || !isOwned(st.Origin) || st.State == v1alpha1.AccountVanished {
 		return problem(v1alpha1.ReasonWaitingForPeople, fmt.Sprintf("managerRef: the Employee %q has no account there yet", ref))
 	}
 	profile.Set |= directory.FieldManager
 	profile.Manager = st.UserID
 	return nil
+}
+
+// hasLeft reports whether somebody who has departed has no account of ours there any more.
+func hasLeft(e *v1alpha1.Employee, st *v1alpha1.EmployeeAccountStatus) bool {
+	return e.Spec.State == v1alpha1.EmployeeDeparted && (st == nil || !isOwned(st.Origin))
 }
 
 // ignoredFields are the fields by name, as the status keeps them.
