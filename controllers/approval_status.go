@@ -13,9 +13,6 @@ import (
 	"rollcall.dev/rollcall/internal/kube"
 )
 
-// uncheckedAgain is how often it is looked whether decisions are checked by now.
-const uncheckedAgain = time.Minute
-
 // decide fills in the status, and says when to look again. What was decided stays so: that
 // an approval has expired matters only to what has not begun.
 func (r *ApprovalReconciler) decide(ctx context.Context, apv *v1alpha1.Approval) (time.Duration, error) {

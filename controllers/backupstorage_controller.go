@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -260,14 +261,18 @@ func (r *BackupStorageReconciler) delete(ctx context.Context, bs *v1alpha1.Backu
 	if err != nil {
 		return done(0, err)
 	}
-	if n := len(backups) + len(schedules.Items) + leavings; n > 0 {
+	going, err := r.going(ctx, bs)
+	if err != nil {
+		return done(0, err)
+	}
+	if n := len(backups) + len(schedules.Items) + leavings + going; n > 0 {
 		kube.Summarize(&bs.Status.Conditions, bs.Generation, kube.Summary{
 			Stand: kube.Reconciling, Reason: v1alpha1.ReasonInUse,
 			Message: fmt.Sprintf("%d Backups, %d BackupSchedules and %d Offboardings that are not over still name this storage; it goes when there are none. Archives stay where they are", len(backups), len(schedules.Items), leavings),
 		})
 		bs.Status.ObservedGeneration = &bs.Generation
 		_, err := kube.PatchStatus(ctx, r.Client, before, bs)
-		return done(0, err)
+		return done(goneAfter(going), err)
 	}
 	if wait := r.disclaim(ctx, bs); wait > 0 {
 		return done(wait, nil)
@@ -276,6 +281,33 @@ func (r *BackupStorageReconciler) delete(ctx context.Context, bs *v1alpha1.Backu
 		return done(0, err)
 	}
 	return done(0, kube.RemoveFinalizer(ctx, r.Client, bs, v1alpha1.Finalizer))
+}
+
+// going counts the people who go with the namespace and are backed up here before.
+func (r *BackupStorageReconciler) going(ctx context.Context, bs *v1alpha1.BackupStorage) (int, error) {
+	var policies v1alpha1.OffboardingPolicyList
+	var people v1alpha1.EmployeeList
+	for _, list := range []client.ObjectList{&policies, &people} {
+		if err := r.List(ctx, list, client.InNamespace(bs.Namespace), client.UnsafeDisableDeepCopy); err != nil {
+			return 0, fmt.Errorf("listing who is backed up in the storage: %w", err)
+		}
+	}
+	if len(people.Items) == 0 || !slices.ContainsFunc(policies.Items, func(p v1alpha1.OffboardingPolicy) bool { return p.Spec.Backup.StorageRef.Name == bs.Name }) {
+		return 0, nil
+	}
+	ends, err := namespaceEnds(ctx, r.Storages.Live, bs.Namespace)
+	if err != nil || !ends {
+		return 0, err
+	}
+	return len(people.Items), nil
+}
+
+// goneAfter is when to look again whether people have gone, if some are waited for.
+func goneAfter(people int) time.Duration {
+	if people == 0 {
+		return 0
+	}
+	return goneSoon
 }
 
 // disclaim takes the claim back, so that who comes next need not wait until it lapses.

@@ -232,6 +232,9 @@ func (r *DepartmentReconciler) managers(ctx context.Context, d *v1alpha1.Departm
 			continue // who is not on this platform cannot lead there
 		}
 		s := accountStatus(e, account)
+		if hasLeft(e, s) {
+			continue // nor can who has left it
+		}
 		if s == nil || !isOwned(s.Origin) {
 			return nil, problem(v1alpha1.ReasonWaitingForPeople, fmt.Sprintf("managers: the Employee %q has no account there yet", m.Name)), nil
 		}

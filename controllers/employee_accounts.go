@@ -5,53 +5,82 @@ import (
 	"fmt"
 	"slices"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rollcall.dev/rollcall/api/v1alpha1"
 	"rollcall.dev/rollcall/internal/directory"
 	"rollcall.dev/rollcall/internal/execute"
 	"rollcall.dev/rollcall/internal/plan"
+	"rollcall.dev/rollcall/internal/tenant"
 )
 
 // accounts decides about the person on each account.
 func (r *EmployeeReconciler) accounts(ctx context.Context, s *employeeScope) error {
+	decide := r.account
+	if s.departed() {
+		decide = r.departure
+	}
 	for i := range s.employee.Spec.Accounts {
-		a, err := r.account(ctx, s, &s.employee.Spec.Accounts[i])
+		a, err := decide(ctx, s, &s.employee.Spec.Accounts[i])
 		if err != nil {
 			return err
 		}
 		s.accounts = append(s.accounts, a)
 	}
+	s.takenOff(func(account string) *tenant.Tenant { return r.Tenants.Get(s.employee.Namespace + "/" + account) })
 	return nil
 }
 
-func (r *EmployeeReconciler) account(ctx context.Context, s *employeeScope, spec *v1alpha1.EmployeeAccount) (*employeeAccount, error) {
+// standing is how the person stands on the account, as recorded.
+func (r *EmployeeReconciler) standing(s *employeeScope, account string) *employeeAccount {
 	e := s.employee
-	a := &employeeAccount{key: client.ObjectKey{Namespace: e.Namespace, Name: spec.Name}}
-	a.status = v1alpha1.EmployeeAccountStatus{Name: spec.Name, State: v1alpha1.AccountWaiting}
-	if old := accountStatus(e, spec.Name); old != nil {
+	a := &employeeAccount{key: client.ObjectKey{Namespace: e.Namespace, Name: account}, leaving: s.leavingOf(account)}
+	a.status = v1alpha1.EmployeeAccountStatus{Name: account, State: v1alpha1.AccountWaiting}
+	if old := accountStatus(e, account); old != nil {
 		a.status = *old.DeepCopy()
 	}
 	a.tenant = r.Tenants.Get(a.key.String())
+	return a
+}
+
+func (r *EmployeeReconciler) account(ctx context.Context, s *employeeScope, spec *v1alpha1.EmployeeAccount) (*employeeAccount, error) {
+	a := r.standing(s, spec.Name)
+	if a.leaving != nil {
+		s.employee.Status.OffboardingName = a.leaving.Name
+	}
+	if a.follow(true) {
+		return a, nil
+	}
+	a.inherit(spec, s.employee.Generation)
+	return a, r.converge(ctx, s, a, spec)
+}
+
+// converge plans how the account becomes as wished.
+func (r *EmployeeReconciler) converge(ctx context.Context, s *employeeScope, a *employeeAccount, spec *v1alpha1.EmployeeAccount) error {
+	e := s.employee
 	if a.problem = s.problem; a.problem != nil {
-		return a, nil //nolint:nilerr // a problem is a finding, not an error
+		return nil //nolint:nilerr // a problem is a finding, not an error
 	}
 	account, missing, err := enterpriseAccount(ctx, r, e.Namespace, spec.Name)
 	if err != nil || missing != nil {
 		a.problem = missing
-		return a, err
+		return err
 	}
-	if a.tenant == nil || !a.tenant.Mirror.State().Listed || !account.DeletionTimestamp.IsZero() {
+	if a.tenant == nil || !a.tenant.Mirror.State().Listed || (!account.DeletionTimestamp.IsZero() && !s.ending) {
 		known := accountStatus(e, spec.Name) != nil && observed(e.Status.ObservedGeneration, e.Generation)
 		a.tenant, a.problem = nil, notListed(account, problemAgain(a.status.Reason, a.status.Message), known)
-		return a, nil
+		return nil
 	}
 	a.observe = account.Spec.Mode == v1alpha1.ModeObserve
 	record := r.record(s, a, account, spec)
 	if a.problem = r.wish(s, a, account, spec, record); a.problem != nil {
-		return a, nil //nolint:nilerr // a problem is a finding, not an error
+		return nil //nolint:nilerr // a problem is a finding, not an error
 	}
-	return a, r.decide(ctx, s, a, record)
+	if record.Applied == untouched(e.Generation) {
+		record.Applied = a.version
+	}
+	return r.decide(ctx, s, a, record)
 }
 
 // record is what is durably known, what a task has just done, and what was
@@ -110,6 +139,9 @@ func (r *EmployeeReconciler) wish(s *employeeScope, a *employeeAccount, account 
 		id = record.ID
 	}
 	profile, late, p := s.profile(a.tenant.Mirror, spec.Name, a.tenant.Mirror.Account(id))
+	if s.leavesOff() {
+		profile, late, p = s.bare(record), nil, nil
+	}
 	if p != nil {
 		return p
 	}
@@ -129,10 +161,21 @@ func (r *EmployeeReconciler) wish(s *employeeScope, a *employeeAccount, account 
 	if spec.Type != "" {
 		a.wish.Type = directory.AccountType(spec.Type)
 	}
-	if s.employee.Spec.State == v1alpha1.EmployeeFrozen {
+	if s.employee.Spec.State == v1alpha1.EmployeeFrozen || s.leavesOff() {
 		a.wish.State = directory.Frozen
 	}
 	return nil
+}
+
+// leavesOff reports whether nothing is wished of the person but that access ends.
+func (s *employeeScope) leavesOff() bool { return s.departed() || s.ending }
+
+// bare is what is wished of somebody who has departed: nothing, but that an account that is not ours yet is theirs.
+func (s *employeeScope) bare(record plan.Record) directory.Profile {
+	if record.Origin.Owned() {
+		return directory.Profile{}
+	}
+	return directory.Profile{Set: directory.FieldName | directory.FieldNumber, Name: s.employee.Spec.Name, Number: s.employee.Status.Number}
 }
 
 // decide asks the plan, and says in the API's words what it answered.
@@ -142,8 +185,15 @@ func (r *EmployeeReconciler) decide(ctx context.Context, s *employeeScope, a *em
 		return err
 	}
 	a.plan, a.planned = plan.For(a.wish, record, facts), true
+	if s.leavesOff() {
+		a.restrain(s, record)
+	}
+	if err := r.admit(ctx, s, a, record); err != nil {
+		return err
+	}
 	p := &a.plan
 	switch {
+	case a.leaves, a.held:
 	case p.Hold != nil:
 		a.problem = problemOfHold(p.Hold)
 		if facts.Claimant != "" {
@@ -163,6 +213,33 @@ func (r *EmployeeReconciler) decide(ctx context.Context, s *employeeScope, a *em
 	return nil
 }
 
+// admit asks whether somebody may lose access now (P6). Who was admitted is not asked for again, until the account
+// is thawed.
+func (r *EmployeeReconciler) admit(ctx context.Context, s *employeeScope, a *employeeAccount, record plan.Record) error {
+	p, e := &a.plan, s.employee
+	if a.wish.State != directory.Frozen && !p.Record.FrozenByUs {
+		a.status.AdmittedTime, a.status.AdmittedBy = nil, ""
+	}
+	freezes := slices.Contains(accountKinds(p.Actions), plan.Freeze)
+	if !freezes || a.observe || a.status.AdmittedTime != nil {
+		return nil
+	}
+	admission, err := r.Limiter.Admit(ctx, a.key, Candidate{UID: e.UID, Kind: "Employee", Name: e.Name, Number: e.Status.Number, Action: "Freeze"})
+	if err != nil {
+		return err
+	}
+	if admission.Admitted {
+		now := metav1.Now()
+		a.status.AdmittedTime, a.status.AdmittedBy = &now, admission.By
+		return nil
+	}
+	a.held, p.Actions, p.Record = true, nil, record
+	if a.problem = admission.Problem; a.problem == nil {
+		a.problem = problem(v1alpha1.ReasonRemovalLimit, "more people would lose access than the account's removalLimits allow: this one keeps it until an Approval is decided")
+	}
+	return nil
+}
+
 // seen says how the account stands.
 func (a *employeeAccount) seen(account *directory.Account) {
 	switch {
@@ -170,6 +247,7 @@ func (a *employeeAccount) seen(account *directory.Account) {
 		a.status.State = v1alpha1.AccountVanished
 	case a.plan.Record.Invited:
 		a.status.State = v1alpha1.AccountInvited
+	case !a.plan.Record.Origin.Owned() && account == nil && a.wish.State == directory.Frozen && a.status.State == v1alpha1.AccountDeparted:
 	case !a.plan.Record.Origin.Owned():
 		a.status.State = v1alpha1.AccountWaiting
 	case account == nil: // a listing lacks it, and nothing is concluded yet

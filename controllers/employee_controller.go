@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -17,6 +18,7 @@ import (
 	"rollcall.dev/rollcall/api/v1alpha1"
 	"rollcall.dev/rollcall/internal/directory"
 	"rollcall.dev/rollcall/internal/execute"
+	"rollcall.dev/rollcall/internal/jobs"
 	"rollcall.dev/rollcall/internal/kube"
 	"rollcall.dev/rollcall/internal/plan"
 	"rollcall.dev/rollcall/internal/tenant"
@@ -36,11 +38,21 @@ type EmployeeReconciler struct {
 	// Platforms by Descriptor.Platform.
 	Platforms map[string]directory.Descriptor
 	Metrics   Metrics
+	Limiter   *Limiter
+	// Storages and Archives are for who goes with the namespace.
+	Storages *Storages
+	Archives *jobs.Runner[backupProgress, backupOutcome]
+	Now      func() time.Time
+	// Tool is what writes the archives, with its version.
+	Tool string
 
 	writes kube.Writes
 }
 
 // +kubebuilder:rbac:groups=rollcall.dev,resources=employees,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=rollcall.dev,resources=offboardings,verbs=get;list;watch;create
+// +kubebuilder:rbac:groups=rollcall.dev,resources=offboardingpolicies;approvals,verbs=get;list;watch
+// +kubebuilder:rbac:groups="",resources=namespaces,verbs=get
 // +kubebuilder:rbac:groups=rollcall.dev,resources=employees/status,verbs=patch
 
 // SetupWithManager registers the controller.
@@ -50,12 +62,15 @@ func (r *EmployeeReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		return ranked(sweepPriority, handler.EnqueueRequestsFromMapFunc(m))
 	}
 	return ctrl.NewControllerManagedBy(mgr).
-		For(&v1alpha1.Employee{}, changed).
+		For(&v1alpha1.Employee{}, builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.LabelChangedPredicate{}))).
 		Watches(&v1alpha1.Employee{}, ranked(freezingPriority, &handler.EnqueueRequestForObject{}), builder.WithPredicates(freezing)).
 		Watches(&v1alpha1.Employee{}, follow(r.concerned), builder.WithPredicates(placed)).
 		Watches(&v1alpha1.Department{}, follow(listedBy[v1alpha1.EmployeeList](r, indexDepartment)), builder.WithPredicates(placed)).
 		Watches(&v1alpha1.EnterpriseAccount{}, follow(listedBy[v1alpha1.EmployeeList](r, indexAccount)), changed).
 		Watches(&v1alpha1.EnterpriseAccount{}, handler.EnqueueRequestsFromMapFunc(r.retainedOn), builder.WithPredicates(retentions)).
+		Watches(&v1alpha1.Offboarding{}, handler.EnqueueRequestsFromMapFunc(r.leavers)).
+		Watches(&v1alpha1.OffboardingPolicy{}, follow(r.lackingPolicy), builder.WithPredicates(predicate.Or(appearing, predicate.GenerationChangedPredicate{}))).
+		Watches(&v1alpha1.Approval{}, handler.EnqueueRequestsFromMapFunc(heldPeople)).
 		Watches(&v1alpha1.EmployeeNumberRule{}, follow(listedBy[v1alpha1.EmployeeList](r, indexRule)), changed).
 		WatchesMetadata(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(listedBy[v1alpha1.EmployeeList](r, indexSecret))).
 		WatchesRawSource(r.Hub.employees.source()).
@@ -90,6 +105,50 @@ func (r *EmployeeReconciler) concerned(ctx context.Context, o client.Object) []r
 	return found
 }
 
+// leavers are who an Offboarding is about, and who has the number since.
+func (r *EmployeeReconciler) leavers(ctx context.Context, o client.Object) []reconcile.Request {
+	ob, ok := o.(*v1alpha1.Offboarding)
+	if !ok || ob.Spec.Mode == v1alpha1.OffboardingRehearse {
+		return nil
+	}
+	who := reconcile.Request{NamespacedName: client.ObjectKey{Namespace: ob.Namespace, Name: ob.Spec.EmployeeRef.Name}}
+	found := requests[v1alpha1.EmployeeList](ctx, r, ob.Namespace, indexNumber, fold(ob.Spec.Number))
+	if slices.Contains(found, who) {
+		return found
+	}
+	return append(found, who)
+}
+
+// lackingPolicy are the people whom no policy applied to when they left.
+func (r *EmployeeReconciler) lackingPolicy(ctx context.Context, o client.Object) []reconcile.Request {
+	var all v1alpha1.EmployeeList
+	if r.List(ctx, &all, client.InNamespace(o.GetNamespace()), client.UnsafeDisableDeepCopy) != nil {
+		return nil
+	}
+	var found []reconcile.Request
+	for i := range all.Items {
+		if all.Items[i].Spec.State == v1alpha1.EmployeeDeparted {
+			found = append(found, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&all.Items[i])})
+		}
+	}
+	return found
+}
+
+// heldPeople are the Employees whose freeze an Approval is about.
+func heldPeople(_ context.Context, o client.Object) []reconcile.Request {
+	a, ok := o.(*v1alpha1.Approval)
+	if !ok {
+		return nil
+	}
+	var found []reconcile.Request
+	for _, subject := range a.Spec.Subjects {
+		if subject.Kind == "Employee" {
+			found = append(found, reconcile.Request{NamespacedName: client.ObjectKey{Namespace: a.Namespace, Name: subject.Name}})
+		}
+	}
+	return found
+}
+
 // Reconcile makes one person's accounts equal to the declaration.
 func (r *EmployeeReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	e := &v1alpha1.Employee{}
@@ -107,18 +166,22 @@ func (r *EmployeeReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 	}
 	before := e.DeepCopy()
 	s := &employeeScope{employee: e, lane: employeeKey + e.Name}
-	for _, step := range []func(context.Context, *employeeScope) error{r.number, r.contact, r.places, r.accounts} {
+	for _, step := range []func(context.Context, *employeeScope) error{r.number, r.leavings, r.contact, r.places, r.accounts} {
 		if err := step(ctx, s); err != nil {
 			return done(0, err)
 		}
 	}
 	s.summarize()
+	if err := r.begin(ctx, s); err != nil {
+		return done(0, err)
+	}
 	if _, err := kube.PatchStatus(ctx, r.Client, before, e); err != nil {
 		return done(0, err)
 	}
 	r.writes.Note(e)
 	r.announce(before, s)
-	return done(r.act(ctx, s), nil)
+	again := r.act(ctx, s)
+	return done(again, r.create(ctx, s))
 }
 
 // employeeScope is what one reconcile knows.
@@ -136,6 +199,17 @@ type employeeScope struct {
 	departments map[string]*v1alpha1.Department
 	manager     *v1alpha1.Employee
 	accounts    []*employeeAccount
+	// off are the accounts that the spec no longer lists.
+	off []*employeeAccount
+	// leavings are the person's, what is not over first, then the newest.
+	leavings []v1alpha1.Offboarding
+	// policy applies if somebody leaves something; noPolicy says that none does.
+	policy   *v1alpha1.OffboardingPolicy
+	noPolicy *Problem
+	// ending: the person goes with the namespace.
+	ending bool
+	// begun are the Offboardings to be made.
+	begun []*v1alpha1.Offboarding
 }
 
 // employeeAccount is the person on one account.
@@ -153,6 +227,10 @@ type employeeAccount struct {
 	version string
 	// late is what is still waited for when everything else is done.
 	late *Problem
+	// leaving is that of the account: the one that is not over, else the newest.
+	leaving *v1alpha1.Offboarding
+	// leaves: the account is left from now on. held: the person may not lose access yet.
+	leaves, held bool
 }
 
 // act hands plans to the lanes, after the record is durable, and says when to look again.
@@ -171,17 +249,21 @@ func (r *EmployeeReconciler) act(ctx context.Context, s *employeeScope) time.Dur
 		switch {
 		case !a.planned || len(a.plan.Actions) == 0 || (a.observe && writes(accountKinds(a.plan.Actions))):
 			a.tenant.Lane.Withdraw(s.lane)
-			if a.problem != nil && a.problem.Reason == v1alpha1.ReasonAdoptionReview {
-				again = sooner(again, reviewAgain) // a namesake has no claim that a listing could wake
+			if a.held || a.problem != nil && a.problem.Reason == v1alpha1.ReasonAdoptionReview {
+				again = sooner(again, reviewAgain) // a namesake has no claim that a listing could wake, nor has the window of a limit
 			}
 		default:
 			again = sooner(again, r.offer(ctx, s, a))
 		}
 	}
-	for _, st := range s.employee.Status.Accounts {
-		if t := r.Tenants.Get(s.employee.Namespace + "/" + st.Name); t != nil && st.Reason == v1alpha1.ReasonRetained {
-			t.Lane.Withdraw(s.lane)
+	for _, a := range s.off {
+		if a.tenant == nil {
+			continue
 		}
+		if a.outcome != nil {
+			a.tenant.Lane.Acknowledge(s.lane, a.outcome)
+		}
+		a.tenant.Lane.Withdraw(s.lane)
 	}
 	return again
 }

@@ -23,40 +23,119 @@ import (
 // hostage (P10).
 const recordWithin = time.Minute
 
-// delete leaves the accounts as they are, has the EnterpriseAccounts record that
-// they do, and lets go. It makes no call to a platform.
+// delete has the accounts left, as the policy says, or leaves them as they are and has the EnterpriseAccounts record
+// that they do; then it lets go. It makes no call to a platform.
 func (r *EmployeeReconciler) delete(ctx context.Context, e *v1alpha1.Employee) (ctrl.Result, error) {
-	before, waiting := e.DeepCopy(), false
-	for _, name := range employeeAccounts(e) {
-		key := client.ObjectKey{Namespace: e.Namespace, Name: name}
-		if t := r.Tenants.Get(key.String()); t != nil && !r.quiet(t, e, name) {
-			waiting = true // what is under way may still create the account
-			continue
-		}
-		recorded, err := r.recorded(ctx, e, key)
+	before := e.DeepCopy()
+	s := &employeeScope{employee: e, lane: employeeKey + e.Name}
+	if err := r.leavings(ctx, s); err != nil {
+		return done(0, err)
+	}
+	if ends, err := r.ends(ctx, s); err != nil || ends {
 		if err != nil {
 			return done(0, err)
 		}
-		if !recorded {
-			waiting = true
-			r.Hub.accounts.add(key, 0, 0)
+		return r.goWithNamespace(ctx, s)
+	}
+	g := &goodbye{}
+	for _, name := range s.everywhere() {
+		if err := r.part(ctx, s, g, name); err != nil {
+			return done(0, err)
 		}
 	}
-	if wrote, err := kube.PatchStatus(ctx, r.Client, before, e); err != nil || wrote {
+	if err := r.begin(ctx, s); err != nil {
+		return done(0, err)
+	}
+	if g.leaving != nil {
+		kube.Summarize(&e.Status.Conditions, e.Generation, summaryOf(g.leaving, ""))
+		e.Status.ObservedGeneration = &e.Generation
+	}
+	if wrote, err := kube.PatchStatus(ctx, r.Client, before, e); err != nil || wrote || len(s.begun) > 0 {
+		if err == nil {
+			r.writes.Note(e)
+			err = r.create(ctx, s)
+		}
 		return done(staleRetry, err)
 	}
-	if waiting && time.Since(e.DeletionTimestamp.Time) < recordWithin {
+	if g.waiting && time.Since(e.DeletionTimestamp.Time) < recordWithin {
 		return done(time.Second, nil)
+	}
+	if g.hold > 0 {
+		return done(g.hold, nil)
 	}
 	for _, st := range e.Status.Accounts {
 		if t := r.Tenants.Get(e.Namespace + "/" + st.Name); t != nil {
 			t.Lane.Forget(employeeKey + e.Name)
 		}
-		if isOwned(st.Origin) {
+		if isOwned(st.Origin) && st.OffboardingName == "" {
 			r.Recorder.Eventf(e, nil, corev1.EventTypeNormal, v1alpha1.ReasonRetained, "Delete", "left the account %s on %s as it is", st.UserID, st.Name)
 		}
 	}
 	return done(0, kube.RemoveFinalizer(ctx, r.Client, e, v1alpha1.Finalizer))
+}
+
+// goodbye is what the deletion of somebody waits for.
+type goodbye struct {
+	// waiting: something is under way, or to be recorded.
+	waiting bool
+	// hold is how long leavings are waited for, leaving what is said of them.
+	hold    time.Duration
+	leaving *Problem
+}
+
+// everywhere are the accounts that the person is on, or was and still has.
+func (s *employeeScope) everywhere() []string {
+	names := employeeAccounts(s.employee)
+	for _, st := range s.employee.Status.Accounts {
+		if isOwned(st.Origin) && !slices.Contains(names, st.Name) {
+			names = append(names, st.Name)
+		}
+	}
+	return names
+}
+
+// part decides what becomes of one account of somebody who is deleted.
+func (r *EmployeeReconciler) part(ctx context.Context, s *employeeScope, g *goodbye, name string) error {
+	e := s.employee
+	a := r.standing(s, name)
+	if a.follow(false) {
+		g.hold = max(g.hold, r.releasedIn(e, a.leaving))
+		s.tell(g, a)
+		return nil
+	}
+	if a.tenant != nil && !r.quiet(a.tenant, e, name) {
+		g.waiting = true // what is under way may still create the account
+		return nil
+	}
+	st := accountStatus(e, name)
+	if st == nil || !isOwned(st.Origin) || a.leaving != nil && s.answers(a.leaving, st) {
+		return nil
+	}
+	if s.policy != nil && (s.departed() || s.policy.Spec.UnannouncedDeletion != v1alpha1.UnannouncedRetain) {
+		a.status, a.leaves = *st.DeepCopy(), true
+		a.problem = problem(v1alpha1.ReasonLeaving, "the leaving begins")
+		s.accounts = append(s.accounts, a)
+		s.tell(g, a)
+		return nil
+	}
+	if st.OffboardingName = ""; !slices.Contains(employeeAccounts(e), name) {
+		return nil // it was left as it is before
+	}
+	recorded, err := r.recorded(ctx, e, a.key)
+	if err == nil && !recorded {
+		g.waiting = true
+		r.Hub.accounts.add(a.key, 0, 0)
+	}
+	return err
+}
+
+// tell writes into the status how far the leaving of an account is.
+func (s *employeeScope) tell(g *goodbye, a *employeeAccount) {
+	a.summarize()
+	if st := accountStatus(s.employee, a.status.Name); st != nil {
+		*st = a.status
+	}
+	g.leaving = worse(g.leaving, a.problem, a.status.Name)
 }
 
 // quiet drops what waits for the person, and reports whether nothing is under

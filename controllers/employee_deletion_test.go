@@ -137,3 +137,66 @@ var _ = Describe("Deleting an Employee", func() {
 		Expect(of(c.account(c.wecom))()).To(HaveField("Status.Retained", ContainElement(And(HaveField("UserID", "E0002"), HaveField("Employee", "wang-fang")))))
 	})
 })
+
+var _ = Describe("A company that is deleted with its namespace", func() {
+	// dissolved deletes the namespace, and then what the namespace controller would, in no good order.
+	dissolved := func(c *company) {
+		GinkgoHelper()
+		ns := &corev1.Namespace{}
+		ns.Name = c.namespace
+		remove(ns)
+		Eventually(func() error { return api.Create(ctx, &corev1.Secret{ObjectMeta: c.meta("too-late")}) }).Should(MatchError(ContainSubstring("being terminated")))
+		for _, kind := range []client.Object{&v1alpha1.OffboardingPolicy{}, &v1alpha1.BackupStorage{}, &corev1.Secret{}, &v1alpha1.EnterpriseAccount{},
+			&v1alpha1.Employee{}, &v1alpha1.Department{}, &v1alpha1.Offboarding{}} {
+			Expect(api.DeleteAllOf(ctx, kind, inNamespace(c))).To(Succeed())
+		}
+	}
+	archiving := func(p *v1alpha1.OffboardingPolicy) {
+		p.Spec.Backup = v1alpha1.OffboardingBackup{Mode: v1alpha1.BackupRequired, StorageRef: v1alpha1.StorageReference{Name: "archives"}, Datasets: []v1alpha1.Dataset{"Directory"}}
+	}
+
+	It("P1, P2, P10: has its people frozen and backed up, once for each account, and nobody deleted", func() {
+		c := staffed()
+		v := c.room()
+		create(c.policy("standard", archiving))
+		for _, name := range []string{"li-na", "wang-fang"} {
+			Eventually(of(create(c.person(name)))).Should(beReady())
+		}
+		dissolved(c)
+		Eventually(c.objects).Should(BeEmpty())
+		for _, id := range []string{"E0001", "E0002"} {
+			Expect(onWeCom(c, id)()).To(HaveField("Enable", 0))
+			Expect(onDingTalk(c, id)()).NotTo(BeNil())
+		}
+		Expect(v.keys(v.folder)).To(HaveLen(2), "one archive for each account")
+		Eventually(func() ([]corev1.Secret, error) {
+			var left corev1.SecretList
+			return left.Items, api.List(ctx, &left, client.InNamespace(c.namespace))
+		}).Should(BeEmpty())
+	})
+
+	It("P7, P10: has nobody frozen where the policy holds deletions, but backed up", func() {
+		c := staffed()
+		v := c.room()
+		create(c.policy("standard", archiving, unannounced(v1alpha1.UnannouncedHold)))
+		Eventually(of(create(c.person("li-na")))).Should(beReady())
+		dissolved(c)
+		Eventually(c.objects).Should(BeEmpty())
+		Expect(onWeCom(c, "E0001")()).To(HaveField("Enable", 1))
+		Expect(v.keys(v.folder)).To(HaveLen(2))
+	})
+
+	It("P9: tells what it waits for, and where the archives are", func() {
+		c := staffed()
+		c.room()
+		create(c.policy("standard", archiving))
+		e := create(c.person("li-na"))
+		Eventually(of(e)).Should(beReady())
+		heal := c.dingtalk.fault(core.Fault{Kind: core.KindHTTPStatus, HTTPStatus: 503})
+		dissolved(c)
+		Eventually(of(e)).Should(And(stands(ending, "NamespaceLeaving", "E-613", "dingtalk"),
+			standsOn("wecom", And(HaveField("ArchiveKey", HavePrefix(c.namespace+"/wecom/")), HaveField("ArchiveSHA256", HaveLen(64)), HaveField("State", v1alpha1.AccountFrozen)))))
+		heal()
+		Eventually(c.objects).Should(BeEmpty())
+	})
+})

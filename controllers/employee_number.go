@@ -16,6 +16,9 @@ func (r *EmployeeReconciler) number(ctx context.Context, s *employeeScope) error
 	e := s.employee
 	e.Status.PrimaryDepartment = primary(e)
 	number := declaredNumber(e)
+	if number == "" && s.departed() {
+		return nil // there is nobody to leave
+	}
 	if number == "" {
 		if p := r.unread(e); p != nil {
 			s.wait(p)

@@ -16,26 +16,46 @@ import (
 // summarize writes what was decided into the status.
 func (s *employeeScope) summarize() {
 	e := s.employee
-	old := e.Status.Accounts
 	e.Status.Accounts = nil
 	worst, ready := s.problem, 0
+	if worst == nil && s.unruled() {
+		worst = s.noPolicy
+	}
+	settled := worst != nil // it goes before what is said of single accounts
 	var states []v1alpha1.AccountState
 	for _, a := range s.accounts {
 		a.summarize()
 		if a.problem == nil {
 			ready++
-		} else if s.problem == nil {
+		} else if !settled {
 			worst = worse(worst, a.problem, a.status.Name)
 		}
 		states = append(states, a.status.State)
 		e.Status.Accounts = append(e.Status.Accounts, a.status)
 	}
-	e.Status.Accounts = append(e.Status.Accounts, takenOff(e, old)...)
+	for _, a := range s.off {
+		a.summarize()
+		if a.problem != nil && a.problem.Reason == v1alpha1.ReasonLeaving && !settled {
+			worst = worse(worst, a.problem, a.status.Name)
+		}
+		e.Status.Accounts = append(e.Status.Accounts, a.status)
+	}
 	e.Status.State = overall(states)
 	e.Status.AccountsReady = fmt.Sprintf("%d/%d", ready, len(s.accounts))
 	e.Status.ObservedGeneration = &e.Generation
-	kube.Summarize(&e.Status.Conditions, e.Generation, summaryOf(worst, "every account is as declared"))
+	words := "every account is as declared"
+	if s.departed() {
+		words = "the person has left"
+	}
+	kube.Summarize(&e.Status.Conditions, e.Generation, summaryOf(worst, words))
 	s.sayUnique()
+}
+
+// unruled reports whether somebody has departed and no policy says how: what can be frozen is, and more is waited for.
+func (s *employeeScope) unruled() bool {
+	return s.departed() && s.policy == nil && slices.ContainsFunc(s.accounts, func(a *employeeAccount) bool {
+		return isOwned(a.status.Origin) || a.planned && a.plan.Record.Origin.Owned()
+	})
 }
 
 func (a *employeeAccount) summarize() {
@@ -58,21 +78,6 @@ func (a *employeeAccount) summarize() {
 		}
 	}
 	st.Reason, st.Message = inWords(a.problem)
-}
-
-// takenOff keeps the accounts that the spec no longer lists and that are, or may
-// just come to be, on the platform. What was never asked for, or is gone, is forgotten.
-func takenOff(e *v1alpha1.Employee, old []v1alpha1.EmployeeAccountStatus) (kept []v1alpha1.EmployeeAccountStatus) {
-	for _, st := range old {
-		if slices.Contains(employeeAccounts(e), st.Name) || st.Origin == "" || st.State == v1alpha1.AccountVanished {
-			continue
-		}
-		st.Reason = v1alpha1.ReasonRetained
-		st.Message = kube.Coded(st.Reason, "no longer declared: the account is left on the platform as it is, and can be used")
-		st.Differences = nil
-		kept = append(kept, st)
-	}
-	return kept
 }
 
 // overall is the state that all accounts share.

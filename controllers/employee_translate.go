@@ -34,7 +34,7 @@ func (r *EmployeeReconciler) contact(ctx context.Context, s *employeeScope) erro
 	if c.version != "" {
 		s.version += "/" + c.version
 	}
-	if p != nil {
+	if p != nil && !s.departed() {
 		s.wait(p)
 	}
 	return nil
@@ -84,6 +84,9 @@ func (r *EmployeeReconciler) places(ctx context.Context, s *employeeScope) error
 	for _, ref := range e.Spec.Departments {
 		d := &v1alpha1.Department{}
 		err := r.Get(ctx, client.ObjectKey{Namespace: e.Namespace, Name: ref.Name}, d)
+		if apierrors.IsNotFound(err) && s.departed() {
+			continue
+		}
 		if apierrors.IsNotFound(err) {
 			s.wait(problem(v1alpha1.ReasonWaitingForDepartment, fmt.Sprintf("there is no Department %q in this namespace: create it, or correct spec.departments", ref.Name)))
 			continue
@@ -205,12 +208,20 @@ func (s *employeeScope) reportsTo(account string, profile *directory.Profile) *P
 		return nil // who is not on this platform cannot be anybody's manager there
 	}
 	st := accountStatus(s.manager, account)
+	if hasLeft(s.manager, st) {
+		return nil // nor can who has left it
+	}
 	if st == nil || !isOwned(st.Origin) || st.State == v1alpha1.AccountVanished {
 		return problem(v1alpha1.ReasonWaitingForPeople, fmt.Sprintf("managerRef: the Employee %q has no account there yet", ref))
 	}
 	profile.Set |= directory.FieldManager
 	profile.Manager = st.UserID
 	return nil
+}
+
+// hasLeft reports whether somebody who has departed has no account of ours there any more.
+func hasLeft(e *v1alpha1.Employee, st *v1alpha1.EmployeeAccountStatus) bool {
+	return e.Spec.State == v1alpha1.EmployeeDeparted && (st == nil || !isOwned(st.Origin))
 }
 
 // ignoredFields are the fields by name, as the status keeps them.

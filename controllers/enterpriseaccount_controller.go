@@ -8,6 +8,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
@@ -84,12 +85,8 @@ func (r *EnterpriseAccountReconciler) Reconcile(ctx context.Context, req ctrl.Re
 		return ctrl.Result{RequeueAfter: cacheLag}, nil
 	}
 	before := account.DeepCopy()
-	switch {
-	case account.DeletionTimestamp.IsZero():
-	case exits(account):
-		return r.exit(ctx, before, account)
-	default:
-		return r.delete(ctx, before, account)
+	if !account.DeletionTimestamp.IsZero() {
+		return r.end(ctx, before, account)
 	}
 	if err := kube.AddFinalizer(ctx, r.Client, account, v1alpha1.Finalizer); err != nil {
 		return done(0, err)
@@ -120,6 +117,21 @@ func (r *EnterpriseAccountReconciler) Reconcile(ctx context.Context, req ctrl.Re
 		r.announce(before, account)
 	}
 	return done(0, err)
+}
+
+// end leaves the platform first, if the company does, and lets the account go. A
+// namespace that is deleted takes no Approval and no Backup: there is no exit from it.
+func (r *EnterpriseAccountReconciler) end(ctx context.Context, before, account *v1alpha1.EnterpriseAccount) (ctrl.Result, error) {
+	if exits(account) {
+		ends, err := namespaceEnds(ctx, r.Live, account.Namespace)
+		if err != nil {
+			return ctrl.Result{}, err
+		}
+		if !ends {
+			return r.exit(ctx, before, account)
+		}
+	}
+	return r.delete(ctx, before, account)
 }
 
 // stop ends the tenant, and what is told of it.
@@ -272,19 +284,15 @@ func (r *EnterpriseAccountReconciler) delete(ctx context.Context, before, accoun
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	if leavings > 0 { // who leaves needs the platform to the end
-		if _, err := r.start(ctx, account); err != nil {
-			return done(0, err)
-		}
-	} else {
-		r.stop(client.ObjectKeyFromObject(account))
-	}
-	if !r.Exits.Cancel(exitKey(account)) {
-		return done(staleRetry, nil) // spec.exit was taken away in the middle of it
-	}
 	people, departments, err := r.dependants(ctx, account)
 	if err != nil {
 		return ctrl.Result{}, err
+	}
+	if err := r.keepCalling(ctx, account, leavings, people); err != nil {
+		return done(0, err)
+	}
+	if !r.Exits.Cancel(exitKey(account)) {
+		return done(staleRetry, nil) // spec.exit was taken away in the middle of it
 	}
 	if people+departments+leavings > 0 {
 		kube.Summarize(&account.Status.Conditions, account.Generation, kube.Summary{
@@ -300,6 +308,31 @@ func (r *EnterpriseAccountReconciler) delete(ctx context.Context, before, accoun
 	}
 	r.Recorder.Eventf(account, nil, corev1.EventTypeNormal, v1alpha1.ReasonRetained, "Delete", "left everything on the platform as it is")
 	return done(0, kube.RemoveFinalizer(ctx, r.Client, account, v1alpha1.Finalizer))
+}
+
+// keepCalling lets the tenant run as long as somebody leaves it, or goes with the
+// namespace, who needs the platform to the end; else it ends.
+func (r *EnterpriseAccountReconciler) keepCalling(ctx context.Context, account *v1alpha1.EnterpriseAccount, leavings, people int) error {
+	needed := leavings > 0
+	if !needed && people > 0 {
+		ends, err := namespaceEnds(ctx, r.Live, account.Namespace)
+		if err != nil {
+			return err
+		}
+		needed = ends
+	}
+	if needed {
+		at, err := r.start(ctx, account)
+		if err != nil {
+			return err
+		}
+		return r.report(ctx, account, at)
+	}
+	r.stop(client.ObjectKeyFromObject(account))
+	for _, condition := range []string{v1alpha1.ConditionCredentialsValid, v1alpha1.ConditionDirectoryRead} {
+		meta.RemoveStatusCondition(&account.Status.Conditions, condition) // nobody looks any more
+	}
+	return nil
 }
 
 // openLeavings counts the Offboardings that are not over and need what the index names.

@@ -32,7 +32,11 @@ func (r *EnterpriseAccountReconciler) report(ctx context.Context, account *v1alp
 	if err := r.List(ctx, &employees, client.InNamespace(account.Namespace), client.MatchingFields{indexAccount: account.Name}); err != nil {
 		return fmt.Errorf("listing employees: %w", err)
 	}
-	s.Retained = retained(s.Retained, employees.Items, account.Name, metav1.NewTime(r.Now()))
+	left, err := r.left(ctx, account)
+	if err != nil {
+		return err
+	}
+	s.Retained = retained(s.Retained, employees.Items, left, account.Name, metav1.NewTime(r.Now()))
 	if t == nil {
 		summary := kube.Summary{Stand: stand(stop.Reason), Reason: stop.Reason, Message: stop.Message}
 		if stop.Reason == v1alpha1.ReasonSuspended {
@@ -185,14 +189,32 @@ func (r *EnterpriseAccountReconciler) count(account *v1alpha1.EnterpriseAccount,
 // maxRetained is how many retained accounts are remembered; the CRD says so too.
 const maxRetained = 200
 
-// retained adds the accounts of people who are being deleted, and drops those
-// that somebody declares again.
-func retained(have []v1alpha1.RetainedAccount, employees []v1alpha1.Employee, account string, now metav1.Time) []v1alpha1.RetainedAccount {
-	kept := slices.Clone(have)
+// left are the user ids, folded, that an Offboarding is about, or has removed: they are not retained.
+func (r *EnterpriseAccountReconciler) left(ctx context.Context, account *v1alpha1.EnterpriseAccount) (map[string]bool, error) {
+	var all v1alpha1.OffboardingList
+	if err := r.List(ctx, &all, client.InNamespace(account.Namespace), client.MatchingFields{indexAccount: account.Name}, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("listing Offboardings: %w", err)
+	}
+	ids := map[string]bool{}
+	for i := range all.Items {
+		ob := &all.Items[i]
+		for _, a := range ob.Spec.Accounts {
+			if a.Name == account.Name && ob.Spec.Mode == v1alpha1.OffboardingExecute && (!isOver(ob) || removedBy(ob, a.Name)) {
+				ids[fold(a.UserID)] = true
+			}
+		}
+	}
+	return ids, nil
+}
+
+// retained adds the accounts of people who are being deleted and do not leave them, and drops those
+// that somebody declares again, or leaves.
+func retained(have []v1alpha1.RetainedAccount, employees []v1alpha1.Employee, left map[string]bool, account string, now metav1.Time) []v1alpha1.RetainedAccount {
+	kept := slices.DeleteFunc(slices.Clone(have), func(k v1alpha1.RetainedAccount) bool { return left[fold(k.UserID)] })
 	for i := range employees {
 		e := &employees[i]
 		s := accountStatus(e, account)
-		if s == nil || !isOwned(s.Origin) {
+		if s == nil || !isOwned(s.Origin) || s.OffboardingName != "" {
 			continue
 		}
 		at := slices.IndexFunc(kept, func(k v1alpha1.RetainedAccount) bool { return fold(k.UserID) == fold(s.UserID) })

@@ -72,6 +72,9 @@ func (r *EnterpriseAccountReconciler) exit(ctx context.Context, before, account 
 	if err := r.exitStep(ctx, s); err != nil {
 		return done(0, err)
 	}
+	if err := r.report(ctx, account, at); err != nil {
+		return ctrl.Result{}, err
+	}
 	s.report()
 	if _, err := kube.PatchStatus(ctx, r.Client, before, account); err != nil {
 		return done(0, client.IgnoreNotFound(err))

@@ -185,10 +185,21 @@ func (h *Hub) everybody(ctx context.Context, account types.NamespacedName) {
 	}
 }
 
-// person wakes somebody whom a listing concerns: who is declared frozen goes first (P2).
+// everybodyOn wakes the people of an account.
+func (h *Hub) everybodyOn(namespace, account string) {
+	var employees v1alpha1.EmployeeList
+	ctx := context.Background() //nolint:forbidigo // reads the cache only: nothing to cancel
+	if h.list(ctx, &employees, namespace, indexAccount, account) {
+		for i := range employees.Items {
+			h.person(&employees.Items[i])
+		}
+	}
+}
+
+// person wakes somebody whom a listing concerns: who is to lose access goes first (P2).
 func (h *Hub) person(e *v1alpha1.Employee) {
 	priority := sweepPriority
-	if e.Spec.State == v1alpha1.EmployeeFrozen {
+	if loses(e) {
 		priority = freezingPriority
 	}
 	h.employees.add(client.ObjectKeyFromObject(e), priority, 0)

@@ -3,13 +3,16 @@ package controllers_test
 import (
 	"context"
 	"fmt"
+	"os/exec"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	. "github.com/onsi/gomega"
 	"github.com/prometheus/client_golang/prometheus"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -47,6 +50,9 @@ type quarantine struct {
 	limiter   *controllers.Limiter
 	asked     *controllers.Approvals
 	stop      func()
+	// plane is the API server; checked says that config/policy is in force there.
+	plane   *harness.ControlPlane
+	checked bool
 }
 
 // clock is what the manager takes for the time.
@@ -81,7 +87,7 @@ func quarantined(t *testing.T, in v1alpha1.RemovalLimits, accounts ...string) *q
 		t.Fatal(err)
 	}
 	kinds := runtime.NewScheme()
-	q := &quarantine{T: t, WithT: NewWithT(t), config: plane.Config(), clock: &clock{}, namespace: "acme"}
+	q := &quarantine{T: t, WithT: NewWithT(t), config: plane.Config(), clock: &clock{}, namespace: "acme", plane: plane, checked: true}
 	q.SetDefaultEventuallyTimeout(30 * time.Second)
 	q.Expect(scheme.AddToScheme(kinds)).To(Succeed())
 	q.Expect(v1alpha1.AddToScheme(kinds)).To(Succeed())
@@ -97,27 +103,58 @@ func quarantined(t *testing.T, in v1alpha1.RemovalLimits, accounts ...string) *q
 			},
 		})).To(Succeed())
 	}
+	q.guard()
 	q.start()
 	t.Cleanup(func() { q.stop() })
 	return q
+}
+
+// unguard takes the check of decisions out of force.
+func (q *quarantine) unguard() {
+	q.Helper()
+	binding := &admissionregistrationv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: "rollcall-approvals"}}
+	q.Expect(q.Delete(q.Context(), binding)).To(Succeed())
+	q.Eventually(func() error { return q.Create(q.Context(), q.forged("by-hand"), client.DryRunAll) }).Should(Succeed())
 }
 
 func (q *quarantine) meta(name string) metav1.ObjectMeta {
 	return metav1.ObjectMeta{Namespace: q.namespace, Name: name}
 }
 
+// guard puts config/policy in force, and waits until it is.
+func (q *quarantine) guard() {
+	q.Helper()
+	kubectl, err := harness.ControlPlaneBinary("kubectl")
+	q.Expect(err).NotTo(HaveOccurred())
+	out, err := exec.CommandContext(q.Context(), kubectl, "--kubeconfig", q.plane.KubeconfigPath(), "apply", "-k", "../config/policy").CombinedOutput()
+	q.Expect(err).NotTo(HaveOccurred(), string(out))
+	q.Eventually(func() error {
+		return q.Create(q.Context(), q.forged("by-hand"), client.DryRunAll)
+	}).Should(MatchError(ContainSubstring("only Rollcall makes Approvals")))
+}
+
+// forged is an Approval that nobody may make.
+func (q *quarantine) forged(name string) *v1alpha1.Approval {
+	expires := metav1.NewTime(q.clock.now().Add(time.Hour))
+	return &v1alpha1.Approval{ObjectMeta: q.meta(name), Spec: v1alpha1.ApprovalSpec{
+		Purpose: v1alpha1.ApprovalExit, Summary: "by hand", Count: 1, Digest: strings.Repeat("0", 64), ExpireTime: &expires,
+		Subjects: []v1alpha1.ApprovalSubject{{UID: "u", Kind: "EnterpriseAccount", Name: "wecom", Action: "Leave"}},
+	}}
+}
+
 // start runs a manager with the limits, the Approvals and the leaver.
 func (q *quarantine) start() {
 	q.Helper()
-	skip := true
-	mgr, err := ctrl.NewManager(q.config, ctrl.Options{
+	skip, config := true, rest.CopyConfig(q.config)
+	config.Impersonate = rest.ImpersonationConfig{UserName: "system:serviceaccount:rollcall-system:rollcall", Groups: []string{"system:masters"}}
+	mgr, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme: q.Scheme(), Metrics: metricsserver.Options{BindAddress: "0"}, Controller: crconfig.Controller{SkipNameValidation: &skip},
 	})
 	q.Expect(err).NotTo(HaveOccurred())
 	running, cancel := context.WithCancel(context.Background())
 	q.Expect(controllers.SetupIndexes(running, mgr.GetFieldIndexer())).To(Succeed())
 	told, recorder := metrics.New(prometheus.NewRegistry(), q.clock.now), mgr.GetEventRecorder("rollcall")
-	q.asked = &controllers.Approvals{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Now: q.clock.now, Unchecked: true}
+	q.asked = &controllers.Approvals{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Now: q.clock.now, Unchecked: !q.checked}
 	q.limiter = &controllers.Limiter{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Approvals: q.asked, Now: q.clock.now}
 	for _, c := range []interface{ SetupWithManager(ctrl.Manager) error }{
 		&controllers.ApprovalReconciler{Client: mgr.GetClient(), Approvals: q.asked, Recorder: recorder, Hub: &controllers.Hub{Reader: mgr.GetClient()}, Metrics: told, Now: q.clock.now},
@@ -132,6 +169,7 @@ func (q *quarantine) start() {
 	q.stop = func() {
 		cancel()
 		NewWithT(q.T).Eventually(ended, "20s").Should(Receive(Succeed()))
+		q.stop = func() {}
 	}
 }
 
@@ -296,11 +334,16 @@ func (q *quarantine) approvals(account string, states ...v1alpha1.ApprovalState)
 	})
 }
 
+// decide writes a decision as Chen Jing, who may.
 func (q *quarantine) decide(apv *v1alpha1.Approval, verdict v1alpha1.ApprovalVerdict) {
 	q.Helper()
+	config := rest.CopyConfig(q.config)
+	config.Impersonate = rest.ImpersonationConfig{UserName: "chen.jing", Groups: []string{"system:masters"}}
+	chen, err := client.New(config, client.Options{Scheme: q.Scheme()})
+	q.Expect(err).NotTo(HaveOccurred())
 	before := apv.DeepCopy()
 	apv.Spec.Decision = v1alpha1.ApprovalDecision{Verdict: verdict, By: "chen.jing", Digest: apv.Spec.Digest}
-	q.Expect(q.Patch(q.Context(), apv, client.MergeFrom(before))).To(Succeed())
+	q.Expect(chen.Patch(q.Context(), apv, client.MergeFrom(before))).To(Succeed())
 }
 
 // revert declares people again.
@@ -425,4 +468,90 @@ func TestP11LimitsOfOneAccountHoldUpNobodyOnAnother(t *testing.T) {
 		g.Expect(there.held).To(BeEmpty())
 	}).Should(Succeed())
 	q.Expect(q.approvals("dingtalk")).To(BeEmpty())
+}
+
+// TestP7UncheckedDecisionsCountForNothing: where nobody checks who decides, nothing is done on anybody's
+// word, also when somebody checks later; asked again under the policy, it is.
+func TestP7UncheckedDecisionsCountForNothing(t *testing.T) {
+	q := quarantined(t, three(), "wecom")
+	q.leave([]string{"wecom"}, upTo(1, 5)...)
+	s := q.settles("wecom", 3, 2)
+	apv := q.asks("wecom", s.held)
+	q.unguard()
+	q.decide(apv, v1alpha1.VerdictApproved)
+	q.Eventually(func(g Gomega) {
+		g.Expect(q.Get(t.Context(), client.ObjectKeyFromObject(apv), apv)).To(Succeed())
+		g.Expect(apv.Status.State).To(Equal(v1alpha1.ApprovalPending))
+		stalled := meta.FindStatusCondition(apv.Status.Conditions, v1alpha1.ConditionStalled)
+		g.Expect(stalled).To(HaveValue(And(HaveField("Reason", v1alpha1.ReasonApprovalUnchecked), HaveField("Message", ContainSubstring("config/policy")))))
+	}).Should(Succeed())
+	q.Consistently(func() []string { return q.stand("wecom").held }, "2s").Should(HaveLen(2))
+	q.guard()
+	q.restart()
+	q.Consistently(func() []string { return q.stand("wecom").held }, "2s").Should(HaveLen(2))
+	q.Expect(q.Delete(t.Context(), apv)).To(Succeed())
+	q.decide(q.asks("wecom", s.held), v1alpha1.VerdictApproved)
+	q.settles("wecom", 5, 0)
+}
+
+// TestP7UncheckedDecisionsCountIfTheyShall: a flag of the manager takes them, and the Approval says so.
+func TestP7UncheckedDecisionsCountIfTheyShall(t *testing.T) {
+	q := quarantined(t, three(), "wecom")
+	q.stop()
+	q.checked = false
+	q.start()
+	q.leave([]string{"wecom"}, upTo(1, 4)...)
+	s := q.settles("wecom", 3, 1)
+	apv := q.asks("wecom", s.held)
+	q.unguard()
+	q.decide(apv, v1alpha1.VerdictApproved)
+	q.settles("wecom", 4, 0)
+	q.Expect(q.Get(t.Context(), client.ObjectKeyFromObject(apv), apv)).To(Succeed())
+	q.Expect(meta.IsStatusConditionFalse(apv.Status.Conditions, v1alpha1.ConditionDecisionChecked)).To(BeTrue())
+}
+
+// TestP6StaleCaches: answers count that the cache does not show yet, and after a restart what is
+// recorded counts though the cache lags behind.
+func TestP6StaleCaches(t *testing.T) {
+	q := quarantined(t, three(), "wecom")
+	q.stop()
+	q.start()
+	q.stop() // the cache of that manager shows nothing any more
+	behind, key := q.limiter, client.ObjectKey{Namespace: q.namespace, Name: "wecom"}
+	fresh := func() *controllers.Limiter {
+		return &controllers.Limiter{Client: behind.Client, Live: q.Client, Approvals: behind.Approvals, Now: q.clock.now}
+	}
+	limiter, admitted := fresh(), 0
+	q.leave([]string{"wecom"}, upTo(1, 8)...)
+	obs := q.offboardings()
+	for i := range obs {
+		ob := &obs[i]
+		got, err := limiter.Admit(t.Context(), key, controllers.Candidate{UID: ob.UID, Kind: "Offboarding", Name: ob.Name, Number: ob.Spec.Number, Action: "Leave"})
+		q.Expect(err).NotTo(HaveOccurred())
+		st := v1alpha1.OffboardingAccountStatus{Name: "wecom"}
+		if got.Admitted {
+			admitted++
+			now := metav1.NewTime(q.clock.now())
+			st.AdmittedTime = &now
+		} else {
+			st.Reason = got.Problem.Reason
+		}
+		ob.Status.Accounts = []v1alpha1.OffboardingAccountStatus{st}
+		q.Expect(q.Status().Update(t.Context(), ob)).To(Succeed())
+	}
+	q.Expect(admitted).To(Equal(3))
+	again := controllers.Candidate{UID: "new", Kind: "Offboarding", Name: "new", Number: "E0099", Action: "Leave"}
+	for _, l := range []*controllers.Limiter{limiter, fresh()} {
+		got, err := l.Admit(t.Context(), key, again)
+		q.Expect(err).NotTo(HaveOccurred())
+		q.Expect(got.Admitted).To(BeFalse())
+	}
+	// An answer that nobody recorded, because whoever asked has ended, counts for a while only.
+	q.clock.pass(25 * time.Hour)
+	for i := range obs {
+		q.Expect(q.Delete(t.Context(), &obs[i])).To(Succeed())
+	}
+	got, err := limiter.Admit(t.Context(), key, again)
+	q.Expect(err).NotTo(HaveOccurred())
+	q.Expect(got.Admitted).To(BeTrue(), "nobody waits any more")
 }

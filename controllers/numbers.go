@@ -79,6 +79,9 @@ func (n *Numbers) Assign(ctx context.Context, employee *v1alpha1.Employee, taken
 	case !live.DeletionTimestamp.IsZero():
 		return "", problem(v1alpha1.ReasonWaitingForNumber, "no number is assigned to an Employee that is being deleted")
 	}
+	if number, err := n.earlier(ctx, live); err != nil || number != "" {
+		return number, err
+	}
 	department, err := departmentOf(ctx, n.Client, live)
 	if err != nil {
 		return "", err
@@ -94,6 +97,34 @@ func (n *Numbers) Assign(ctx context.Context, employee *v1alpha1.Employee, taken
 	}
 	return a.number, a.err
 }
+
+// earlier is the number that the same person had before: who left under the object's name, and has the same name
+// themselves. It is empty if nobody did, or if somebody else bears the number by now.
+func (n *Numbers) earlier(ctx context.Context, e *v1alpha1.Employee) (string, error) {
+	var all v1alpha1.OffboardingList
+	if err := n.Reader.List(ctx, &all, client.InNamespace(e.Namespace), client.MatchingFields{fieldEmployee: e.Name}); err != nil {
+		return "", fmt.Errorf("listing the leavings of the Employee's name: %w", err)
+	}
+	var last *v1alpha1.Offboarding
+	for i := range all.Items {
+		ob := &all.Items[i]
+		same := ob.Spec.PersonName == e.Spec.Name && ob.Spec.Number != "" && ob.Spec.Mode == v1alpha1.OffboardingExecute
+		if same && (last == nil || older(last, ob)) {
+			last = ob
+		}
+	}
+	if last == nil {
+		return "", nil
+	}
+	numbers, err := n.inUse(ctx, e.Namespace)
+	if err != nil || slices.ContainsFunc(numbers, func(number string) bool { return fold(number) == fold(last.Spec.Number) }) {
+		return "", err
+	}
+	return last.Spec.Number, nil
+}
+
+// fieldEmployee is what the API server selects Offboardings by.
+const fieldEmployee = "spec.employeeRef.name"
 
 func (n *Numbers) deskOf(namespace string) *desk {
 	n.mu.Lock()

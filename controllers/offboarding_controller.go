@@ -118,7 +118,7 @@ func (r *OffboardingReconciler) Reconcile(ctx context.Context, req ctrl.Request)
 	case ob.Spec.Mode == v1alpha1.OffboardingRehearse:
 		return done(0, r.rehearse(ctx, ob))
 	case isOver(ob):
-		return done(0, r.letGo(ctx, ob))
+		return done(0, r.rest(ctx, ob))
 	case ob.DeletionTimestamp.IsZero():
 		if err := kube.AddFinalizer(ctx, r.Client, ob, v1alpha1.Finalizer); err != nil {
 			return done(0, err)
@@ -141,6 +141,21 @@ func (r *OffboardingReconciler) Reconcile(ctx context.Context, req ctrl.Request)
 	r.writes.Note(ob)
 	r.announce(before, s)
 	return done(r.act(ctx, s))
+}
+
+// rest keeps the status of an object that is over about its newest generation, and lets it go.
+func (r *OffboardingReconciler) rest(ctx context.Context, ob *v1alpha1.Offboarding) error {
+	if before := ob.DeepCopy(); !observed(ob.Status.ObservedGeneration, ob.Generation) {
+		ob.Status.ObservedGeneration = &ob.Generation
+		for i := range ob.Status.Conditions {
+			ob.Status.Conditions[i].ObservedGeneration = ob.Generation
+		}
+		if _, err := kube.PatchStatus(ctx, r.Client, before, ob); err != nil {
+			return client.IgnoreNotFound(err)
+		}
+		r.writes.Note(ob)
+	}
+	return r.letGo(ctx, ob)
 }
 
 // offboardingScope is what one reconcile knows.
@@ -177,12 +192,9 @@ type departure struct {
 	// rehired: an Employee holds the account now.
 	rehired bool
 
-	outcome *execute.Outcome
-	// err is how the outcome ended.
-	err      error
+	outcome  *execute.Outcome
 	problem  *Problem
 	over     bool
-	hold     *leaving.Hold
 	notice   *v1alpha1.Notice
 	offered  *execute.Task
 	make     *v1alpha1.Backup

@@ -23,7 +23,7 @@ func (r *OffboardingReconciler) fold(_ context.Context, s *offboardingScope) err
 		if !ok {
 			continue
 		}
-		a.outcome, a.err = o, o.Err
+		a.outcome = o
 		if o.Left != nil {
 			a.fold(o)
 		}
@@ -32,11 +32,10 @@ func (r *OffboardingReconciler) fold(_ context.Context, s *offboardingScope) err
 }
 
 func (a *departure) fold(o *execute.Outcome) {
-	l, class := o.Left, directory.ClassOf(o.Err)
-	refused := class == directory.PermissionDenied || class == directory.NotSupported
+	l := o.Left
 	switch l.Act {
 	case leaving.ActFreeze:
-		if class == directory.NotSupported {
+		if directory.ClassOf(o.Err) == directory.NotSupported {
 			a.known.freezeLimit = inItsWords(o.Err)
 		}
 	case leaving.ActRevoke:
@@ -48,18 +47,11 @@ func (a *departure) fold(o *execute.Outcome) {
 	case leaving.ActNotify:
 		a.notified(o)
 	case leaving.ActRemove:
-		if l.Removal.Successor != "" && (refused || class == directory.Invalid) {
+		if l.Removal.Successor != "" && refused(o.Err) {
 			a.addTask(byHandOver, leaving.DeleteAccount, "The platform does not hand over: "+inItsWords(o.Err)+". Pass on what the person is responsible for; when this is confirmed, the account is removed without a successor.")
 		}
 	case leaving.ActInherit:
-		if o.Err == nil {
-			i := l.Inheritance
-			a.known.inheritance = &i
-			a.step(leaving.HandOver).Evidence = fmt.Sprintf("passed on %d, under way %d, refused %d", i.Done, i.Waiting, i.Refused)
-		}
-		if refused || class == directory.Invalid { // it cannot be put right here: a leaving keeps the successor that it began with
-			a.addTask(inheritance, leaving.HandOver, "The platform does not pass on what the person leaves behind: "+inItsWords(o.Err))
-		}
+		a.foldInheritance(o)
 	case leaving.ActResidual:
 		if l.Read {
 			a.known.looked, a.known.residuals = a.scope.now, l.Residuals
@@ -69,6 +61,27 @@ func (a *departure) fold(o *execute.Outcome) {
 			a.confirmed(l.Tasks)
 		}
 	}
+}
+
+func (a *departure) foldInheritance(o *execute.Outcome) {
+	switch {
+	case o.Err == nil:
+		i := o.Left.Inheritance
+		a.known.inheritance = &i
+		a.step(leaving.HandOver).Evidence = fmt.Sprintf("passed on %d, under way %d, refused %d", i.Done, i.Waiting, i.Refused)
+	case refused(o.Err):
+		a.addTask(inheritance, leaving.HandOver, "The platform does not pass on what the person leaves behind: "+inItsWords(o.Err))
+	}
+}
+
+// refused reports that the platform will not do it however often it is asked. A successor that
+// it does not take is among that: a leaving keeps the one that it began with.
+func refused(err error) bool {
+	switch directory.ClassOf(err) {
+	case directory.PermissionDenied, directory.NotSupported, directory.Invalid:
+		return true
+	}
+	return false
 }
 
 // inItsWords is what the platform's error says; only a directory's own words are known to be safe (P12).

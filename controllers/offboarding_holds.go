@@ -79,20 +79,12 @@ func take(ob *v1alpha1.Offboarding, answer Answer) *Problem {
 // admit says what holds the leaving on one account, and asks the account's limits before its first act (P6).
 func (r *OffboardingReconciler) admit(ctx context.Context, a *departure, f *leaving.Facts) error {
 	s := a.scope
+	a.holdDeletion(f)
 	switch {
-	case s.leavingNamespace:
-		f.DeletionHeld = &leaving.Hold{Reason: v1alpha1.ReasonNamespaceLeaving, Message: "the namespace is being deleted: accounts are frozen and backed up, and none is deleted"}
-	case !a.progress().RemovalAsked && slices.Contains(s.ob.Spec.Terms.Approval.RequiredFor, v1alpha1.CaseDeleteAccount):
-		f.DeletionHeld = deletionAsked
-	}
-	st := a.status
-	switch {
-	case a.tenant == nil && st.AdmittedTime == nil && s.held == nil:
-		return nil // it is waited for, whatever else
 	case s.held != nil:
 		f.Held = holdOf(s.held)
-		return nil
-	case st.AdmittedTime != nil || !f.Owned || f.Cancelled || f.Account == nil || f.Doubtful || f.Claimant != "":
+		return nil //nolint:nilerr // a problem is a finding, not an error
+	case a.status.AdmittedTime != nil || !a.losesAccess(f):
 		return nil
 	case a.account.Spec.Mode == v1alpha1.ModeObserve:
 		f.Held = &leaving.Hold{Reason: v1alpha1.ReasonObserved, Message: "mode is Observe; Enforce would let the person leave"}
@@ -103,7 +95,7 @@ func (r *OffboardingReconciler) admit(ctx context.Context, a *departure, f *leav
 	case err != nil:
 		return err
 	case answer.Rejected:
-		a.reject(cmp.Or(answer.Approver, "an approver"))
+		a.reject(cmp.Or(answer.Approver, "whoever decided about the removal limits"))
 	case answer.Admitted:
 		r.admitted(a, answer)
 	default:
@@ -115,6 +107,21 @@ func (r *OffboardingReconciler) admit(ctx context.Context, a *departure, f *leav
 		f.Held.Until = s.now.Add(limitAgain)
 	}
 	return nil
+}
+
+// holdDeletion says what holds the removal alone.
+func (a *departure) holdDeletion(f *leaving.Facts) {
+	switch s := a.scope; {
+	case s.leavingNamespace:
+		f.DeletionHeld = &leaving.Hold{Reason: v1alpha1.ReasonNamespaceLeaving, Message: "the namespace is being deleted: accounts are frozen and backed up, and none is deleted"}
+	case !a.progress().RemovalAsked && slices.Contains(s.ob.Spec.Terms.Approval.RequiredFor, v1alpha1.CaseDeleteAccount):
+		f.DeletionHeld = deletionAsked
+	}
+}
+
+// losesAccess reports whether there is something to be taken away, as far as is known.
+func (a *departure) losesAccess(f *leaving.Facts) bool {
+	return a.tenant != nil && f.Owned && !f.Cancelled && f.Account != nil && !f.Doubtful && f.Claimant == ""
 }
 
 // limitAgain is how often the limits are asked again while nobody decides: the window moves on.

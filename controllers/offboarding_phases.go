@@ -87,6 +87,12 @@ func (r *OffboardingReconciler) proceedOn(ctx context.Context, a *departure) err
 	case s.rejected != "":
 		a.reject(s.rejected)
 		return nil
+	case a.tenant == nil && !a.again:
+		// What was seen before a restart still holds, until something else is.
+		if a.problem = s.held; a.problem == nil {
+			a.problem = a.unreachable()
+		}
+		return nil
 	case a.attest():
 		return nil
 	}
@@ -98,9 +104,15 @@ func (r *OffboardingReconciler) proceedOn(ctx context.Context, a *departure) err
 	if a.over {
 		return nil
 	}
+	return r.next(ctx, a, &f)
+}
+
+// next settles what is over, until there is something to do or to wait for.
+func (r *OffboardingReconciler) next(ctx context.Context, a *departure, f *leaving.Facts) error {
+	terms := termsOf(&a.scope.ob.Spec.Terms)
 	for range maxRounds {
 		f.NoticesOpen = a.nextNotice() != nil
-		d := leaving.Next(termsOf(&s.ob.Spec.Terms), *a.progress(), f)
+		d := leaving.Next(terms, *a.progress(), *f)
 		a.settle(d.Settled)
 		switch {
 		case d.Cancelled:
@@ -247,7 +259,6 @@ func (a *departure) begun(s leaving.Step, state leaving.State) *v1alpha1.Offboar
 // holdBy records what a step waits for. What has not begun is Pending.
 func (a *departure) holdBy(s leaving.Step, h *leaving.Hold) {
 	a.problem = problem(h.Reason, h.Message)
-	a.hold = h
 	if !h.Until.IsZero() {
 		a.wait = max(time.Second, h.Until.Sub(a.scope.now))
 	}

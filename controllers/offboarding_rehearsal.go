@@ -89,7 +89,7 @@ func (p *rehearsal) run(ctx context.Context, ob *v1alpha1.Offboarding) error {
 	p.found.PolicyName, p.found.SuccessorName = spec.PolicyName, spec.SuccessorName
 	if missing != nil {
 		p.obstacle("%s", missing.Message)
-		return nil
+		return nil //nolint:nilerr // a problem is a finding, not an error
 	}
 	would := &v1alpha1.Offboarding{ObjectMeta: ob.ObjectMeta, Spec: spec}
 	if purpose, required := purposeOf(would); required {
@@ -140,22 +140,8 @@ func (p *rehearsal) on(a *departure) {
 		p.obstacle("%s: %s", a.spec.Name, a.unreachable().Message)
 		return
 	}
-	if mode := a.account.Spec.Mode; mode == v1alpha1.ModeObserve {
-		p.obstacle("%s: mode is Observe: nothing would be changed", a.spec.Name)
-	}
-	if limits := &a.account.Status.Removals; limits.Held != nil && *limits.Held > 0 || limits.Limit != nil && limits.Admitted != nil && *limits.Admitted >= *limits.Limit {
-		p.obstacle("%s: removalLimits are reached: it would wait for an Approval", a.spec.Name)
-	}
-	if a.spec.SuccessorUserID == "" {
-		p.obstacle("%s: no successor was found who has an account there", a.spec.Name)
-	}
 	f := a.facts()
-	if f.Account == nil {
-		p.obstacle("%s: the account %s was not seen on the platform", a.spec.Name, a.spec.UserID)
-	}
-	if !f.CanFreeze {
-		p.obstacle("%s: %s", a.spec.Name, f.FreezeLimit)
-	}
+	p.obstaclesOn(a, &f)
 	capabilities := a.tenant.Directory.Capabilities()
 	for _, step := range leaving.Order(f.Offers) {
 		what, work := p.step(a, &f, step)
@@ -179,6 +165,31 @@ func (p *rehearsal) on(a *departure) {
 	}
 }
 
+// obstaclesOn says what would hold up the leaving of one account.
+func (p *rehearsal) obstaclesOn(a *departure, f *leaving.Facts) {
+	number := func(n *int32) int32 {
+		if n == nil {
+			return 0
+		}
+		return *n
+	}
+	if a.account.Spec.Mode == v1alpha1.ModeObserve {
+		p.obstacle("%s: mode is Observe: nothing would be changed", a.spec.Name)
+	}
+	if at := &a.account.Status.Removals; at.Limit != nil && (number(at.Held) > 0 || number(at.Admitted) >= *at.Limit) {
+		p.obstacle("%s: removalLimits are reached: it would wait for an Approval", a.spec.Name)
+	}
+	if a.spec.SuccessorUserID == "" {
+		p.obstacle("%s: no successor was found who has an account there", a.spec.Name)
+	}
+	if f.Account == nil {
+		p.obstacle("%s: the account %s was not seen on the platform", a.spec.Name, a.spec.UserID)
+	}
+	if !f.CanFreeze {
+		p.obstacle("%s: %s", a.spec.Name, f.FreezeLimit)
+	}
+}
+
 // step says what a step would do, and with which work of the platform.
 func (p *rehearsal) step(a *departure, f *leaving.Facts, step leaving.Step) (what string, work []directory.Work) {
 	terms := &a.scope.ob.Spec.Terms
@@ -188,13 +199,7 @@ func (p *rehearsal) step(a *departure, f *leaving.Facts, step leaving.Step) (wha
 	early := !f.CanFreeze && terms.Unfreezable == v1alpha1.UnfreezableRemoveEarly
 	switch step {
 	case leaving.Freeze:
-		switch {
-		case f.CanFreeze:
-			return "freeze the account", []directory.Work{directory.WorkFreeze}
-		case early:
-			return "nothing: the account cannot be frozen, and is removed without waiting for grace", nil
-		}
-		return "nothing: the account cannot be frozen, and can be used until grace ends", nil
+		return rehearseFreeze(f, early)
 	case leaving.Backup:
 		if terms.Backup.Mode == v1alpha1.BackupNone {
 			return "nothing: the policy wants no backup", nil
@@ -223,6 +228,16 @@ func (p *rehearsal) step(a *departure, f *leaving.Facts, step leaving.Step) (wha
 		return "remove the account for good, and read back that it is gone", []directory.Work{directory.WorkRemove}
 	}
 	return "look for what is left: account, roles, departments led, people who report to it", residualWork(a)
+}
+
+func rehearseFreeze(f *leaving.Facts, early bool) (what string, work []directory.Work) {
+	switch {
+	case f.CanFreeze:
+		return "freeze the account", []directory.Work{directory.WorkFreeze}
+	case early:
+		return "nothing: the account cannot be frozen, and is removed without waiting for grace", nil
+	}
+	return "nothing: the account cannot be frozen, and can be used until grace ends", nil
 }
 
 // residualWork is nothing where the platform finds no more than everybody can read.

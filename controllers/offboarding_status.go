@@ -2,7 +2,6 @@ package controllers
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -68,8 +67,6 @@ func (a *departure) report() {
 	st := a.status
 	if a.over {
 		a.problem = nil
-	} else if a.tenant == nil && (a.problem == nil || a.problem.Reason == v1alpha1.ReasonWaitingForAccount) {
-		a.problem = a.unreachable()
 	}
 	st.Reason, st.Message = inWords(a.problem)
 	if a.tenant == nil {
@@ -94,7 +91,11 @@ func (a *departure) unreachable() *Problem {
 	if a.account == nil {
 		return problem(v1alpha1.ReasonWaitingForAccount, fmt.Sprintf("there is no EnterpriseAccount %q in this namespace", a.spec.Name))
 	}
-	return notListed(a.account, nil, false)
+	if !a.account.DeletionTimestamp.IsZero() || a.account.Spec.Mode == v1alpha1.ModeSuspended {
+		return notListed(a.account, nil, false)
+	}
+	known := observed(a.scope.ob.Status.ObservedGeneration, a.scope.ob.Generation) && len(a.status.Steps) > 0
+	return notListed(a.account, problemAgain(a.status.Reason, a.status.Message), known)
 }
 
 // waitingFor says in a few words what the account waits for.
@@ -176,30 +177,56 @@ func (s *offboardingScope) deletion() *metav1.Time {
 	return next
 }
 
+// tally counts accounts by how far their leaving is.
+type tally struct{ over, cancelled, removed, undone, reversible int }
+
+func (s *offboardingScope) tally() (n tally) {
+	count := func(into *int, is bool) {
+		if is {
+			*into++
+		}
+	}
+	for _, a := range s.accounts {
+		p := a.progress()
+		count(&n.over, a.over)
+		count(&n.cancelled, a.over && a.isCancelled())
+		count(&n.removed, a.removed() || !a.over && p.RemovalAsked)
+		count(&n.undone, a.again && !a.over && !a.removed())
+		count(&n.reversible, a.over || a.released())
+	}
+	return n
+}
+
+// released reports that every step before grace is over, as they were laid.
+func (a *departure) released() bool {
+	for i := range a.status.Steps {
+		switch st := &a.status.Steps[i]; {
+		case st.Name == v1alpha1.OffboardingStepName(leaving.Grace):
+			return true
+		case !leaving.State(st.State).Over():
+			return false
+		}
+	}
+	return false
+}
+
 // state is where the whole leaving stands.
 func (s *offboardingScope) state(worst *Problem) v1alpha1.OffboardingState {
-	over, cancelled, removed, undoing, grace := true, false, false, false, true
-	for _, a := range s.accounts {
-		over = over && a.over
-		cancelled = cancelled || a.over && a.isCancelled()
-		removed = removed || a.removed() || (!a.over && a.progress().RemovalAsked)
-		undoing = undoing || a.again && !a.over && !a.removed()
-		grace = grace && (a.over || leaving.Released(*a.progress(), nil) || a.tenant != nil && leaving.Released(*a.progress(), a.offers()))
-	}
+	n, all, begun := s.tally(), len(s.accounts), s.ob.Status.StartTime != nil
 	switch {
-	case over && cancelled && !removed:
+	case n.over == all && n.cancelled > 0 && n.removed == 0:
 		return v1alpha1.OffboardingCancelled
-	case over:
+	case n.over == all:
 		return v1alpha1.OffboardingComplete
-	case undoing:
+	case n.undone > 0:
 		return v1alpha1.OffboardingCancelling
-	case removed:
+	case n.removed > 0:
 		return v1alpha1.OffboardingRemoving
-	case s.ob.Status.StartTime == nil && worst != nil && awaitsDecision(worst.Reason):
+	case !begun && worst != nil && awaitsDecision(worst.Reason):
 		return v1alpha1.OffboardingHeld
-	case s.ob.Status.StartTime == nil:
+	case !begun:
 		return v1alpha1.OffboardingPending
-	case grace:
+	case n.reversible == all:
 		return v1alpha1.OffboardingGrace
 	}
 	return v1alpha1.OffboardingRunning
@@ -308,34 +335,42 @@ func (r *OffboardingReconciler) announce(before *v1alpha1.Offboarding, s *offboa
 		r.Recorder.Eventf(ob, nil, corev1.EventTypeNormal, v1alpha1.EventApproved, "Approve", "%s approved %s", by, ob.Status.ApprovalName)
 	}
 	for _, a := range s.accounts {
-		// The account keeps events about several from being counted as one.
-		on := &v1alpha1.EnterpriseAccount{ObjectMeta: metav1.ObjectMeta{Namespace: a.key.Namespace, Name: a.key.Name}}
-		tell := func(kind, reason, action, format string, args ...any) {
-			r.Recorder.Eventf(ob, on, kind, reason, action, format, args...)
-		}
-		var old v1alpha1.OffboardingAccountStatus
-		for i := range before.Status.Accounts {
-			if before.Status.Accounts[i].Name == a.spec.Name {
-				old = before.Status.Accounts[i]
-			}
-		}
-		if a.status.FrozenBy == v1alpha1.FrozenByRollcall && old.FrozenBy != v1alpha1.FrozenByRollcall {
-			tell(corev1.EventTypeNormal, v1alpha1.EventFrozen, "Freeze", "froze the account %s on %s", a.spec.UserID, a.spec.Name)
-		}
-		if a.status.State == v1alpha1.AccountDeparted && old.State != v1alpha1.AccountDeparted {
-			tell(corev1.EventTypeNormal, v1alpha1.EventDeparted, "Remove", "removed the account %s on %s", a.spec.UserID, a.spec.Name)
-		}
-		for i := range a.status.Steps {
-			st := &a.status.Steps[i]
-			was := stepIn(old.Steps, st.Name)
-			if st.OverdueSince != nil && (was == nil || was.OverdueSince == nil) {
-				tell(corev1.EventTypeWarning, v1alpha1.ReasonLeaving, "Wait", "%s on %s takes longer than it may: %s", st.Name, a.spec.Name, strings.TrimSpace(st.Message))
-			}
-		}
-		if i := a.known.inheritance; i != nil && i.Refused > 0 && i.Waiting == 0 && a.outcome != nil && a.outcome.Left != nil && a.outcome.Left.Act == leaving.ActInherit {
-			tell(corev1.EventTypeWarning, v1alpha1.ReasonInheritanceRefused, "Inherit", "%d of what the person leaves behind on %s is not taken over: an administrator has to assign it", i.Refused, a.spec.Name)
+		r.announceOn(before, a)
+	}
+}
+
+// announceOn sends those about one account, which keeps events about several from being counted as one.
+func (r *OffboardingReconciler) announceOn(before *v1alpha1.Offboarding, a *departure) {
+	on := &v1alpha1.EnterpriseAccount{ObjectMeta: metav1.ObjectMeta{Namespace: a.key.Namespace, Name: a.key.Name}}
+	tell := func(kind, reason, action, format string, args ...any) {
+		r.Recorder.Eventf(a.scope.ob, on, kind, reason, action, format, args...)
+	}
+	var old v1alpha1.OffboardingAccountStatus
+	for i := range before.Status.Accounts {
+		if before.Status.Accounts[i].Name == a.spec.Name {
+			old = before.Status.Accounts[i]
 		}
 	}
+	if a.status.FrozenBy == v1alpha1.FrozenByRollcall && old.FrozenBy != v1alpha1.FrozenByRollcall {
+		tell(corev1.EventTypeNormal, v1alpha1.EventFrozen, "Freeze", "froze the account %s on %s", a.spec.UserID, a.spec.Name)
+	}
+	if a.status.State == v1alpha1.AccountDeparted && old.State != v1alpha1.AccountDeparted {
+		tell(corev1.EventTypeNormal, v1alpha1.EventDeparted, "Remove", "removed the account %s on %s", a.spec.UserID, a.spec.Name)
+	}
+	for i := range a.status.Steps {
+		st := &a.status.Steps[i]
+		if was := stepIn(old.Steps, st.Name); st.OverdueSince != nil && (was == nil || was.OverdueSince == nil) {
+			tell(corev1.EventTypeWarning, v1alpha1.ReasonLeaving, "Wait", "%s on %s takes longer than it may: %s", st.Name, a.spec.Name, st.Message)
+		}
+	}
+	if i := a.known.inheritance; i != nil && i.Refused > 0 && i.Waiting == 0 && a.ended(leaving.ActInherit) {
+		tell(corev1.EventTypeWarning, v1alpha1.ReasonInheritanceRefused, "Inherit", "%d of what the person leaves behind on %s is not taken over: an administrator has to assign it", i.Refused, a.spec.Name)
+	}
+}
+
+// ended reports that the act is what the lane has just done.
+func (a *departure) ended(act leaving.Act) bool {
+	return a.outcome != nil && a.outcome.Left != nil && a.outcome.Left.Act == act
 }
 
 func stepIn(all []v1alpha1.OffboardingStepStatus, name v1alpha1.OffboardingStepName) *v1alpha1.OffboardingStepStatus {

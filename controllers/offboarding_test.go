@@ -437,6 +437,86 @@ var _ = Describe("Offboarding", func() {
 		Eventually(of(ob)).Should(inState("Complete"))
 	})
 
+	Describe("that somebody has to approve", func() {
+		approving := func(cases ...v1alpha1.ApprovalCase) func(*v1alpha1.OffboardingSpec) {
+			return func(o *v1alpha1.OffboardingSpec) { o.Terms.Approval.RequiredFor = cases }
+		}
+		decide := func(ob *v1alpha1.Offboarding, verdict v1alpha1.ApprovalVerdict) {
+			GinkgoHelper()
+			apv := &v1alpha1.Approval{ObjectMeta: c.meta(ob.Status.ApprovalName)}
+			change(apv, func(a *v1alpha1.Approval) {
+				a.Spec.Decision = v1alpha1.ApprovalDecision{Verdict: verdict, By: "hr@example.com", Digest: a.Spec.Digest}
+			})
+		}
+
+		It("P7: does not begin before, and is cancelled by a no", func() {
+			for _, verdict := range []v1alpha1.ApprovalVerdict{v1alpha1.VerdictApproved, v1alpha1.VerdictRejected} {
+				e := create(c.person("person-"+strings.ToLower(string(verdict)), wecomOnly))
+				Eventually(of(e)).Should(beReady())
+				ob := c.leave(e, unhanded, approving(v1alpha1.CaseDeletion))
+				released(e)
+				since := c.sim.Log.Last()
+				create(ob)
+				Eventually(of(ob)).Should(And(inState("Held"), stalled("ApprovalPending"), HaveField("Status.ApprovalName", Not(BeEmpty()))))
+				Expect(ob.Status.WaitingFor).To(Equal("approval " + ob.Status.ApprovalName))
+				Consistently(of(ob), "300ms").Should(HaveField("Status.StartTime", BeNil()))
+				Expect(c.wecom.changesSince(since)).To(BeEmpty())
+				decide(ob, verdict)
+				if verdict == v1alpha1.VerdictApproved {
+					Eventually(of(ob)).Should(And(inState("Complete"), HaveField("Status.ApprovedBy", "hr@example.com")))
+					Expect(onWeCom(c, e.Status.Number)()).To(BeNil())
+					continue
+				}
+				Eventually(of(ob)).Should(And(inState("Cancelled"), says("Ready", "True", "InSync", "rejected by hr@example.com")))
+				Expect(onWeCom(c, e.Status.Number)()).To(HaveField("Enable", 1))
+			}
+		})
+
+		It("P7: is deleted only when somebody agrees, and kept as it is when not", func() {
+			for _, verdict := range []v1alpha1.ApprovalVerdict{v1alpha1.VerdictApproved, v1alpha1.VerdictRejected} {
+				e := create(c.person("person-"+strings.ToLower(string(verdict)), wecomOnly))
+				Eventually(of(e)).Should(beReady())
+				ob := c.leave(e, unhanded, approving(v1alpha1.CaseDeleteAccount))
+				released(e)
+				create(ob)
+				Eventually(of(ob)).Should(And(stalled("ApprovalPending"), leaves("wecom", And(taken("Grace", "Done"), taken("DeleteAccount", "Waiting")))))
+				Expect(onWeCom(c, e.Status.Number)()).To(HaveField("Enable", 0))
+				decide(ob, verdict)
+				if verdict == v1alpha1.VerdictApproved {
+					Eventually(of(ob)).Should(inState("Complete"))
+					Expect(onWeCom(c, e.Status.Number)()).To(BeNil())
+					continue
+				}
+				Eventually(of(ob)).Should(inState("Cancelled"))
+				Expect(onWeCom(c, e.Status.Number)()).To(HaveField("Enable", 0))
+			}
+		})
+
+		It("P6: is held beyond the limits of the account, and cancelled without a trace when the person is declared again", func() {
+			none := int32(0)
+			change(&v1alpha1.EnterpriseAccount{ObjectMeta: c.meta("wecom")}, func(a *v1alpha1.EnterpriseAccount) {
+				a.Spec.RemovalLimits = v1alpha1.RemovalLimits{Count: &none, Floor: &none}
+			})
+			since := c.sim.Log.Last()
+			ob := departs(unhanded)
+			Eventually(of(ob)).Should(And(inState("Held"), stalled("RemovalLimitReached"), leaves("wecom", And(
+				HaveField("AdmittedTime", BeNil()), HaveField("Reason", "RemovalLimitReached")))))
+			Expect(c.wecom.changesSince(since)).NotTo(ContainElement("user/delete"))
+			Expect(onWeCom(c, "E0001")()).To(HaveField("Enable", 1), "nobody beyond the limits is frozen")
+			create(c.person("li-na", wecomOnly, numbered("E0001")))
+			Eventually(of(ob)).Should(inState("Cancelled"))
+			Eventually(func() []v1alpha1.ApprovalState {
+				var asked v1alpha1.ApprovalList
+				Expect(api.List(ctx, &asked, client.InNamespace(c.namespace))).To(Succeed())
+				var states []v1alpha1.ApprovalState
+				for _, a := range asked.Items {
+					states = append(states, a.Status.State)
+				}
+				return states
+			}).Should(Or(BeEmpty(), HaveEach(v1alpha1.ApprovalWithdrawn)))
+		})
+	})
+
 	It("P10: goes on when it is deleted, and lets go when nobody can be called", func() {
 		ob := departs(unhanded, inGrace)
 		Eventually(of(ob)).Should(inState("Grace"))

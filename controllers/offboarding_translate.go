@@ -62,7 +62,9 @@ func (r *OffboardingReconciler) find(ctx context.Context, a *departure) error {
 	case !apierrors.IsNotFound(err):
 		return fmt.Errorf("reading the EnterpriseAccount: %w", err)
 	}
-	if t := r.Tenants.Get(a.key.String()); t != nil && a.account != nil && t.Mirror.State().Listed {
+	// The brake holds from the moment that it is pulled, though the tenant may run for a moment yet.
+	braked := a.account == nil || a.account.Spec.Mode == v1alpha1.ModeSuspended
+	if t := r.Tenants.Get(a.key.String()); t != nil && !braked && t.Mirror.State().Listed {
 		a.tenant = t
 		a.lay(leaving.Order(a.offers()))
 	}

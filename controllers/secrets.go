@@ -62,7 +62,7 @@ func releaseSecrets(ctx context.Context, c client.Client, namespace string, leav
 }
 
 // secretNeeded reports whether an account or a storage reads the Secret. An account that
-// is being deleted is called only for those who leave, and two of them must not wait for each other. A
+// is being deleted is called only for those who leave or go with the namespace, and two of them must not wait for each other. A
 // storage that is being deleted still deletes archives for its Backups.
 func secretNeeded(ctx context.Context, c client.Client, namespace, name string, leaves types.UID) (needed bool, err error) {
 	for _, list := range []client.ObjectList{&v1alpha1.EnterpriseAccountList{}, &v1alpha1.BackupStorageList{}} {
@@ -76,7 +76,8 @@ func secretNeeded(ctx context.Context, c client.Client, namespace, name string, 
 				if err != nil {
 					return err
 				}
-				needed = needed || user.DeletionTimestamp.IsZero() || leavings > 0
+				people := requests[v1alpha1.EmployeeList](ctx, c, namespace, indexAccount, user.Name)
+				needed = needed || user.DeletionTimestamp.IsZero() || leavings+len(people) > 0
 			case *v1alpha1.BackupStorage:
 				needed = needed || user.UID != leaves
 			}

@@ -81,6 +81,8 @@ func Setup(ctx context.Context, mgr ctrl.Manager, d Dependencies) error {
 	limiter := &Limiter{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Approvals: approvals, Now: d.Now}
 	exits := jobs.New[struct{}, exitOutcome](ctx, 1)
 	numbers := &Numbers{Client: mgr.GetClient(), Reader: mgr.GetAPIReader()}
+	storages := &Storages{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Directory: d.BackupDirectory}
+	lasts, tool := jobs.New[backupProgress, backupOutcome](ctx, 1), strings.TrimSpace("Rollcall "+d.Version)
 	all := []reconciler{
 		&EnterpriseAccountReconciler{
 			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Tenants: tenants, Hub: hub,
@@ -90,7 +92,8 @@ func Setup(ctx context.Context, mgr ctrl.Manager, d Dependencies) error {
 		&DepartmentReconciler{Client: mgr.GetClient(), Recorder: recorder, Tenants: tenants, Hub: hub},
 		&EmployeeReconciler{
 			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Tenants: tenants, Hub: hub,
-			Numbers: numbers, Platforms: platforms, Metrics: d.Metrics,
+			Numbers: numbers, Platforms: platforms, Metrics: d.Metrics, Limiter: limiter,
+			Storages: storages, Archives: lasts, Now: d.Now, Tool: tool,
 		},
 		&EmployeeNumberRuleReconciler{Client: mgr.GetClient(), Recorder: recorder},
 		&OffboardingPolicyReconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Hub: hub},
@@ -106,12 +109,11 @@ func Setup(ctx context.Context, mgr ctrl.Manager, d Dependencies) error {
 	if d.RoleBinding != "" {
 		all = append(all, &GrantReconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader()})
 	}
-	storages := &Storages{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Directory: d.BackupDirectory}
 	backups, restores := jobs.New[backupProgress, backupOutcome](ctx, runsPerAccount), jobs.New[restoreProgress, restoreOutcome](ctx, 1)
 	all = append(all,
 		&BackupReconciler{
 			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Tenants: tenants, Hub: hub, Storages: storages,
-			Runs: backups, Now: d.Now, Tool: strings.TrimSpace("Rollcall " + d.Version),
+			Runs: backups, Now: d.Now, Tool: tool,
 		},
 		&RestoreReconciler{
 			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Tenants: tenants, Hub: hub, Storages: storages, Platforms: platforms,
@@ -121,7 +123,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, d Dependencies) error {
 	if err := register(mgr, all...); err != nil {
 		return err
 	}
-	for _, wait := range []func(){backups.Wait, restores.Wait, exits.Wait} {
+	for _, wait := range []func(){backups.Wait, restores.Wait, exits.Wait, lasts.Wait} {
 		// The manager ends when what writes has ended.
 		if err := mgr.Add(manager.RunnableFunc(func(context.Context) error { wait(); return nil })); err != nil {
 			return fmt.Errorf("setting up the jobs: %w", err)

@@ -82,16 +82,21 @@ func (q rankedQueue) AddWithOpts(o priorityqueue.AddOpts, r ...reconcile.Request
 	q.PriorityQueue.AddWithOpts(o, r...)
 }
 
-// freezing passes people who are newly declared frozen, also while nobody looked.
+// loses reports whether somebody is to lose access: by being frozen, by leaving, or by being deleted.
+func loses(e *v1alpha1.Employee) bool {
+	return e.Spec.State == v1alpha1.EmployeeFrozen || e.Spec.State == v1alpha1.EmployeeDeparted || !e.DeletionTimestamp.IsZero()
+}
+
+// freezing passes people who are newly to lose access, also while nobody looked.
 var freezing = predicate.Funcs{
 	CreateFunc: func(e event.CreateEvent) bool {
 		now, ok := e.Object.(*v1alpha1.Employee)
-		return ok && now.Spec.State == v1alpha1.EmployeeFrozen && !observed(now.Status.ObservedGeneration, now.Generation)
+		return ok && loses(now) && !observed(now.Status.ObservedGeneration, now.Generation)
 	},
 	UpdateFunc: func(e event.UpdateEvent) bool {
 		before, ok1 := e.ObjectOld.(*v1alpha1.Employee)
 		now, ok2 := e.ObjectNew.(*v1alpha1.Employee)
-		return ok1 && ok2 && now.Spec.State == v1alpha1.EmployeeFrozen && before.Spec.State != v1alpha1.EmployeeFrozen
+		return ok1 && ok2 && loses(now) && (before.Spec.State != now.Spec.State || before.DeletionTimestamp.IsZero() != now.DeletionTimestamp.IsZero())
 	},
 	DeleteFunc: func(event.DeleteEvent) bool { return false },
 }

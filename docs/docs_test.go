@@ -115,7 +115,7 @@ func TestFieldsAreDocumented(t *testing.T) {
 		"enterpriseaccount.md": v1alpha1.EnterpriseAccount{}, "department.md": v1alpha1.Department{},
 		"employee.md": v1alpha1.Employee{}, "employeenumberrule.md": v1alpha1.EmployeeNumberRule{},
 		"backupstorage.md": v1alpha1.BackupStorage{}, "backupschedule.md": v1alpha1.BackupSchedule{},
-		"backup.md": v1alpha1.Backup{}, "restore.md": v1alpha1.Restore{},
+		"approval.md": v1alpha1.Approval{}, "backup.md": v1alpha1.Backup{}, "restore.md": v1alpha1.Restore{},
 		"offboardingpolicy.md": v1alpha1.OffboardingPolicy{}, "offboarding.md": v1alpha1.Offboarding{},
 	} {
 		known := map[string]bool{"conditions": true, "observedGeneration": true} // every kind has them

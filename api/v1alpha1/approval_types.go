@@ -15,7 +15,7 @@ import (
 // +kubebuilder:printcolumn:name="People",type=integer,JSONPath=`.spec.count`
 // +kubebuilder:printcolumn:name="State",type=string,JSONPath=`.status.state`
 // +kubebuilder:printcolumn:name="Decided-By",type=string,JSONPath=`.spec.decision.by`
-// +kubebuilder:printcolumn:name="Expires",type=date,JSONPath=`.spec.expireTime`
+// +kubebuilder:printcolumn:name="Expires",type=string,JSONPath=`.spec.expireTime`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="Summary",type=string,JSONPath=`.spec.summary`,priority=1
 // +kubebuilder:printcolumn:name="Digest",type=string,JSONPath=`.spec.digest`,priority=1

@@ -17,7 +17,7 @@ import (
 // +kubebuilder:printcolumn:name="Verified",type=string,JSONPath=`.status.conditions[?(@.type=="Verified")].status`
 // +kubebuilder:printcolumn:name="Size",type=string,JSONPath=`.status.archive.sizeText`
 // +kubebuilder:printcolumn:name="Hold",type=string,JSONPath=`.status.legalHold`
-// +kubebuilder:printcolumn:name="Expires",type=date,JSONPath=`.status.expireTime`
+// +kubebuilder:printcolumn:name="Expires",type=string,JSONPath=`.status.expireTime`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="Storage",type=string,JSONPath=`.spec.storageRef.name`,priority=1
 // +kubebuilder:printcolumn:name="Schedule",type=string,JSONPath=`.metadata.labels.rollcall\.dev/schedule`,priority=1

@@ -6,7 +6,8 @@ import (
 
 // Employee is one person and the accounts that the person has. Whoever leaves is
 // declared so (state: Departed), or the Employee is deleted: what happens then is
-// what an OffboardingPolicy says. Without a policy the accounts stay as they are.
+// what an OffboardingPolicy says. Without a policy the accounts stay as they are, or are
+// only frozen.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
@@ -356,6 +357,11 @@ type EmployeeAccountStatus struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	AdmittedBy string `json:"admittedBy,omitempty"`
+	// offboardingName of the Offboarding by which the person leaves the account. It is recorded before that is made.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	OffboardingName string `json:"offboardingName,omitempty"`
 	// archiveKey is where the account was backed up when its namespace was deleted, which lets no
 	// Offboarding be made any more.
 	// +optional

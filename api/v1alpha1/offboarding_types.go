@@ -16,7 +16,7 @@ import (
 // +kubebuilder:printcolumn:name="Step",type=string,JSONPath=`.status.step`
 // +kubebuilder:printcolumn:name="Waiting-For",type=string,JSONPath=`.status.waitingFor`
 // +kubebuilder:printcolumn:name="Access",type=string,JSONPath=`.status.access`
-// +kubebuilder:printcolumn:name="Deletion",type=date,JSONPath=`.status.deletionTime`
+// +kubebuilder:printcolumn:name="Deletion",type=string,JSONPath=`.status.deletionTime`
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="Trigger",type=string,JSONPath=`.spec.trigger`,priority=1

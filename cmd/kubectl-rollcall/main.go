@@ -1,28 +1,45 @@
-// Command kubectl-rollcall is a kubectl plugin: what auditors and administrators
-// do with what Rollcall leaves behind. It needs no cluster.
+// Command kubectl-rollcall is a kubectl plugin: what approvers, auditors and administrators
+// do with what Rollcall asks and leaves behind.
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"strconv"
 	"strings"
 
 	"rollcall.dev/rollcall/internal/audit"
 )
 
-const usage = `kubectl rollcall audit verify [-head RECORDS:SHA256] FOLDER
+const usage = `kubectl rollcall approve NAME [--reason TEXT] [--yes]
+kubectl rollcall reject NAME [--reason TEXT] [--yes]
+
+Shows whom an Approval lists, and decides it under your own user name. It asks before it
+writes; --yes leaves that out.
+
+kubectl rollcall confirm OFFBOARDING TASK [--note TEXT]
+
+Says that a manual task of a leaving is done. What was confirmed is acted upon, and not
+taken back.
+
+kubectl rollcall audit verify [-head RECORDS:SHA256] FOLDER
 
 Checks the audit trail in a folder: that no record was altered, removed or moved.
 The head is status.trail of the EnterpriseAccount; with it, a trail whose end was
-cut off is found, too.
+cut off is found, too. It needs no cluster.
+
+All others take --namespace (-n), --context and --kubeconfig, as kubectl does.
 `
 
 func main() {
-	if err := run(os.Args[1:], os.Stdout); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdin, os.Stdout); err != nil {
 		if !errors.Is(err, flag.ErrHelp) {
 			fmt.Fprintln(os.Stderr, "kubectl rollcall:", err)
 		}
@@ -30,16 +47,31 @@ func main() {
 	}
 }
 
-func run(args []string, out io.Writer) error {
-	if len(args) < 2 || args[0] != "audit" || args[1] != "verify" {
-		_, _ = io.WriteString(out, usage)
-		return errors.New("there is one command: audit verify")
+func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error {
+	switch {
+	case len(args) > 0 && (args[0] == "approve" || args[0] == "reject"):
+		return decide(ctx, args[0], args[1:], in, out)
+	case len(args) > 0 && args[0] == "confirm":
+		return confirm(ctx, args[1:], out)
+	case len(args) > 1 && args[0] == "audit" && args[1] == "verify":
+		return verifyTrail(args[2:], out)
 	}
-	flags := flag.NewFlagSet("audit verify", flag.ContinueOnError)
+	_, _ = io.WriteString(out, usage)
+	return errors.New("say what to do: approve, reject, confirm or audit verify")
+}
+
+// newFlags are the flags of a command; what is wrong with them is told with the usage.
+func newFlags(name string, out io.Writer) *flag.FlagSet {
+	flags := flag.NewFlagSet(name, flag.ContinueOnError)
 	flags.SetOutput(out)
 	flags.Usage = func() { _, _ = io.WriteString(out, usage) }
+	return flags
+}
+
+func verifyTrail(args []string, out io.Writer) error {
+	flags := newFlags("audit verify", out)
 	known := flags.String("head", "", "what status.trail of the EnterpriseAccount shows, as RECORDS:SHA256")
-	if err := flags.Parse(args[2:]); err != nil {
+	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if flags.NArg() != 1 {

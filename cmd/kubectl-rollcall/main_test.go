@@ -38,7 +38,7 @@ func TestVerify(t *testing.T) {
 	folder, head := trail(t)
 	var out bytes.Buffer
 	at := fmt.Sprintf("%d:%s", head.Seq, head.SHA256)
-	if err := run([]string{"audit", "verify", "-head", at, folder}, &out); err != nil {
+	if err := run(t.Context(), []string{"audit", "verify", "-head", at, folder}, nil, &out); err != nil {
 		t.Fatal(err)
 	}
 	want := fmt.Sprintf("the trail is whole: 5 records, the newest has SHA-256 %s\nintents without an outcome, because Rollcall ended there: 5\n", head.SHA256)
@@ -60,7 +60,7 @@ func TestVerify(t *testing.T) {
 		if err := os.WriteFile(segment, altered, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if err := run([]string{"audit", "verify", "-head", at, folder}, &out); err == nil || !strings.Contains(err.Error(), "NOT whole") {
+		if err := run(t.Context(), []string{"audit", "verify", "-head", at, folder}, nil, &out); err == nil || !strings.Contains(err.Error(), "NOT whole") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -73,7 +73,7 @@ func TestUsage(t *testing.T) {
 		{"audit", "verify", t.TempDir()},
 	} {
 		var out bytes.Buffer
-		if err := run(args, &out); err == nil {
+		if err := run(t.Context(), args, nil, &out); err == nil {
 			t.Errorf("%q was taken: %s", args, out.String())
 		}
 	}

@@ -62,7 +62,7 @@ func run(ctx context.Context, fail context.CancelCauseFunc, check bool, timeout 
 	began := time.Now()
 	d.out.text("Rollcall: a company on two platforms, all of it on this machine")
 	for _, step := range []func(context.Context) error{
-		d.startControlPlane, d.startSimulator, d.install, d.startManager, d.declare, d.converge, d.show, d.backUp,
+		d.startControlPlane, d.startSimulator, d.install, d.startManager, d.declare, d.converge, d.show, d.backUp, d.leave,
 	} {
 		if err := step(ctx); err != nil {
 			return because(ctx, err)

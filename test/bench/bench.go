@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,7 +30,9 @@ type bench struct {
 	report   *report
 	size     size
 	platform string
-	verbose  bool
+	// company is the namespace; empty is that of the import.
+	company string
+	verbose bool
 
 	tenant  *world.Tenant
 	manager *harness.Manager
@@ -56,7 +59,7 @@ func (b *bench) run(ctx context.Context) error {
 	return nil
 }
 
-func (b *bench) namespace() string { return "bench-" + b.platform }
+func (b *bench) namespace() string { return cmp.Or(b.company, "bench-"+b.platform) }
 
 func (b *bench) say(format string, args ...any) {
 	if b.verbose {
@@ -71,7 +74,7 @@ func (b *bench) figure(name string, value float64, relation string, goal float64
 // declare applies the company while no manager runs.
 func (b *bench) declare(ctx context.Context) error {
 	var err error
-	if b.tenant, err = b.world.Simulator.NewTenant(ctx, b.platform, "bench", nil); err != nil {
+	if b.tenant, err = b.world.Simulator.NewTenant(ctx, b.platform, b.namespace(), nil); err != nil {
 		return err
 	}
 	if err := b.world.Simulator.Limit(ctx, b.platform, b.size.Rate); err != nil {
@@ -156,21 +159,23 @@ func (b *bench) importing(ctx context.Context) error {
 // machine that is being measured.
 func (b *bench) created(ctx context.Context, people int) error {
 	return b.poll(ctx, func(ctx context.Context) error {
-		counts, err := b.tenant.Counts(ctx)
-		if err != nil {
-			return err
+		done, err := b.creations(ctx)
+		if err == nil && done < people {
+			err = fmt.Errorf("%d of %d people were created", done, people)
 		}
-		done := 0
-		for _, c := range counts {
-			if strings.HasSuffix(c.Operation, "/user/create") && c.Code == "0" {
-				done += int(c.Count)
-			}
-		}
-		if done < people {
-			return fmt.Errorf("%d of %d people were created", done, people)
-		}
-		return nil
+		return err
 	})
+}
+
+// creations are the successful ones so far.
+func (b *bench) creations(ctx context.Context) (done int, err error) {
+	counts, err := b.tenant.Counts(ctx)
+	for _, c := range counts {
+		if strings.HasSuffix(c.Operation, "/user/create") && c.Code == "0" {
+			done += int(c.Count)
+		}
+	}
+	return done, err
 }
 
 // cpu is what all parts have used so far, this program included.

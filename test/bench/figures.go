@@ -42,6 +42,10 @@ type figure struct {
 //	import.peak_kib_person      most memory of the manager, in KiB, over people; its base of about 40 MiB included
 //	freeze.calls_ahead          other calls that went between the edit of spec.state and the freeze, amid the import;
 //	                            the goal is what half a second lets through
+//	leave.freeze_p99_ratio      time from declaring somebody Departed to the call that takes access away, the 99th percentile
+//	                            amid the import of all people over that in rest; with fewer than 100 samples the greatest
+//	leave.freeze_p50_ratio      the same of the middle
+//	leave.samples               people who left amid the import
 //	drift.passes                full readings that the next three were taken over
 //	drift.other_calls_person    calls a pass that are no list pages, per person
 //	drift.list_calls_ratio      list calls a pass, over ceil(people / page) + 2 x departments + 8

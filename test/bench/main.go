@@ -70,6 +70,10 @@ func run(ctx context.Context, r *report, platforms []string, verbose bool) error
 		if err := b.run(ctx); err != nil {
 			return fmt.Errorf("measuring %s: %w", platform, err)
 		}
+		l := &leaving{bench: &bench{world: w, report: r, size: r.Size, platform: platform, verbose: verbose}}
+		if err := l.run(ctx); err != nil {
+			return fmt.Errorf("measuring how people leave %s: %w", platform, err)
+		}
 		if r.Size.Archived == 0 {
 			continue
 		}

@@ -160,6 +160,18 @@ func TestColumnsPointAtFields(t *testing.T) {
 	}
 }
 
+// What is still to come is shown as it stands: kubectl tells the age of a date, and calls one of the future "<invalid>".
+func TestColumnsOfTheFuture(t *testing.T) {
+	future := regexp.MustCompile(`(?i)(deletion|expire|next\w*)time$`)
+	for kind, crd := range crds(t) {
+		for _, c := range crd.Spec.Versions[0].AdditionalPrinterColumns {
+			if future.MatchString(c.JSONPath) && c.Type == "date" {
+				t.Errorf("column %q of %s shows a time to come, as a date", c.Name, kind)
+			}
+		}
+	}
+}
+
 // `kubectl explain` says something of every field, and not only the field's name.
 func TestEveryFieldIsDescribed(t *testing.T) {
 	for kind, crd := range crds(t) {

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"rollcall.dev/rollcall/api/v1alpha1"
+)
+
+// decide shows an Approval, and writes what the caller decides.
+func decide(ctx context.Context, command string, args []string, in io.Reader, out io.Writer) error {
+	flags := newFlags(command, out)
+	var at target
+	at.register(flags)
+	reason := flags.String("reason", "", "why, for the people who ask later")
+	yes := flags.Bool("yes", false, "do not ask before it is written")
+	names, err := parse(flags, args)
+	if err != nil {
+		return err
+	}
+	if len(names) != 1 {
+		return errors.New("name one Approval; kubectl get approvals lists them")
+	}
+	c, err := connect(at)
+	if err != nil {
+		return err
+	}
+	apv := &v1alpha1.Approval{}
+	if err := c.Get(ctx, client.ObjectKey{Namespace: c.namespace, Name: names[0]}, apv); err != nil {
+		return fmt.Errorf("reading the Approval: %w", err)
+	}
+	user, err := c.whoami(ctx)
+	if err != nil {
+		return err
+	}
+	if err := show(out, apv); err != nil {
+		return err
+	}
+	if by := apv.Spec.Decision.By; by != "" {
+		return fmt.Errorf("it was decided: %s by %s", apv.Spec.Decision.Verdict, by)
+	}
+	verdict := map[string]v1alpha1.ApprovalVerdict{"approve": v1alpha1.VerdictApproved, "reject": v1alpha1.VerdictRejected}[command]
+	if !*yes {
+		if err := ask(in, out, fmt.Sprintf("%s this as %s? Type yes: ", command, user)); err != nil {
+			return err
+		}
+	}
+	before := apv.DeepCopy()
+	apv.Spec.Decision = v1alpha1.ApprovalDecision{Verdict: verdict, By: user, Digest: apv.Spec.Digest, Reason: *reason}
+	if err := c.Patch(ctx, apv, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); err != nil {
+		return fmt.Errorf("writing the decision: %w", err)
+	}
+	_, err = fmt.Fprintf(out, "%s is %s by %s\n", apv.Name, strings.ToLower(string(verdict)), user)
+	return err
+}
+
+// show prints what is asked: everybody whom it lists, and the digest of that.
+func show(out io.Writer, apv *v1alpha1.Approval) error {
+	s := &apv.Spec
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	row := func(cells ...string) { _, _ = fmt.Fprintln(table, strings.Join(cells, "\t")) }
+	_, _ = fmt.Fprintf(table, "%s\n\n", s.Summary)
+	row("NUMBER", "ACTION", "KIND", "NAME", "UID")
+	for _, subject := range s.Subjects {
+		row(subject.Number, subject.Action, subject.Kind, subject.Name, subject.UID)
+	}
+	_, _ = fmt.Fprintln(table)
+	row("purpose", string(s.Purpose))
+	row("account", s.AccountName)
+	row("people", fmt.Sprint(s.Count))
+	row("digest", s.Digest)
+	row("expires", s.ExpireTime.UTC().Format(time.RFC3339))
+	if len(s.Requesters) > 0 {
+		row("asked for by", strings.Join(s.Requesters, ", "))
+	}
+	return table.Flush()
+}
+
+// ask wants the answer yes.
+func ask(in io.Reader, out io.Writer, question string) error {
+	if _, err := io.WriteString(out, question); err != nil {
+		return err
+	}
+	answer, err := bufio.NewReader(in).ReadString('\n')
+	if strings.TrimSpace(answer) != "yes" {
+		return errors.Join(errors.New("nothing was decided"), ignoreEnd(err))
+	}
+	return nil
+}
+
+func ignoreEnd(err error) error {
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}

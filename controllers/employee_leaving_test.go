@@ -1,0 +1,279 @@
+package controllers_test
+
+import (
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"rollcall.dev/rollcall/api/v1alpha1"
+)
+
+func departed(e *v1alpha1.Employee) {
+	e.Spec.State, e.Spec.StateReason = v1alpha1.EmployeeDeparted, "合同到期"
+}
+
+// brief has people leave by themselves: nobody hands over or is told.
+func brief(grace int64) func(*v1alpha1.OffboardingPolicy) {
+	return func(p *v1alpha1.OffboardingPolicy) {
+		p.Spec.GraceSeconds = &grace
+		p.Spec.SkipSteps = []v1alpha1.SkippableStep{"HandOver", "RevokePermissions", "UnlinkSystems", "Notify", "ResidualCheck"}
+	}
+}
+
+func unannounced(u v1alpha1.UnannouncedDeletion) func(*v1alpha1.OffboardingPolicy) {
+	return func(p *v1alpha1.OffboardingPolicy) { p.Spec.UnannouncedDeletion = u }
+}
+
+const week = 7 * 24 * 3600
+
+// leavings are the Offboardings of the company.
+func (c *company) leavings() ([]v1alpha1.Offboarding, error) {
+	var all v1alpha1.OffboardingList
+	return all.Items, api.List(ctx, &all, client.InNamespace(c.namespace))
+}
+
+// theLeaving is the only Offboarding, once it is there.
+func (c *company) theLeaving() *v1alpha1.Offboarding {
+	GinkgoHelper()
+	Eventually(c.leavings).Should(HaveLen(1))
+	all, err := c.leavings()
+	Expect(err).NotTo(HaveOccurred())
+	return &all[0]
+}
+
+var _ = Describe("Somebody who leaves", func() {
+	var c *company
+	var e *v1alpha1.Employee
+
+	BeforeEach(func() {
+		c = staffed()
+		e = create(c.person("li-na"))
+		c.leavers = append(c.leavers, "E0001")
+		Eventually(of(e)).Should(beReady())
+	})
+
+	again := func() *v1alpha1.Employee {
+		GinkgoHelper()
+		return create(&v1alpha1.Employee{ObjectMeta: c.meta("li-na"), Spec: e.Spec})
+	}
+
+	It("P2, P9: is declared so, loses access, and is Ready when the accounts are gone", func() {
+		create(c.policy("standard", brief(2)))
+		change(e, departed)
+		Eventually(of(e)).Should(waiting("Leaving", "Grace"))
+		Expect(onWeCom(c, "E0001")()).To(HaveField("Enable", 0))
+		ob := c.theLeaving()
+		Expect(ob.Spec).To(And(HaveField("Trigger", v1alpha1.TriggerDeparted), HaveField("Reason", "合同到期"), HaveField("EmployeeUID", string(e.UID)), HaveField("Accounts", HaveLen(2))))
+		Expect(e.Status.OffboardingName).To(Equal(ob.Name))
+		Eventually(of(e)).Should(And(beReady(), HaveField("Status.State", "Departed"), HaveField("Status.AccountsReady", "2/2"),
+			standsOn("wecom", And(HaveField("State", v1alpha1.AccountDeparted), HaveField("Origin", BeEmpty())))))
+		Expect(onWeCom(c, "E0001")()).To(BeNil())
+		Expect(onDingTalk(c, "E0001")()).To(BeNil())
+		By("P3: it has left once, whatever is declared while it is away")
+		change(e, titled("顾问"))
+		Eventually(of(e)).Should(And(beReady(), HaveField("Status.State", "Departed")))
+		Consistently(c.leavings, "300ms").Should(HaveLen(1))
+		By("coming back to a new account")
+		change(e, active)
+		Eventually(of(e)).Should(And(beReady(), HaveField("Status.State", "Active"), HaveField("Status.OffboardingName", ob.Name)))
+		Expect(onWeCom(c, "E0001")()).To(And(HaveField("Enable", 1), HaveField("Position", "顾问")))
+		By("leaving again, which is another leaving")
+		change(e, departed)
+		Eventually(of(e)).Should(And(beReady(), HaveField("Status.State", "Departed")))
+		Expect(c.leavings()).To(HaveLen(2))
+	})
+
+	It("P2: is frozen where no policy says more, and left as soon as one does", func() {
+		writes := len(c.wecom.writes())
+		change(e, departed, titled("顾问"))
+		Eventually(of(e)).Should(And(stalled("NoOffboardingPolicy", "E-601", "appliesTo: Default"), standsOn("wecom", And(
+			HaveField("State", v1alpha1.AccountFrozen), HaveField("FrozenBy", v1alpha1.FrozenByRollcall), HaveField("AdmittedTime", Not(BeNil()))))))
+		Expect(e).To(standsOn("dingtalk", HaveField("Reason", "FreezeUnsupported")))
+		Expect(onWeCom(c, "E0001")()).To(And(HaveField("Enable", 0), HaveField("Position", "工程师")))
+		Expect(c.wecom.writes()).To(HaveLen(writes + 1))
+		create(c.policy("standard", brief(0)))
+		Eventually(of(e)).Should(And(beReady(), HaveField("Status.State", "Departed")))
+		Expect(onWeCom(c, "E0001")()).To(BeNil())
+	})
+
+	It("P3, P4: comes back during grace as if nothing had been", func() {
+		create(c.policy("standard", brief(week)))
+		change(e, departed)
+		ob := c.theLeaving()
+		Eventually(of(ob)).Should(inState("Grace"))
+		change(e, active)
+		Eventually(of(ob)).Should(inState("Cancelled"))
+		Eventually(of(e)).Should(And(beReady(), HaveField("Status.State", "Active"), HaveField("Status.AccountsReady", "2/2"),
+			standsOn("wecom", And(HaveField("Origin", v1alpha1.OriginCreated), HaveField("FrozenBy", BeEmpty())))))
+		Expect(onWeCom(c, "E0001")()).To(HaveField("Enable", 1))
+		for _, t := range []*twin{c.wecom, c.dingtalk} {
+			Expect(t.made("user/create", "")()).To(HaveLen(1))
+		}
+		Expect(c.leavings()).To(HaveLen(1))
+	})
+
+	It("P10: may be deleted meanwhile, and the leaving goes on", func() {
+		create(c.policy("standard", brief(week)))
+		change(e, departed)
+		ob := c.theLeaving()
+		Eventually(of(ob)).Should(inState("Grace"))
+		released(e)
+		Consistently(c.leavings, "300ms").Should(HaveLen(1))
+		Expect(of(ob)()).To(inState("Grace"))
+		for _, t := range []*twin{c.wecom, c.dingtalk} {
+			Eventually(of(c.account(t))).Should(HaveField("Status.Retained", BeEmpty()), "it is left, not retained")
+		}
+	})
+
+	It("P3, P4: is deleted and, when git revert brings the object back under a new UID, ends as if nothing had been", func() {
+		create(c.policy("standard", brief(week)))
+		released(e)
+		ob := c.theLeaving()
+		Expect(ob.Spec).To(And(HaveField("Trigger", v1alpha1.TriggerDeleted), HaveField("Reason", "deleted without a declared departure")))
+		Expect(onWeCom(c, "E0001")()).To(HaveField("Enable", 0), "the finalizer waited for the steps up to Notify")
+		back := again()
+		Eventually(of(ob)).Should(inState("Cancelled"))
+		Eventually(of(back)).Should(And(beReady(), HaveField("Status.AccountsReady", "2/2"), HaveField("Status.OffboardingName", ob.Name),
+			standsOn("wecom", And(HaveField("Origin", v1alpha1.OriginCreated), HaveField("FrozenBy", BeEmpty())))))
+		Expect(onWeCom(c, "E0001")()).To(And(HaveField("Enable", 1), HaveField("Position", "工程师")))
+		for _, t := range []*twin{c.wecom, c.dingtalk} {
+			Expect(t.made("user/create", "")()).To(HaveLen(1))
+		}
+	})
+
+	It("P6, P10: is deleted where that is held: the object goes, nothing is written, and a revert leaves no trace", func() {
+		create(c.policy("standard", brief(0), unannounced(v1alpha1.UnannouncedHold)))
+		writes := len(c.wecom.writes()) + len(c.dingtalk.writes())
+		released(e)
+		ob := c.theLeaving()
+		Eventually(of(ob)).Should(inState("Held"))
+		back := again()
+		Eventually(of(ob)).Should(inState("Cancelled"))
+		Eventually(of(back)).Should(And(beReady(), HaveField("Status.AccountsReady", "2/2")))
+		Expect(len(c.wecom.writes()) + len(c.dingtalk.writes())).To(Equal(writes))
+		change(back, titled("顾问"))
+		Eventually(of(back)).Should(beReady())
+		Expect(onWeCom(c, "E0001")()).To(HaveField("Position", "顾问"))
+	})
+
+	It("P10: is deleted and let go when the policy's time is over, whatever the platform does", func() {
+		soon := int64(1)
+		create(c.policy("standard", brief(week), func(p *v1alpha1.OffboardingPolicy) { p.Spec.ReleaseAfterSeconds = &soon }))
+		c.wecom.server.CloseClientConnections()
+		c.wecom.server.Close()
+		released(e)
+		Eventually(of(c.theLeaving())).Should(leaves("dingtalk", taken("Grace", "Waiting")), "a dead tenant holds up only itself (P11)")
+	})
+
+	It("P10: is deleted and retained where the policy says so", func() {
+		create(c.policy("standard", unannounced(v1alpha1.UnannouncedRetain)))
+		released(e)
+		Expect(c.leavings()).To(BeEmpty())
+		Expect(of(c.account(c.wecom))()).To(HaveField("Status.Retained", ConsistOf(HaveField("UserID", "E0001"))))
+		Expect(onWeCom(c, "E0001")()).To(HaveField("Enable", 1))
+	})
+
+	It("P4: leaves one account alone when it is taken off", func() {
+		create(c.policy("standard", brief(1)))
+		change(e, dingtalkOnly)
+		Eventually(of(e)).Should(And(waiting("Leaving", "wecom"), HaveField("Status.AccountsReady", "1/1")))
+		ob := c.theLeaving()
+		Expect(ob.Spec).To(And(HaveField("Trigger", v1alpha1.TriggerAccountRemoved), HaveField("Accounts", ConsistOf(HaveField("Name", "wecom")))))
+		Eventually(of(e)).Should(And(beReady(), HaveField("Status.Accounts", ConsistOf(HaveField("Name", "dingtalk")))))
+		Expect(onWeCom(c, "E0001")()).To(BeNil())
+		Expect(onDingTalk(c, "E0001")()).NotTo(BeNil())
+		By("adding it back, which makes a new one")
+		change(e, on[*v1alpha1.Employee]("dingtalk", "wecom"))
+		Eventually(of(e)).Should(And(beReady(), HaveField("Status.AccountsReady", "2/2")))
+		Expect(c.wecom.made("user/create", "")()).To(HaveLen(2))
+	})
+
+	It("P4: takes an account back that was taken off, while it is there", func() {
+		create(c.policy("standard", brief(week)))
+		change(e, dingtalkOnly)
+		ob := c.theLeaving()
+		Eventually(of(ob)).Should(inState("Grace"))
+		change(e, on[*v1alpha1.Employee]("dingtalk", "wecom"))
+		Eventually(of(e)).Should(And(beReady(), HaveField("Status.AccountsReady", "2/2"), standsOn("wecom", HaveField("FrozenBy", BeEmpty()))))
+		Expect(onWeCom(c, "E0001")()).To(HaveField("Enable", 1))
+		Expect(c.wecom.made("user/create", "")()).To(HaveLen(1))
+	})
+
+	It("P4: keeps what was left as it is once, when a policy comes later", func() {
+		change(e, dingtalkOnly)
+		Eventually(of(e)).Should(And(beReady(), standsOn("wecom", HaveField("Reason", "Retained"))))
+		p := create(c.policy("standard", brief(0)))
+		Eventually(of(p)).Should(beReady())
+		change(e, titled("顾问"))
+		Eventually(of(e)).Should(And(beReady(), standsOn("wecom", HaveField("Reason", "Retained"))))
+		Expect(c.leavings()).To(BeEmpty())
+	})
+
+	It("P6: is frozen with the time at which that was admitted, until thawed", func() {
+		change(e, frozen, wecomOnly)
+		Eventually(of(e)).Should(And(beReady(), standsOn("wecom", HaveField("AdmittedTime", Not(BeNil())))))
+		first := e.Status.Accounts[0].AdmittedTime
+		later(&v1alpha1.Employee{ObjectMeta: metav1.ObjectMeta{CreationTimestamp: metav1.NewTime(time.Now())}})
+		c.wecom.byHand("users", "E0001", `{"enable":1}`)
+		c.resync(c.wecom)
+		Eventually(onWeCom(c, "E0001")).Should(HaveField("Enable", 0))
+		Eventually(of(e)).Should(And(beReady(), standsOn("wecom", HaveField("AdmittedTime", Equal(first)))), "a repair is not another")
+		change(e, active)
+		Eventually(of(e)).Should(And(beReady(), standsOn("wecom", HaveField("AdmittedTime", BeNil()))))
+	})
+
+	It("P6: keeps access beyond the limits, as it is, until somebody decides or the declaration is taken back", func() {
+		change(c.account(c.wecom), func(a *v1alpha1.EnterpriseAccount) {
+			one, all, none := int32(1), int32(100), int32(0)
+			a.Spec.RemovalLimits = v1alpha1.RemovalLimits{Count: &one, Percent: &all, Floor: &none}
+		})
+		second := create(c.person("wang-fang", wecomOnly))
+		Eventually(of(second)).Should(beReady())
+		change(e, frozen)
+		Eventually(of(e)).Should(standsOn("wecom", HaveField("State", v1alpha1.AccountFrozen)))
+		writes := len(c.wecom.writes())
+		change(second, frozen, titled("顾问"))
+		Eventually(of(second)).Should(And(stalled("RemovalLimitReached", "E-603"), standsOn("wecom", And(
+			HaveField("State", v1alpha1.AccountActive), HaveField("AdmittedTime", BeNil()), HaveField("FrozenBy", BeEmpty())))))
+		Expect(onWeCom(c, "E0002")()).To(And(HaveField("Enable", 1), HaveField("Position", "工程师")))
+		Expect(c.wecom.writes()).To(HaveLen(writes))
+		change(second, active, titled("工程师"))
+		Eventually(of(second)).Should(beReady())
+		Expect(onWeCom(c, "E0002")()).To(HaveField("Enable", 1))
+	})
+
+	It("P3: keeps the number of a rule, while the leaving goes on and after it", func() {
+		create(&v1alpha1.EmployeeNumberRule{ObjectMeta: c.meta("rule"), Spec: v1alpha1.EmployeeNumberRuleSpec{Pattern: "R{seq:4}"}})
+		p := create(c.policy("standard", brief(week)))
+		ruled := create(c.person("wang-fang", wecomOnly, func(e *v1alpha1.Employee) { e.Spec.Number, e.Spec.NumberRuleRef.Name = "", "rule" }))
+		Eventually(of(ruled)).Should(And(beReady(), HaveField("Status.Number", "R0001")))
+		c.leavers = append(c.leavers, "R0001")
+		released(ruled)
+		back := create(&v1alpha1.Employee{ObjectMeta: c.meta("wang-fang"), Spec: ruled.Spec})
+		Eventually(of(back)).Should(And(beReady(), HaveField("Status.Number", "R0001")))
+		Expect(c.wecom.made("user/create", "R0001")()).To(HaveLen(1))
+		change(p, brief(0))
+		released(back)
+		Eventually(onWeCom(c, "R0001")).Should(BeNil())
+		back = create(&v1alpha1.Employee{ObjectMeta: c.meta("wang-fang"), Spec: ruled.Spec})
+		Eventually(of(back)).Should(And(beReady(), HaveField("Status.Number", "R0001"), HaveField("Status.OffboardingName", Not(BeEmpty()))))
+		Expect(c.wecom.made("user/create", "R0001")()).To(HaveLen(2))
+		By("which is nobody else's")
+		other := create(c.person("zhao-min", wecomOnly, func(e *v1alpha1.Employee) { e.Spec.Number, e.Spec.NumberRuleRef.Name = "", "rule" }))
+		Eventually(of(other)).Should(And(beReady(), HaveField("Status.Number", "R0002")))
+	})
+
+	It("whose people report to nobody there afterwards, and wait for nothing", func() {
+		create(c.policy("standard", brief(0)))
+		report := create(c.person("wang-fang", reportingTo("li-na")))
+		Eventually(of(report)).Should(beReady())
+		change(&v1alpha1.Department{ObjectMeta: c.meta("rd")}, ledBy("li-na"))
+		change(e, departed)
+		Eventually(of(e)).Should(And(beReady(), HaveField("Status.State", "Departed")))
+		Eventually(of(report)).Should(beReady())
+		Eventually(of(&v1alpha1.Department{ObjectMeta: c.meta("rd")})).Should(beReady())
+	})
+})
