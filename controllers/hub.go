@@ -70,6 +70,8 @@ const (
 	offboardingKey = "offboarding/"
 	// bindingKey is for a PermissionBinding.
 	bindingKey = "binding/"
+	// bindingNoticeKey is for telling people that one ends.
+	bindingNoticeKey = "bindingnotice/"
 )
 
 // settle is how long counts on an EnterpriseAccount may lag behind, so that a
@@ -86,6 +88,8 @@ func (h *Hub) Ended(tenant, key string) {
 		h.departments.add(types.NamespacedName{Namespace: account.Namespace, Name: strings.TrimPrefix(key, departmentKey)}, 0, 0)
 	case strings.HasPrefix(key, offboardingKey):
 		h.offboardings.add(types.NamespacedName{Namespace: account.Namespace, Name: strings.TrimPrefix(key, offboardingKey)}, 0, 0)
+	case strings.HasPrefix(key, bindingNoticeKey):
+		h.bindings.add(types.NamespacedName{Namespace: account.Namespace, Name: strings.TrimPrefix(key, bindingNoticeKey)}, 0, 0)
 	case strings.HasPrefix(key, bindingKey):
 		h.bindings.add(types.NamespacedName{Namespace: account.Namespace, Name: strings.TrimPrefix(key, bindingKey)}, 0, 0)
 	}

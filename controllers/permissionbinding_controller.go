@@ -74,7 +74,7 @@ func (r *PermissionBindingReconciler) Reconcile(ctx context.Context, req ctrl.Re
 	}
 	before := b.DeepCopy()
 	s := &bindingScope{binding: b, now: r.Now(), lane: bindingKey + b.Name}
-	for _, step := range []func(context.Context, *bindingScope) error{r.find, r.declare, r.separate, r.approve, r.decide, r.review, r.notices} {
+	for _, step := range []func(context.Context, *bindingScope) error{r.find, r.declare, r.separate, r.approve, r.decide, r.remember, r.review, r.notices} {
 		if err := step(ctx, s); err != nil {
 			return done(0, err)
 		}
@@ -113,12 +113,14 @@ type bindingScope struct {
 	scope []string
 	// blocked are keys of those who keep the role if they hold it, and do not get it anew.
 	blocked map[string]bool
-	// reviewedOut are those of people, by user id, whom a review took out.
-	reviewedOut []string
+	// reviewedOut are those who are declared and can hold it, and whom a review took out.
+	reviewedOut []holder
 	// role is what was last read, nil if nothing was; fresh, since the last listing.
 	role  *roleSeen
 	fresh bool
-	plan  plan.RolePlan
+	// sure: nothing was changed, or may have been, since role was read.
+	sure bool
+	plan plan.RolePlan
 	// task is what is to be done next.
 	task *execute.Task
 	// waits are why it is not as declared, or waits, in the order in which they were found.
@@ -127,6 +129,8 @@ type bindingScope struct {
 	again time.Duration
 	// notice is told, after it is recorded.
 	notice *bindingNotice
+	// sent is what became of the last notice.
+	sent *execute.Outcome
 	// tell are events of this reconcile.
 	tell []bindingEvent
 }
@@ -207,8 +211,11 @@ func (r *PermissionBindingReconciler) find(ctx context.Context, s *bindingScope)
 		return nil
 	}
 	s.tenant = t
+	// In this order: what runs no more has told what it read, and what waited does not begin.
+	idle := t.Lane.Settle(s.lane)
 	s.outcome, _ = t.Lane.Outcome(s.lane)
 	s.role, s.fresh = r.roles.get(b, t)
+	s.sure = idle && s.role != nil && !s.role.doubtful
 	return nil
 }
 
@@ -223,6 +230,9 @@ func (r *PermissionBindingReconciler) act(s *bindingScope) time.Duration {
 	}
 	if s.outcome != nil {
 		s.tenant.Lane.Acknowledge(s.lane, s.outcome)
+	}
+	if s.sent != nil {
+		s.tenant.Lane.Acknowledge(s.noticeLane(), s.sent)
 	}
 	if s.notice != nil {
 		r.send(s)
@@ -240,7 +250,7 @@ func (s *bindingScope) over() bool {
 	if s.retained != "" || len(s.binding.Status.GrantedUserIDs) == 0 {
 		return s.tenant == nil || s.tenant.Lane.Settle(s.lane)
 	}
-	return s.tenant != nil && s.fresh && s.task == nil
+	return s.tenant != nil && s.fresh && s.sure && s.task == nil
 }
 
 // letGo ends the object.
@@ -253,6 +263,7 @@ func (r *PermissionBindingReconciler) letGo(ctx context.Context, s *bindingScope
 	}
 	if s.tenant != nil {
 		s.tenant.Lane.Forget(s.lane)
+		s.tenant.Lane.Forget(s.noticeLane())
 	}
 	r.roles.forget(b)
 	for _, name := range []string{b.Status.ApprovalName, b.Status.ReviewName} {

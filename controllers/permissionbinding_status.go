@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -33,14 +34,13 @@ func (s *bindingScope) report() {
 	b := s.binding
 	st := &b.Status
 	st.State = s.state
-	if s.tenant != nil && s.retained == "" && s.role != nil {
-		s.count()
-		s.record()
-	}
 	if s.state == v1alpha1.BindingActive && len(st.GrantedUserIDs) == 0 && st.ApprovalName != "" && s.waitsFor(v1alpha1.ReasonApprovalPending, v1alpha1.ReasonApprovalRejected) {
 		st.State = v1alpha1.BindingWaiting
 	}
 	st.ObservedGeneration = &b.Generation
+	for i := range st.Conditions { // what was found out about approvals and reviews holds for this generation, too
+		st.Conditions[i].ObservedGeneration = b.Generation
+	}
 	p := s.problem()
 	if !b.DeletionTimestamp.IsZero() && (p == nil || !p.Stalled) {
 		p = problem(v1alpha1.ReasonProgressing, "it is being deleted, and the role is being taken from whom it granted it; to leave the platform as it is, set deletionPolicy: Retain")
@@ -48,6 +48,15 @@ func (s *bindingScope) report() {
 		p = problem(p.Reason, p.Message+". It is being deleted: to leave the platform as it is, set deletionPolicy: Retain")
 	}
 	kube.Summarize(&st.Conditions, b.Generation, summaryOf(p, s.inWords()))
+}
+
+// remember takes over into the status what was seen and what was planned.
+func (r *PermissionBindingReconciler) remember(_ context.Context, s *bindingScope) error {
+	if s.tenant != nil && s.retained == "" && s.role != nil {
+		s.count()
+		s.record()
+	}
+	return nil
 }
 
 func (s *bindingScope) waitsFor(reasons ...string) bool {
@@ -90,6 +99,9 @@ func (s *bindingScope) count() {
 // leaves no record.
 func (s *bindingScope) record() {
 	st := &s.binding.Status
+	if s.role.missing && !s.sure {
+		return
+	}
 	if s.role.missing {
 		st.GrantedUserIDs, st.GrantedSince, st.RoleID, st.RoleOrigin = nil, nil, "", ""
 		return
@@ -101,13 +113,21 @@ func (s *bindingScope) record() {
 	if s.account.Spec.Mode == v1alpha1.ModeObserve {
 		return
 	}
-	st.GrantedUserIDs = s.plan.Record.Granted
+	granted := s.plan.Record.Granted
+	if !s.sure { // whom a task gives the role now would be forgotten, and keep it for ever
+		granted = union(st.GrantedUserIDs, granted)
+	}
+	st.GrantedUserIDs = granted
 	switch {
 	case len(st.GrantedUserIDs) == 0:
 		st.GrantedSince = nil
 	case st.GrantedSince == nil && *st.Holders > 0:
 		st.GrantedSince = s.stamp()
 	}
+}
+
+func union(a, b []string) []string {
+	return slices.Compact(slices.Sorted(slices.Values(slices.Concat(a, b))))
 }
 
 func (s *bindingScope) stamp() *metav1.Time {

@@ -2,15 +2,19 @@ package controllers_test
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"github.com/onsi/gomega/types"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"rollcall.dev/rollcall/api/v1alpha1"
 	"rollcall.dev/rollcall/internal/directory"
 	"rollcall.dev/rollcall/internal/provider"
+	"rollcall.dev/rollcall/test/simulator/core"
 )
 
 // console is the twin's tenant as an administrator's console shows and changes its roles.
@@ -115,6 +119,7 @@ var _ = Describe("Permissions", func() {
 		c = founded()
 		c.wecom.keys["agentId"], c.dingtalk.keys["agentId"] = "1000002", "3000000001"
 		c.open(c.wecom, c.dingtalk)
+		c.private = slices.DeleteFunc(c.private, func(s string) bool { return s == c.wecom.keys["agentId"] || s == c.dingtalk.keys["agentId"] }) // no secrets
 		create(c.department("rd", "研发中心"))
 		people = nil
 		for _, name := range []string{"a", "b", "c"} {
@@ -156,4 +161,285 @@ var _ = Describe("Permissions", func() {
 			Expect(t.holdersOf(role)()).To(numbers(people[2]), "who never was declared keeps it")
 		})
 	}
+
+	It("takes the role from whoever leaves a department within one look, and gives it to whoever comes", func() {
+		role := c.dingtalk.newRole("审核员")
+		create(c.department("platform", "平台组", below("rd")))
+		create(c.department("sales", "销售部"))
+		for _, name := range []string{"platform", "sales"} {
+			c.unit(c.dingtalk, name)
+		}
+		whole := create(c.binding("subtree", "dingtalk", func(b *v1alpha1.PermissionBinding) {
+			b.Spec.Subjects.Departments = []v1alpha1.SubjectDepartment{{Name: "rd", Extent: v1alpha1.ExtentSubtree}}
+		}))
+		Eventually(of(whole)).Should(And(beReady(), HaveField("Status.HoldersText", "3/3")))
+		change(people[0], in("platform"))
+		Eventually(of(people[0])).Should(beReady())
+		Expect(of(whole)()).To(HaveField("Status.HoldersText", "3/3"))
+		change(people[1], in("sales"))
+		Eventually(c.dingtalk.holdersOf(role)).Should(numbers(people[0], people[2]))
+		Eventually(of(whole)).Should(And(beReady(), HaveField("Status.HoldersText", "2/2")))
+
+		d := &v1alpha1.Department{ObjectMeta: c.meta("platform")}
+		change(d, below("sales"))
+		Eventually(c.dingtalk.holdersOf(role)).Should(numbers(people[2]))
+		change(whole, func(b *v1alpha1.PermissionBinding) {
+			b.Spec.Subjects = v1alpha1.BindingSubjects{MatchLabels: map[string]v1alpha1.LabelValue{"duty": "audit"}}
+		})
+		Eventually(c.dingtalk.holdersOf(role)).Should(BeEmpty())
+		change(people[1], func(e *v1alpha1.Employee) { e.Labels = map[string]string{"duty": "audit"} })
+		Eventually(c.dingtalk.holdersOf(role)).Should(numbers(people[1]))
+		change(people[1], func(e *v1alpha1.Employee) { e.Labels = nil })
+		Eventually(c.dingtalk.holdersOf(role)).Should(BeEmpty())
+		Eventually(of(whole)).Should(beReady())
+	})
+
+	It("P2: takes the role at once from who is frozen, and gives back only what is still declared", func() {
+		role := c.wecom.newRole("审核员")
+		b := create(c.binding("reviewers", "wecom", declaring(people...)))
+		Eventually(of(b)).Should(And(beReady(), HaveField("Status.HoldersText", "3/3")))
+		change(people[0], frozen)
+		change(people[1], frozen)
+		Eventually(c.wecom.holdersOf(role)).Should(numbers(people[2]))
+		change(b, declaring(people[0], people[2]))
+		change(people[0], active)
+		change(people[1], active)
+		for _, e := range people {
+			Eventually(of(e)).Should(beReady())
+		}
+		Eventually(c.wecom.holdersOf(role)).Should(numbers(people[0], people[2]))
+		Eventually(of(b)).Should(And(beReady(), HaveField("Status.GrantedUserIDs", numbers(people[0], people[2]))))
+	})
+
+	It("ends to the second, and says so before", func() {
+		role := c.dingtalk.newRole("审核员")
+		soon := time.Now().Add(6 * time.Second).Truncate(time.Second)
+		b := create(c.binding("guests", "dingtalk", declaring(people[0]), until(soon)))
+		Eventually(of(b)).Should(And(beReady(), HaveField("Status.State", v1alpha1.BindingActive)))
+		Expect(c.dingtalk.holdersOf(role)()).To(numbers(people[0]))
+		Eventually(of(b)).Should(HaveField("Status.NoticedHours", ConsistOf(int32(24), int32(168))))
+		Eventually(of(b)).WithPolling(5 * time.Millisecond).Should(HaveField("Status.State", v1alpha1.BindingExpired))
+		Expect(time.Now()).To(And(BeTemporally(">=", soon), BeTemporally("<", soon.Add(time.Second))))
+		Eventually(c.dingtalk.holdersOf(role)).Should(BeEmpty())
+		Eventually(of(b)).Should(And(beReady(), HaveField("Status.GrantedUserIDs", BeEmpty())))
+		Eventually(all[core.Received](c.dingtalk, "received")).Should(ConsistOf(And(HaveField("To", people[0].Status.Number), HaveField("Text", ContainSubstring("审核员")), HaveField("Count", 1))), "one notice, of the shortest time")
+	})
+
+	It("begins and ends by the injected clock, also after a day in which nobody looked", func() {
+		role := c.dingtalk.newRole("审核员")
+		from := time.Now().Add(100 * time.Hour).Truncate(time.Second)
+		to := from.Add(100 * time.Hour)
+		b := create(c.binding("guests", "dingtalk", declaring(people[0]), until(to), func(b *v1alpha1.PermissionBinding) {
+			at := metav1.NewTime(from)
+			b.Spec.NotBefore, b.Spec.NoticeBeforeHours = &at, []int32{1}
+		}))
+		look := func(at time.Time) {
+			GinkgoHelper()
+			today.set(at)
+			change(b, func(b *v1alpha1.PermissionBinding) { b.Spec.Reason += "。" })
+			Eventually(of(b)).Should(beReady())
+		}
+		Eventually(of(b)).Should(And(beReady(), HaveField("Status.State", v1alpha1.BindingWaiting)))
+		look(from.Add(-time.Second))
+		Expect(c.dingtalk.holdersOf(role)()).To(BeEmpty())
+		look(from)
+		Expect(c.dingtalk.holdersOf(role)()).To(numbers(people[0]))
+		look(to.Add(-time.Second))
+		Expect(c.dingtalk.holdersOf(role)()).To(numbers(people[0]))
+		Expect(b.Status.NoticedHours).To(ConsistOf(int32(1)))
+		look(to.Add(24 * time.Hour))
+		Expect(c.dingtalk.holdersOf(role)()).To(BeEmpty())
+		Expect(b.Status.State).To(Equal(v1alpha1.BindingExpired))
+	})
+
+	It("P7: gives a role of high risk to those who were approved, and to nobody else", func() {
+		role := c.wecom.newRole("审核员", people[0])
+		b := create(c.binding("admins", "wecom", declaring(people[0], people[1]), func(b *v1alpha1.PermissionBinding) {
+			b.Spec.Risk, b.Spec.Review = v1alpha1.RiskHigh, v1alpha1.BindingReview{IntervalDays: 90}
+		}))
+		Eventually(of(b)).Should(stalled("ApprovalPending"))
+		Expect(c.wecom.holdersOf(role)()).To(numbers(people[0]), "who holds it keeps it meanwhile")
+		first := c.question(v1alpha1.ApprovalGrant, b.Status.ApprovalName)
+		Expect(first.Spec.Subjects).To(ConsistOf(HaveField("UID", string(b.UID)), HaveField("UID", string(people[1].UID))))
+		change(b, declaring(people...))
+		Eventually(of(b)).Should(HaveField("Status.ApprovalName", Not(Equal(first.Name))))
+		Eventually(of(first)).Should(HaveField("Status.State", v1alpha1.ApprovalWithdrawn))
+		Expect(c.wecom.holdersOf(role)()).To(numbers(people[0]))
+		c.answer(b.Status.ApprovalName, v1alpha1.VerdictApproved)
+		Eventually(of(b)).Should(And(beReady(), HaveField("Status.ApprovedBy", "wang.min@example.com")))
+		Expect(c.wecom.holdersOf(role)()).To(numbers(people...))
+		c.wecom.take(role, people[2])
+		c.resync(c.wecom)
+		Eventually(c.wecom.holdersOf(role)).Should(numbers(people...), "who was approved and lost it by hand is not asked about again")
+		Eventually(of(b)).Should(beReady())
+	})
+
+	reviewing := func(silence v1alpha1.ReviewSilence) func(*v1alpha1.PermissionBinding) {
+		return func(b *v1alpha1.PermissionBinding) {
+			b.Spec.Review = v1alpha1.BindingReview{IntervalDays: 30, AnswerWithinDays: 5, OnSilence: silence}
+		}
+	}
+	days := func(n int) time.Time { return time.Now().Add(time.Duration(n) * 24 * time.Hour) }
+	look := func(b *v1alpha1.PermissionBinding, at time.Time) {
+		GinkgoHelper()
+		today.set(at)
+		change(b, func(b *v1alpha1.PermissionBinding) { b.Spec.Reason += "。" })
+		Eventually(of(b)).Should(HaveField("Status.ObservedGeneration", HaveValue(Equal(b.Generation))))
+	}
+
+	It("is reviewed: confirmed, narrowed, and taken away when a review says so", func() {
+		role := c.dingtalk.newRole("审核员")
+		b := create(c.binding("reviewers", "dingtalk", declaring(people...), reviewing("")))
+		Eventually(of(b)).Should(And(beReady(), HaveField("Status.NextReviewTime", Not(BeNil()))))
+		look(b, days(31))
+		Eventually(of(b)).Should(HaveField("Status.ReviewName", Not(BeEmpty())))
+		first := b.Status.ReviewName
+		Expect(c.question(v1alpha1.ApprovalReview, first).Spec.Subjects).To(HaveLen(4))
+		c.answer(first, v1alpha1.VerdictApproved)
+		Eventually(of(b)).Should(And(beReady(), HaveField("Status.LastReviewTime", Not(BeNil()))))
+		Expect(c.dingtalk.holdersOf(role)()).To(numbers(people...))
+
+		look(b, days(62))
+		Eventually(of(b)).Should(HaveField("Status.ReviewName", Not(Equal(first))))
+		second := b.Status.ReviewName
+		c.answer(second, v1alpha1.VerdictApproved, people[1])
+		Eventually(of(b)).Should(And(stalled("ReviewedOut"), HaveField("Status.ReviewedOut", numbers(people[1]))))
+		Eventually(c.dingtalk.holdersOf(role)).Should(numbers(people[0], people[2]))
+		change(b, declaring(people[0], people[2]))
+		Eventually(of(b)).Should(And(beReady(), HaveField("Status.ReviewedOut", BeEmpty())))
+
+		look(b, days(93))
+		Eventually(of(b)).Should(HaveField("Status.ReviewName", Not(Equal(second))))
+		c.answer(b.Status.ReviewName, v1alpha1.VerdictRejected)
+		Eventually(of(b)).Should(And(stalled("ReviewedOut"), HaveField("Status.State", v1alpha1.BindingRevoked)))
+		Eventually(c.dingtalk.holdersOf(role)).Should(BeEmpty())
+	})
+
+	for _, silence := range []v1alpha1.ReviewSilence{v1alpha1.SilenceRevoke, v1alpha1.SilenceKeep} {
+		It("escalates a review that nobody answers, and then does what silence means: "+string(silence), func() {
+			role := c.dingtalk.newRole("审核员")
+			b := create(c.binding("reviewers", "dingtalk", declaring(people[0]), reviewing(silence)))
+			Eventually(of(b)).Should(And(beReady(), HaveField("Status.GrantedSince", Not(BeNil()))))
+			look(b, days(31))
+			Eventually(of(b)).Should(And(beReady(), HaveField("Status.ReviewName", Not(BeEmpty()))))
+			look(b, days(37))
+			Eventually(of(b)).Should(stalled("ReviewOverdue"))
+			Eventually(c.told(b)).Should(ContainElement("ReviewOverdue"))
+			Expect(c.dingtalk.holdersOf(role)()).To(numbers(people[0]))
+			look(b, days(43))
+			if silence == v1alpha1.SilenceRevoke {
+				Eventually(c.dingtalk.holdersOf(role)).Should(BeEmpty())
+				Eventually(of(b)).Should(HaveField("Status.State", v1alpha1.BindingRevoked))
+				return
+			}
+			Consistently(of(b), "300ms").Should(stalled("ReviewOverdue"))
+			Expect(c.dingtalk.holdersOf(role)()).To(numbers(people[0]))
+		})
+	}
+
+	It("refuses two roles that nobody may hold together, and names both", func() {
+		audit, pay := c.dingtalk.newRole("审核员"), c.dingtalk.newRole("付款员")
+		b := create(c.binding("audit", "dingtalk", declaring(people[0], people[1])))
+		Eventually(of(b)).Should(beReady())
+		other := create(c.binding("pay", "dingtalk", declaring(people[1], people[2]), func(b *v1alpha1.PermissionBinding) {
+			b.Spec.Role.Name, b.Spec.ConflictsWith = "付款员", []string{"audit"}
+		}))
+		for _, o := range []*v1alpha1.PermissionBinding{b, other} {
+			Eventually(of(o)).Should(stalled("SeparationOfDuties", "audit", "pay", "the Employee b"))
+		}
+		Eventually(c.dingtalk.holdersOf(pay)).Should(numbers(people[2]))
+		Expect(c.dingtalk.holdersOf(audit)()).To(numbers(people[0], people[1]))
+		change(b, declaring(people[0]))
+		Eventually(c.dingtalk.holdersOf(pay)).Should(numbers(people[1], people[2]))
+		for _, o := range []*v1alpha1.PermissionBinding{b, other} {
+			Eventually(of(o)).Should(beReady())
+		}
+	})
+
+	It("never goes below the minimum of holders, nor takes the role from who is to keep it", func() {
+		role := c.dingtalk.newRole("审核员", people...)
+		b := create(c.binding("admins", "dingtalk", declaring(people[0]), exclusive, func(b *v1alpha1.PermissionBinding) {
+			b.Spec.Protection = v1alpha1.BindingProtection{MinimumHolders: 2, KeepUserIDs: []string{people[2].Status.Number}}
+		}))
+		Eventually(of(b)).Should(beReady())
+		Expect(c.dingtalk.holdersOf(role)()).To(numbers(people[0], people[2]))
+		change(b, func(b *v1alpha1.PermissionBinding) { b.Spec.Protection = v1alpha1.BindingProtection{MinimumHolders: 2} })
+		Eventually(of(b)).Should(stalled("ProtectedHolders"))
+		Expect(c.dingtalk.holdersOf(role)()).To(numbers(people[0], people[2]))
+		remove(b)
+		Eventually(exists(b)).Should(BeFalse(), "P10: what is protected holds up nobody")
+		Expect(c.dingtalk.holdersOf(role)()).To(HaveLen(2))
+	})
+
+	It("makes a role only where the binding says so, and reads without a write in Observe", func() {
+		b := create(c.binding("reviewers", "wecom", declaring(people[0])))
+		Eventually(of(b)).Should(stalled("RoleMissing"))
+		a := c.account(c.wecom)
+		change(a, mode(v1alpha1.ModeObserve))
+		change(b, func(b *v1alpha1.PermissionBinding) { b.Spec.Role.Creation = v1alpha1.RoleCreationIfMissing })
+		Eventually(of(b)).Should(HaveField("Status.Conditions", ContainElement(HaveField("Reason", "WouldChange"))))
+		Expect(c.wecom.console().Roles(ctx)).To(BeEmpty())
+		change(a, mode(v1alpha1.ModeEnforce))
+		Eventually(of(b)).Should(And(beReady(), HaveField("Status.RoleOrigin", v1alpha1.OriginCreated)))
+		Expect(c.wecom.holdersOf(b.Status.RoleID)()).To(numbers(people[0]))
+	})
+
+	It("P10: is let go when its account is gone, or when it says so, and leaves the platform as it is", func() {
+		role := c.wecom.newRole("审核员")
+		b := create(c.binding("reviewers", "wecom", declaring(people[0])))
+		Eventually(of(b)).Should(beReady())
+		change(b, func(b *v1alpha1.PermissionBinding) { b.Spec.DeletionPolicy = v1alpha1.BindingDeletionRetain })
+		remove(b)
+		Eventually(exists(b)).Should(BeFalse())
+		Expect(c.wecom.holdersOf(role)()).To(numbers(people[0]))
+		b = create(c.binding("again", "wecom", declaring(people[0])))
+		Eventually(of(b)).Should(beReady())
+		remove(c.account(c.wecom))
+		remove(b)
+		Eventually(exists(b)).Should(BeFalse())
+		Expect(c.wecom.holdersOf(role)()).To(numbers(people[0]))
+	})
+
+	It("P13: rests when nothing changes", func() {
+		c.dingtalk.newRole("审核员")
+		b := create(c.binding("reviewers", "dingtalk", declaring(people[0])))
+		Eventually(of(b)).Should(beReady())
+		c.settled()
+		version, calls := b.ResourceVersion, len(c.dingtalk.calls(core.Query{}))
+		c.resync(c.dingtalk)
+		Consistently(of(b), "500ms").Should(HaveField("ResourceVersion", version))
+		var roles []string
+		for _, e := range c.dingtalk.calls(core.Query{})[calls:] {
+			if strings.Contains(e.Operation, "role") {
+				roles = append(roles, e.Operation)
+			}
+		}
+		Expect(roles).To(HaveLen(1), "one page of holders for a listing: %v", roles)
+	})
 })
+
+func until(at time.Time) func(*v1alpha1.PermissionBinding) {
+	return func(b *v1alpha1.PermissionBinding) {
+		t := metav1.NewTime(at)
+		b.Spec.ExpiresAt = &t
+	}
+}
+
+// question is an Approval of that purpose and name.
+func (c *company) question(purpose v1alpha1.ApprovalPurpose, name string) *v1alpha1.Approval {
+	GinkgoHelper()
+	apv := &v1alpha1.Approval{ObjectMeta: c.meta(name)}
+	Expect(of(apv)()).To(HaveField("Spec.Purpose", purpose))
+	return apv
+}
+
+// answer decides an Approval, but for those whom a review takes out.
+func (c *company) answer(name string, verdict v1alpha1.ApprovalVerdict, except ...*v1alpha1.Employee) {
+	GinkgoHelper()
+	change(&v1alpha1.Approval{ObjectMeta: c.meta(name)}, func(a *v1alpha1.Approval) {
+		a.Spec.Decision = v1alpha1.ApprovalDecision{Verdict: verdict, By: "wang.min@example.com", Digest: a.Spec.Digest}
+		for _, e := range except {
+			a.Spec.Decision.Except = append(a.Spec.Decision.Except, string(e.UID))
+		}
+	})
+}

@@ -124,14 +124,19 @@ func (r *PermissionBindingReconciler) declare(ctx context.Context, s *bindingSco
 	if err != nil {
 		return err
 	}
+	s.forgive(found, missing)
+	out := map[string]bool{}
+	for _, id := range b.Status.ReviewedOut {
+		out[s.tenant.Mirror.Key(id)] = true
+	}
 	for _, e := range found {
 		id := mayHold(s.tenant, b.Spec.AccountRef.Name, e, leaving)
-		switch {
+		switch k := s.tenant.Mirror.Key(id); {
 		case id == "":
-		case slices.ContainsFunc(b.Status.ReviewedOut, func(out string) bool { return s.tenant.Mirror.Key(out) == s.tenant.Mirror.Key(id) }):
-			s.reviewedOut = append(s.reviewedOut, id)
+		case out[k]:
+			s.reviewedOut = append(s.reviewedOut, holder{id: id, employee: e})
 		default:
-			s.people[s.tenant.Mirror.Key(id)] = holder{id: id, employee: e}
+			s.people[k] = holder{id: id, employee: e}
 		}
 	}
 	if len(s.people) > mostHolders {
@@ -142,6 +147,21 @@ func (r *PermissionBindingReconciler) declare(ctx context.Context, s *bindingSco
 		s.wait(problem(v1alpha1.ReasonWaitingForPeople, "subjects.employeeRefs: there is no such object: "+people(missing)))
 	}
 	return r.reach(ctx, s)
+}
+
+// forgive forgets whom a review took out, once the declaration no longer lists them.
+func (s *bindingScope) forgive(found map[types.UID]*v1alpha1.Employee, missing []string) {
+	st := &s.binding.Status
+	if len(st.ReviewedOut) == 0 || len(missing) > 0 {
+		return
+	}
+	listed := map[string]bool{}
+	for _, e := range found {
+		if on := accountStatus(e, s.account.Name); on != nil {
+			listed[s.tenant.Mirror.Key(on.UserID)] = true
+		}
+	}
+	st.ReviewedOut = slices.DeleteFunc(st.ReviewedOut, func(id string) bool { return !listed[s.tenant.Mirror.Key(id)] })
 }
 
 // mostHolders is how many a binding can record; the CRD says so too.

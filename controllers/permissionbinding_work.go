@@ -25,6 +25,8 @@ type roleSeen struct {
 	tenant *tenant.Tenant
 	// listed is when the listing began that the reading came after.
 	listed time.Time
+	// doubtful: something was changed since, or may have been.
+	doubtful bool
 	// missing: the platform has no such role.
 	missing bool
 	role    directory.Role
@@ -52,7 +54,18 @@ func (m *roleMemory) get(b *v1alpha1.PermissionBinding, t *tenant.Tenant) (*role
 	if s == nil || s.uid != b.UID || s.tenant != t {
 		return nil, false
 	}
-	return s, s.listed.Equal(t.Mirror.State().ListedAt)
+	return s, !s.doubtful && s.listed.Equal(t.Mirror.State().ListedAt)
+}
+
+// doubt: the role is about to be changed.
+func (m *roleMemory) doubt(b types.NamespacedName) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if s := m.seen[b]; s != nil {
+		older := *s
+		older.doubtful = true
+		m.seen[b] = &older
+	}
 }
 
 func (m *roleMemory) put(b types.NamespacedName, s *roleSeen) {
@@ -253,7 +266,7 @@ func (r *PermissionBindingReconciler) carryOut(s *bindingScope, w plan.RoleWish,
 	if len(p.Revoke) > 0 {
 		priority = revokePriority
 	}
-	d, by := s.tenant.Directory, s.by()
+	d, by, name := s.tenant.Directory, s.by(), client.ObjectKeyFromObject(s.binding)
 	r.offer(s, "carry out "+p.Digest(), priority, func(ctx context.Context, seen *roleSeen) error {
 		if keeper, can := d.(directory.RoleKeeper); can && len(p.Revoke) > 0 && w.Minimum > 0 {
 			members, err := keeper.RoleMembers(ctx, p.Role)
@@ -266,6 +279,7 @@ func (r *PermissionBindingReconciler) carryOut(s *bindingScope, w plan.RoleWish,
 				return nil // it is planned anew
 			}
 		}
+		r.roles.doubt(name)
 		o := execute.Role(ctx, d, p, by)
 		if o.Read {
 			seen.members, seen.did = o.Members, &o

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"os"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -37,6 +38,24 @@ var (
 	volume string
 	epoch  = time.Now() // ages are measured at this moment, which tells when something was
 )
+
+// today is what the manager reads: the time, or a time that a spec sets.
+var today settable
+
+type settable struct{ at atomic.Pointer[time.Time] }
+
+func (c *settable) now() time.Time {
+	if at := c.at.Load(); at != nil {
+		return *at
+	}
+	return time.Now()
+}
+
+// set stops the clock at a time until the spec is over.
+func (c *settable) set(at time.Time) {
+	c.at.Store(&at)
+	DeferCleanup(func() { c.at.Store(nil) })
+}
 
 // TestMain sets the loggers, which are the whole program's, before anything of another test can use them.
 func TestMain(m *testing.M) {
@@ -90,7 +109,7 @@ func startManager(config *rest.Config, kinds *runtime.Scheme) {
 	running, stop := context.WithCancel(ctx)
 	volume = GinkgoT().TempDir()
 	Expect(controllers.Setup(running, mgr, controllers.Dependencies{
-		Platforms: provider.All(), Now: time.Now, Metrics: metrics.New(measured, func() time.Time { return epoch }),
+		Platforms: provider.All(), Now: today.now, Metrics: metrics.New(measured, func() time.Time { return epoch }),
 		BackupDirectory: volume, Settle: time.Second,
 		UncheckedApprovals: true, // config/policy is tried in test/crd
 	})).To(Succeed())

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -97,7 +98,7 @@ func TestDecide(t *testing.T) {
 	}
 	who, err := s.run("", "reject", apv.Name, "--yes")
 	by := stored().By
-	if want := (v1alpha1.ApprovalDecision{Verdict: v1alpha1.VerdictApproved, By: by, Digest: apv.Spec.Digest, Reason: "plant closed"}); stored() != want || by == "" {
+	if want := (v1alpha1.ApprovalDecision{Verdict: v1alpha1.VerdictApproved, By: by, Digest: apv.Spec.Digest, Reason: "plant closed"}); !reflect.DeepEqual(stored(), want) || by == "" {
 		t.Errorf("decided %+v", stored())
 	}
 	if err == nil || !strings.Contains(err.Error(), "Approved by "+by) {

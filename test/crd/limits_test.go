@@ -227,6 +227,10 @@ func items(path string, s *apiextensionsv1.JSONSchemaProps, n int) []any {
 			out = append(out, word(s.Items.Schema, name, i))
 			continue
 		}
+		if s.Items.Schema.Type == "integer" {
+			out = append(out, int64(i+1))
+			continue
+		}
 		item := map[string]any{}
 		for _, field := range s.Items.Schema.Required {
 			item[field] = int64(i*10 + 1)

@@ -128,6 +128,8 @@ var approvalRules = []rule{
 		wrong: []string{`spec: {decision: null}`, `spec: {decision: {verdict: Rejected}}`, `spec: {decision: {by: carol}}`, `spec: {decision: {reason: null}}`}, right: []string{`metadata: {labels: {a: b}}`}},
 	{name: "decided about this", base: "approval", path: "spec", says: "decision.digest must be spec.digest: decide about what this Approval lists now",
 		wrong: []string{decidedBy("bob", digestB)}, right: []string{decidedBy("bob", digestA)}},
+	{name: "only an approved review is narrowed", base: "approval-review", path: "spec", says: "decision.except narrows an approved review: leave it out, or reject the review as a whole",
+		wrong: []string{`spec: {purpose: Grant}`, `spec: {decision: {verdict: Rejected}}`}, right: []string{`spec: {decision: {except: null, verdict: Rejected}}`, `spec: {decision: {except: [b]}}`}},
 }
 
 func decidedBy(user, digest string) string {

@@ -243,6 +243,7 @@ var allRules = map[string][]rule{
 	"EnterpriseAccount": accountRules, "Department": departmentRules, "Employee": employeeRules, "EmployeeNumberRule": numberRuleRules,
 	"BackupStorage": storageRules, "BackupSchedule": scheduleRules, "Backup": backupRules, "Restore": restoreRules,
 	"OffboardingPolicy": policyRules, "Offboarding": offboardingRules, "Approval": approvalRules,
+	"PermissionBinding": bindingRules,
 }
 
 func TestRules(t *testing.T) {
