@@ -1,6 +1,9 @@
 package directory
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Role is a named set of people on a platform: a DingTalk role, a WeCom tag.
 type Role struct {
@@ -60,4 +63,21 @@ type AdministratorLister interface {
 	// Administrators reads them; Role is what the platform calls that kind of
 	// administrator. No platform's API makes one, or unmakes one.
 	Administrators(ctx context.Context) ([]RoleMember, error)
+}
+
+// Activity is when people were last seen active.
+type Activity struct {
+	// Last is the day on which an account was last seen active, by its id, at midnight where
+	// the platform counts its days. Who is not in it was not active since Since, or is not known.
+	Last map[string]time.Time
+	// Since is the first day that was looked at.
+	Since time.Time
+}
+
+// ActivityReader is implemented by directories that tell who was active when.
+type ActivityReader interface {
+	// LastActive looks for the accounts day by day, from yesterday back, until it has found all of
+	// them, has looked as far as the platform tells, or has used up the calls that such a question is
+	// worth. PermissionDenied: the message names the right that is missing.
+	LastActive(ctx context.Context, ids []string) (Activity, error)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/zhaoyunxing92/dingtalk/v2"
 	"github.com/zhaoyunxing92/dingtalk/v2/constant/language"
@@ -194,6 +195,33 @@ func TestDingTalkRole(t *testing.T) {
 	gone(t, fmt.Sprintf("dingtalk/acme/roles/%d", role))
 	_, err = client.GetRoleDetail(role)
 	refused(t, "a role that is deleted", err, 33011)
+}
+
+// TestDingTalkOversight: who administers the company, and who was active on a day.
+func TestDingTalkOversight(t *testing.T) {
+	client := newDingTalk(t)
+	dev := dingtalkDept(t, client, "研发", 1)
+	quiet := dingtalkUser(t, client, 1, dev)
+	dingtalkUser(t, client, 2, dev)
+	for id, active := range map[string]bool{quiet: false, "E2": true} {
+		ask(t, "POST", "/state/dingtalk/acme/users/"+id, fmt.Sprintf(`{"active":%t}`, active), nil)
+	}
+	admins, err := client.GetOrgAdminUser()
+	ok(t, err)
+	if len(admins.AdminUser) != 1 || admins.AdminUser[0].Level != 1 {
+		t.Errorf("listadmin: %+v", admins.AdminUser)
+	}
+	day := time.Now().In(time.FixedZone("CST", 8*60*60)).AddDate(0, 0, -2).Format("20060102") // yesterday may not be complete
+	seen := map[bool][]string{}
+	for _, active := range []bool{true, false} {
+		for offset, more := 0, true; more; offset++ {
+			page, err := client.GetInactiveUser(request.NewInactiveUser(active, offset, 1, day).SetDeptIds(dev).Build())
+			ok(t, err)
+			seen[active] = append(seen[active], page.Result.UserIds...)
+			more = page.Result.HasMore
+		}
+	}
+	same(t, "inactive/user/v2/get", seen, map[bool][]string{true: {"E2"}, false: {"E1"}})
 }
 
 func dingtalkRoleRefusals(t *testing.T, client *dingtalk.DingTalk, group, role int) {

@@ -75,6 +75,7 @@ var roles = []contract{
 		person, p := s.create(t, 1)
 		s.specialMember(t, directory.RoleMember{Account: person, Scope: []string{p.Memberships[0].Department}})
 	}},
+	{"the scope of a role changes for who holds it, and for nobody else", changesScope},
 	{"a department holds a role, or is refused", func(t *testing.T, s *suite) {
 		s.specialMember(t, directory.RoleMember{Department: s.department(t, "甲部", s.caps.RootDepartment)})
 	}},
@@ -185,6 +186,41 @@ func (s *suite) specialMember(t *testing.T, want directory.RoleMember) {
 		t.Fatal(err)
 	}
 	if got, want := held(members), held([]directory.RoleMember{{Role: want.Role, Account: plain}, want}); !slices.Equal(got, want) {
+		t.Errorf("holders are %v, want %v", got, want)
+	}
+}
+
+func changesScope(t *testing.T, s *suite) {
+	k := s.keeper(t)
+	scoper, scoped := s.Directory.(directory.RoleScoper)
+	if k == nil || !scoped {
+		t.Log("this platform has no roles with a scope")
+		return
+	}
+	person, p := s.create(t, 1)
+	other, _ := s.create(t, 2)
+	near, far := p.Memberships[0].Department, s.department(t, "乙部", s.caps.RootDepartment)
+	role := s.role(t, k, "审计员", person, other)
+	for _, scope := range [][]string{{near}, {near, far}, {far}, nil} {
+		want := directory.RoleMember{Role: role, Account: person, Scope: scope}
+		if err := scoper.SetRoleScope(t.Context(), role, []directory.RoleMember{want}); err != nil {
+			t.Fatalf("the scope %v: %v", scope, err)
+		}
+		members, err := k.RoleMembers(t.Context(), role)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := held(members), held([]directory.RoleMember{want, {Role: role, Account: other}}); !slices.Equal(got, want) {
+			t.Errorf("holders are %v, want %v", got, want)
+		}
+	}
+	err := scoper.SetRoleScope(t.Context(), role, []directory.RoleMember{{Account: "nobody", Scope: []string{near}}, {Account: person, Scope: []string{near}}})
+	s.fails(t, "SetRoleScope of somebody unknown", err, directory.NotFound)
+	members, err := k.RoleMembers(t.Context(), role)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := held(members), held([]directory.RoleMember{{Role: role, Account: person, Scope: []string{near}}, {Role: role, Account: other}}); !slices.Equal(got, want) {
 		t.Errorf("holders are %v, want %v", got, want)
 	}
 }

@@ -74,8 +74,15 @@
 // roles is not stated (?), so what comes twice is taken once. People alone have
 // roles, given to 20 at a time; what one unknown person does to the other nineteen
 // is not documented (?): a refused batch is halved. A role reaches the whole company
-// or up to 50 departments, for each holder
-// [update-role-member-management-department-scope].
+// or up to 50 departments, for each holder; where it reaches is changed for one holder at
+// a time, who keeps it meanwhile [update-role-member-management-department-scope]. Who is
+// given a role has it for the whole company until that call, so the departments are looked
+// for before.
+//
+// user/listadmin tells who administers the company, the main administrator and the others
+// [query-the-administrator-list]; no API that an ordinary app may call makes or unmakes one.
+// inactive/user/v2/get tells who was active on a day, of the last month, of yesterday from
+// nine o'clock [queries-the-inactive-users-or-active-users-under-an-enterprise].
 //
 // # Exports
 //

@@ -275,7 +275,7 @@ func refusal(op *operation, code string) *directory.Error {
 		// nothing about that.
 		e.Class = directory.Invalid
 	case m.trait == needsGrant && op.grant != "":
-		e.Message += "; grant it " + op.grant + " in the developer console"
+		e.Message += "; grant it " + op.grant + " in the developer console (open-dev.dingtalk.com, the app, 权限管理)"
 	}
 	return e
 }

@@ -292,16 +292,18 @@ func (d *Directory) RemoveFromRole(ctx context.Context, role string, members []d
 			people = append(people, m.Account)
 		}
 	}
+	var hidden error
 	for batch := range slices.Chunk(people, revokeBatch) {
-		if err := d.take(ctx, id, batch); err != nil {
+		if err := d.take(ctx, id, batch, &hidden); err != nil {
 			return d.ownRole(ctx, err, id)
 		}
 	}
-	return nil
+	return hidden
 }
 
-// take takes the role from these people but those who do not exist.
-func (d *Directory) take(ctx context.Context, role int64, people []string) error {
+// take takes the role from these people but those who do not exist. Who is hidden from
+// the app may have it still: hidden is the refusal for the first of them.
+func (d *Directory) take(ctx context.Context, role int64, people []string, hidden *error) error {
 	list, err := userList(&opRemoveFromRole, people)
 	if err != nil {
 		return err
@@ -310,16 +312,18 @@ func (d *Directory) take(ctx context.Context, role int64, people []string) error
 	switch {
 	case directory.ClassOf(err) == directory.NotFound: // there is no such role
 		return nil
-	case !hasTrait(err, noUser):
+	case !ofOne(err):
 		return err
-	case len(people) == 1:
-		return nil
+	case len(people) > 1:
+		half := len(people) / 2
+		if err := d.take(ctx, role, people[:half], hidden); err != nil {
+			return err
+		}
+		return d.take(ctx, role, people[half:], hidden)
+	case !hasTrait(err, noUser) && *hidden == nil:
+		*hidden = err
 	}
-	half := len(people) / 2
-	if err := d.take(ctx, role, people[:half]); err != nil {
-		return err
-	}
-	return d.take(ctx, role, people[half:])
+	return nil
 }
 
 // ownRole says of a refusal that the role is DingTalk's own, if it is: no page

@@ -8,11 +8,17 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"rollcall.dev/rollcall/internal/directory"
 )
 
-var _ directory.RoleKeeper = (*Directory)(nil)
+var (
+	_ directory.RoleKeeper          = (*Directory)(nil)
+	_ directory.RoleScoper          = (*Directory)(nil)
+	_ directory.AdministratorLister = (*Directory)(nil)
+	_ directory.ActivityReader      = (*Directory)(nil)
+)
 
 const (
 	groupPage  = 200 // role groups in a page [obtains-a-list-of-enterprise-roles]
@@ -224,71 +230,159 @@ func (d *Directory) CreateRole(ctx context.Context, r directory.Role) (string, e
 	return departmentID(id), nil
 }
 
-// AddToRole gives the role to twenty people at a time. DingTalk refuses a batch
-// as a whole for one unknown person (?), so a refused one is halved until the
-// unknown stand alone.
+// AddToRole gives the role to twenty people at a time, and then lets it reach less than
+// the whole company for those who have a scope: the call that gives it takes none
+// [add-role-information-to-employees-in-batches]. So that it does not stay too wide, the
+// departments of all scopes are looked for first. DingTalk refuses a batch as a whole for
+// one unknown person (?), so a refused one is halved until the unknown stand alone.
 func (d *Directory) AddToRole(ctx context.Context, role string, members []directory.RoleMember) error {
 	id, err := roleNumber(&opAddToRole, role)
 	if err != nil {
 		return err
 	}
-	var people []string
+	members, err = givable(&opAddToRole, members)
+	if err != nil {
+		return err
+	}
+	if err := d.reachable(ctx, members); err != nil {
+		return err
+	}
+	g := roleGift{missing: map[string]bool{}}
+	for batch := range slices.Chunk(members, roleBatch) {
+		if err := d.give(ctx, id, batch, &g); err != nil {
+			return err
+		}
+		scoped := slices.DeleteFunc(slices.Clone(batch), func(m directory.RoleMember) bool { return len(m.Scope) == 0 })
+		if err := d.scope(ctx, id, scoped, &g); err != nil {
+			return err
+		}
+	}
+	return g.err(&opAddToRole, len(members), "do not exist, or the app may not see them; the others have the role")
+}
+
+// SetRoleScope lets a role reach other departments, one person at a time: there is no
+// call for several [update-role-member-management-department-scope].
+func (d *Directory) SetRoleScope(ctx context.Context, role string, members []directory.RoleMember) error {
+	id, err := roleNumber(&opRoleScope, role)
+	if err != nil {
+		return err
+	}
+	members, err = givable(&opRoleScope, members)
+	if err != nil {
+		return err
+	}
+	g := roleGift{missing: map[string]bool{}}
+	if err := d.scope(ctx, id, members, &g); err != nil {
+		return err
+	}
+	return g.err(&opRoleScope, len(members), "do not exist, or the app may not see them; for the others the role reaches what it is to")
+}
+
+// givable are the holders, each once, unless DingTalk cannot have one of them.
+func givable(op *operation, members []directory.RoleMember) ([]directory.RoleMember, error) {
+	var people []directory.RoleMember
 	known := map[string]bool{}
 	for _, m := range members {
 		switch {
 		case m.Account == "":
-			return unsupported(&opAddToRole, "DingTalk gives roles to people, not to departments")
+			return nil, unsupported(op, "DingTalk gives roles to people, not to departments")
 		case strings.Contains(m.Account, ","):
-			return invalid(&opAddToRole, "a user id has no comma")
+			return nil, invalid(op, "a user id has no comma")
 		case len(m.Scope) > roleReach:
-			return unsupported(&opRoleScope, fmt.Sprintf("on DingTalk a role reaches %d departments at most", roleReach))
+			return nil, unsupported(&opRoleScope, fmt.Sprintf("on DingTalk a role reaches %d departments at most", roleReach))
 		}
 		if !known[m.Account] {
 			known[m.Account] = true
-			people = append(people, m.Account)
+			people = append(people, m)
 		}
 	}
-	missing := map[string]bool{}
-	for batch := range slices.Chunk(people, roleBatch) {
-		if err := d.give(ctx, id, batch, missing); err != nil {
-			return err
-		}
-	}
+	return people, nil
+}
+
+// reachable fails unless all departments are there that the role is to reach.
+func (d *Directory) reachable(ctx context.Context, members []directory.RoleMember) error {
+	known := map[string]bool{}
 	for _, m := range members {
-		if len(m.Scope) == 0 || missing[m.Account] {
-			continue
-		}
-		body := map[string]any{"userid": m.Account, "role_id": id, "dept_ids": strings.Join(m.Scope, ",")}
-		if err := d.wire.tell(ctx, &opRoleScope, body); err != nil {
-			return err
-		}
-	}
-	if len(missing) > 0 {
-		return &directory.Error{
-			Class: directory.NotFound, Operation: opAddToRole.name,
-			Message: fmt.Sprintf("%d of %d people do not exist; the others have the role", len(missing), len(people)),
+		for _, id := range m.Scope {
+			if known[id] {
+				continue
+			}
+			known[id] = true
+			if _, err := d.Department(ctx, id); directory.ClassOf(err) == directory.NotFound {
+				return invalid(&opRoleScope, "one of the departments that the role is to reach does not exist; nobody was given the role")
+			} else if err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-// give gives the role to these people but those who do not exist.
-func (d *Directory) give(ctx context.Context, role int64, people []string, missing map[string]bool) error {
-	err := d.wire.tell(ctx, &opAddToRole, map[string]any{
-		"roleIds": departmentID(role), "userIds": strings.Join(people, ","),
-	})
-	if !hasTrait(err, noUser) {
+// roleGift is what came of giving a role to many.
+type roleGift struct {
+	missing map[string]bool
+	// refused is the first refusal that concerns one person.
+	refused error
+}
+
+func (g *roleGift) err(op *operation, of int, words string) error {
+	if g.refused != nil || len(g.missing) == 0 {
+		return g.refused
+	}
+	return &directory.Error{Class: directory.NotFound, Operation: op.name, Message: fmt.Sprintf("%d of %d people %s", len(g.missing), of, words)}
+}
+
+// ofOne reports whether a refusal is about one person: others would not meet it.
+func ofOne(err error) bool {
+	e, coded := errors.AsType[*directory.Error](err)
+	return coded && e.Code != "" && (hasTrait(err, noUser) || e.Code == codeUserHidden)
+}
+
+// scope lets the role reach the departments of each person's scope, or the whole company.
+func (d *Directory) scope(ctx context.Context, role int64, people []directory.RoleMember, g *roleGift) error {
+	for _, m := range people {
+		if g.missing[m.Account] {
+			continue
+		}
+		body := map[string]any{"userid": m.Account, "role_id": role}
+		if len(m.Scope) > 0 {
+			body["dept_ids"] = strings.Join(m.Scope, ",") // left out, it is the whole company
+		}
+		err := d.wire.tell(ctx, &opRoleScope, body)
+		switch {
+		case err == nil:
+		case ofOne(err):
+			g.missing[m.Account] = true
+		case hasTrait(err, noRole):
+			return err
+		case directory.ClassOf(err) == directory.Invalid: // a department that is not there, or a role that they do not have
+			g.refused = cmp.Or(g.refused, err)
+		default:
+			return err
+		}
+	}
+	return nil
+}
+
+// give gives the role to these people but those who do not exist, or are hidden from the app.
+func (d *Directory) give(ctx context.Context, role int64, people []directory.RoleMember, g *roleGift) error {
+	ids := make([]string, 0, len(people))
+	for _, m := range people {
+		ids = append(ids, m.Account)
+	}
+	err := d.wire.tell(ctx, &opAddToRole, map[string]any{"roleIds": departmentID(role), "userIds": strings.Join(ids, ",")})
+	if !ofOne(err) {
 		return err
 	}
 	if len(people) == 1 {
-		missing[people[0]] = true
+		g.missing[people[0].Account] = true
 		return nil
 	}
 	half := len(people) / 2
-	if err := d.give(ctx, role, people[:half], missing); err != nil {
+	if err := d.give(ctx, role, people[:half], g); err != nil {
 		return err
 	}
-	return d.give(ctx, role, people[half:], missing)
+	return d.give(ctx, role, people[half:], g)
 }
 
 // roleNumber reads an id of ours as DingTalk's number.
@@ -298,4 +392,119 @@ func roleNumber(op *operation, id string) (int64, error) {
 		return 0, invalid(op, "a role id on DingTalk is a number, and this one is not")
 	}
 	return n, nil
+}
+
+const (
+	activePage = 100 // people in a page [queries-the-inactive-users-or-active-users-under-an-enterprise]
+	activeDays = 30  // it tells of a month (same page)
+	// activePages is what one question may cost: four days of a company of 5 000. These calls
+	// count for the company's quota of a month.
+	activePages = 200
+	// activeFrom is the hour from which yesterday is complete (same page). Where its day begins
+	// is not stated (?): in China, as all of DingTalk's days.
+	activeFrom = 9
+
+	grantActivity = "qyapi_liveness_base (activity of the organisation)"
+)
+
+// What DingTalk's console calls administrators, by their sys_level [query-the-administrator-list].
+const (
+	nameMainAdministrator = "主管理员"
+	nameSubAdministrator  = "子管理员"
+)
+
+var opActive = operation{ // queries-the-inactive-users-or-active-users-under-an-enterprise
+	name: "inactive/user/get", path: "/topapi/inactive/user/v2/get", grant: grantActivity}
+
+// Administrators reads the main administrator and the others. What each of the others may
+// do is not told here.
+func (d *Directory) Administrators(ctx context.Context) ([]directory.RoleMember, error) {
+	all, err := d.wire.administrators(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var members []directory.RoleMember
+	for _, a := range all {
+		m := directory.RoleMember{Role: nameSubAdministrator, Account: string(a.UserID)}
+		if m.Account == "" {
+			return nil, incomplete(&opAdmins, "an administrator has no id")
+		}
+		if a.Level == mainAdministrator {
+			m.Role = nameMainAdministrator
+		}
+		members = append(members, m)
+	}
+	if len(members) == 0 {
+		return nil, incomplete(&opAdmins, "it names no administrator")
+	}
+	return members, nil
+}
+
+// LastActive reads who was active on each day, the latest first.
+func (d *Directory) LastActive(ctx context.Context, ids []string) (directory.Activity, error) {
+	a := directory.Activity{Last: map[string]time.Time{}}
+	asked := map[string]bool{}
+	for _, id := range ids {
+		asked[id] = true
+	}
+	now := d.wire.now().In(chinaStandardTime)
+	day := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, chinaStandardTime)
+	a.Since = day
+	if now.Hour() < activeFrom {
+		day = day.AddDate(0, 0, -1)
+	}
+	for pages, n := 0, 0; n < activeDays && len(a.Last) < len(asked); n++ {
+		day = day.AddDate(0, 0, -1)
+		whole, err := d.wire.activeOn(ctx, day, &pages, func(id string) {
+			if _, found := a.Last[id]; asked[id] && !found {
+				a.Last[id] = day
+			}
+		})
+		if err != nil {
+			return directory.Activity{}, err
+		}
+		if !whole {
+			break
+		}
+		a.Since = day
+	}
+	return a, nil
+}
+
+// activeOn reads who was active on a day, as long as there are pages left, and reports
+// whether it read all of them.
+func (c *client) activeOn(ctx context.Context, day time.Time, pages *int, use func(id string)) (whole bool, err error) {
+	seen := &idSet{}
+	for offset := 0; *pages < activePages; *pages++ {
+		page, err := ask[struct {
+			More boolean    `json:"has_more"`
+			Next integer    `json:"next_cursor"`
+			List many[text] `json:"list"`
+		}](ctx, c, &opActive, map[string]any{
+			"is_active": true, "query_date": day.Format("20060102"), "offset": offset, "size": activePage,
+		})
+		if err != nil {
+			return false, err
+		}
+		before := seen.len()
+		for _, id := range page.List {
+			if seen.add(string(id)) {
+				use(string(id))
+			}
+		}
+		if !page.More {
+			*pages++
+			return true, nil
+		}
+		if seen.len() == before {
+			return false, incomplete(&opActive, "there are more pages, and this one has nothing new")
+		}
+		// Whether the cursor or our own count is the offset of the next page does not matter
+		// where both are the same; where there is no cursor, ours is.
+		offset += activePage
+		if int(page.Next) > 0 {
+			offset = int(page.Next)
+		}
+	}
+	return false, nil
 }

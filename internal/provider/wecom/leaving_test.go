@@ -329,13 +329,21 @@ func TestTagsAreTakenInFewCalls(t *testing.T) {
 }
 
 func TestTagsThatAreGoneOrSomebodyElses(t *testing.T) {
-	for code, want := range map[int]directory.Class{40068: "", 81011: directory.PermissionDenied, 60011: directory.PermissionDenied, 45009: directory.RateLimited} {
-		d := newStub(t, map[string]func(*http.Request, map[string]any) string{
-			"tag/deltagusers": answer(fmt.Sprintf(`{"errcode":%d,"errmsg":"x"}`, code))}).open(true)
-		err := d.RemoveFromRole(t.Context(), "3", []directory.RoleMember{{Account: "a"}})
-		refused(t, err, want)
-		if want == directory.PermissionDenied {
-			refused(t, err, want, "made in the console or by another app", "通讯录 → 标签", strconv.Itoa(code))
+	for code, want := range map[int]directory.Class{40068: "", 81011: directory.PermissionDenied, 60011: directory.PermissionDenied, 48002: directory.PermissionDenied, 45009: directory.RateLimited} {
+		says := answer(fmt.Sprintf(`{"errcode":%d,"errmsg":"x"}`, code))
+		d := newStub(t, map[string]func(*http.Request, map[string]any) string{"tag/deltagusers": says, "tag/addtagusers": says, "tag/create": says}).open(true)
+		member := []directory.RoleMember{{Account: "a"}}
+		taken, given := d.RemoveFromRole(t.Context(), "3", member), d.AddToRole(t.Context(), "3", member)
+		refused(t, taken, want)
+		_, made := d.CreateRole(t.Context(), directory.Role{Name: "审计员"})
+		switch code {
+		case 81011, 60011:
+			refused(t, taken, want, "made in the console or by another app", "can take it from somebody", "通讯录 → 标签", strconv.Itoa(code))
+			refused(t, given, want, "made in the console or by another app", "can give it to somebody", "通讯录 → 标签", strconv.Itoa(code))
+		case 48002: // E-102: what is missing, and where it is granted
+			for _, err := range []error{taken, given, made} {
+				refused(t, err, want, "may not change tags", "应用管理 → 自建", "管理工具 → 通讯录同步", "48002")
+			}
 		}
 	}
 	refused(t, newStub(t, nil).open(true).RemoveFromRole(t.Context(), "x", nil), directory.Invalid)

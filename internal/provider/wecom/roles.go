@@ -77,7 +77,7 @@ func (d *Directory) CreateRole(ctx context.Context, r directory.Role) (string, e
 	}
 	id, err := d.client.createTag(ctx, d.details, r.Name)
 	if err != nil {
-		return "", err
+		return "", d.notOurs(err, "give it to")
 	}
 	return formatID(id), nil
 }
@@ -96,7 +96,7 @@ func (d *Directory) AddToRole(ctx context.Context, role string, members []direct
 	lostUsers, lostDepartments, err := d.changeTag(ctx, operation, tag, users, departments)
 	switch lost := len(lostUsers) + len(lostDepartments); {
 	case err != nil:
-		return err
+		return d.notOurs(err, "give it to")
 	case lost == 0:
 		return nil
 	}
@@ -229,14 +229,27 @@ func (d *Directory) RemoveFromRole(ctx context.Context, role string, members []d
 	switch codeOf(err) {
 	case codeNoSuchTag:
 		return nil
-	case codeOtherMaker, codeOutside:
-		return retold(err, directory.PermissionDenied, "the tag was made in the console or by another app, which alone can take it from somebody:"+
-			" do it there (通讯录 → 标签), or make the tag with the app of "+d.details.name)
+	case codeOtherMaker, codeOutside, codeNoAPI, codeForbidden:
+		return d.notOurs(err, "take it from")
 	}
 	if err != nil || len(lostUsers)+len(lostDepartments) == 0 {
 		return err
 	}
 	return d.lack(ctx, tag, lostUsers, lostDepartments)
+}
+
+// notOurs says of a refusal what is missing, and where to get it.
+func (d *Directory) notOurs(err error, doing string) error {
+	switch codeOf(err) {
+	case codeOtherMaker, codeOutside:
+		return retold(err, directory.PermissionDenied, "the tag was made in the console or by another app, which alone can "+doing+" somebody:"+
+			" do it there (通讯录 → 标签), or make the tag with the app of "+d.details.name)
+	case codeNoAPI, codeForbidden:
+		return retold(err, directory.PermissionDenied, "the secret of "+d.details.name+" may not change tags: use that of a self-built app"+
+			" whose visible range is the whole company (应用管理 → 自建, the app, 可见范围), or, without one, that of contact sync with API editing"+
+			" turned on (安全与管理 → 管理工具 → 通讯录同步)")
+	}
+	return err
 }
 
 // lack fails if one of those whom the platform did not take may have the tag all

@@ -58,6 +58,7 @@ const (
 	permFileLogs   = "Custom.OpFileAudit.Read"
 	permEvents     = "Calendar.Event.Read"
 	permProcess    = "Hrm.Process.ReadWrite"
+	permLiveness   = "qyapi_liveness_base"
 	// The two that decide about fields; the pages name them in words only (?).
 	permFieldMobile = "fieldMobile"
 	permFieldEmail  = "fieldEmail"
@@ -85,6 +86,7 @@ var oldAPI = map[string]endpoint{
 	"/topapi/user/count":           {post, permMember, false, false, "", (*session).countUsers},
 	"/topapi/user/listadmin":       {post, permMember, true, false, "", (*session).listAdmins},
 	"/topapi/user/get_admin_scope": {post, permMember, false, false, "userid", (*session).adminScope},
+	"/topapi/inactive/user/v2/get": {post, permLiveness, true, false, "query_date", (*session).activeUsers},
 
 	"/topapi/v2/department/create":           {post, permManage, false, true, "source_identifier", (*session).createDept},
 	"/topapi/v2/department/update":           {post, permManage, false, true, "dept_id", (*session).updateDept},
