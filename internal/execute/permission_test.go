@@ -48,6 +48,11 @@ func (r *refuses) AddToRole(ctx context.Context, role string, members []director
 	return r.Fake.AddToRole(ctx, role, slices.DeleteFunc(slices.Clone(members), bad))
 }
 
+// SetRoleScope is accepted, and ignored, for those whom it is silent about.
+func (r *refuses) SetRoleScope(ctx context.Context, role string, members []directory.RoleMember) error {
+	return r.Fake.SetRoleScope(ctx, role, slices.DeleteFunc(slices.Clone(members), func(m directory.RoleMember) bool { return r.people[m.Account] }))
+}
+
 // staffed is a platform where these people are, of whom some hold the role.
 func staffed(t *testing.T, people []string, holders ...string) *scene {
 	s := begin(t, open())
@@ -200,6 +205,17 @@ func TestP9WhatARoleSilentlyLacksIsReported(t *testing.T) {
 		t.Errorf("outcome %+v", o)
 	}
 	s.heldBy("A", "C")
+}
+
+func TestP9AScopeThatIsSilentlyKeptIsReported(t *testing.T) {
+	s := staffed(t, []string{"A", "B"}, "A", "B")
+	d := &refuses{Fake: s.Fake, silent: true, people: map[string]bool{"B": true}}
+	o := execute.Role(t.Context(), d, s.planned(wishFor("A/7", "B/7")), execute.By{})
+	s.wantClass(execute.Outcome{Err: o.Err}, directory.Unavailable)
+	if o.Granted != 1 || !slices.Equal(asText(o.Ignored), asText(holding("B/7"))) {
+		t.Errorf("outcome %+v", o)
+	}
+	s.heldBy("A/7", "B")
 }
 
 func TestRolesOfWhoIsNotThere(t *testing.T) {
