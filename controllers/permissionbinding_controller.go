@@ -188,20 +188,12 @@ func (r *PermissionBindingReconciler) find(ctx context.Context, s *bindingScope)
 	if err != nil {
 		return err
 	}
-	deleting := !b.DeletionTimestamp.IsZero()
-	switch {
-	case deleting && b.Spec.DeletionPolicy == v1alpha1.BindingDeletionRetain:
-		s.retained = "deletionPolicy is Retain"
-	case deleting && missing != nil:
-		s.retained = "its EnterpriseAccount is gone"
-	case deleting && !account.DeletionTimestamp.IsZero():
-		s.retained = "its EnterpriseAccount is being deleted"
-	case deleting && account.Spec.Mode == v1alpha1.ModeObserve:
-		s.retained = "its EnterpriseAccount is in mode Observe"
+	if !b.DeletionTimestamp.IsZero() {
+		s.retained = retention(b, account)
 	}
 	if missing != nil {
 		s.wait(problem(v1alpha1.ReasonWaitingForAccount, fmt.Sprintf("there is no EnterpriseAccount %q in this namespace: create it, or make another binding", b.Spec.AccountRef.Name)))
-		return nil
+		return nil //nolint:nilerr // a problem is a finding, not an error
 	}
 	s.account = account
 	t := r.Tenants.Get(client.ObjectKeyFromObject(account).String())
@@ -217,6 +209,22 @@ func (r *PermissionBindingReconciler) find(ctx context.Context, s *bindingScope)
 	s.role, s.fresh = r.roles.get(b, t)
 	s.sure = idle && s.role != nil && !s.role.doubtful
 	return nil
+}
+
+// retention says why a binding that is being deleted leaves the platform as it is; empty if it does
+// not. The account is nil if it is gone.
+func retention(b *v1alpha1.PermissionBinding, account *v1alpha1.EnterpriseAccount) string {
+	switch {
+	case b.Spec.DeletionPolicy == v1alpha1.BindingDeletionRetain:
+		return "deletionPolicy is Retain"
+	case account == nil:
+		return "its EnterpriseAccount is gone"
+	case !account.DeletionTimestamp.IsZero():
+		return "its EnterpriseAccount is being deleted"
+	case account.Spec.Mode == v1alpha1.ModeObserve:
+		return "its EnterpriseAccount is in mode Observe"
+	}
+	return ""
 }
 
 // act hands the task to the lane, after the record is durable, and says when to look again.

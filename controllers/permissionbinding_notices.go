@@ -51,19 +51,7 @@ func (r *PermissionBindingReconciler) notices(ctx context.Context, s *bindingSco
 		return nil
 	}
 	s.noticed()
-	leads := b.Spec.NoticeBeforeHours
-	if len(leads) == 0 {
-		leads = noticeBefore
-	}
-	var passed []int32
-	for _, h := range leads {
-		if wait := b.Spec.ExpiresAt.Add(-time.Duration(h) * time.Hour).Sub(s.now); wait > 0 {
-			s.again = sooner(s.again, wait)
-		} else {
-			passed = append(passed, h)
-		}
-	}
-	slices.Sort(passed)
+	passed := s.passed()
 	due := slices.DeleteFunc(slices.Clone(passed), func(h int32) bool { return slices.Contains(st.NoticedHours, h) })
 	if len(due) == 0 {
 		st.NoticedHours = slices.DeleteFunc(st.NoticedHours, func(h int32) bool { return !slices.Contains(passed, h) })
@@ -82,6 +70,23 @@ func (r *PermissionBindingReconciler) notices(ctx context.Context, s *bindingSco
 	}
 	st.NoticedHours, s.notice = passed, n
 	return nil
+}
+
+// passed are the lead times that have begun, the shortest first.
+func (s *bindingScope) passed() (passed []int32) {
+	leads := s.binding.Spec.NoticeBeforeHours
+	if len(leads) == 0 {
+		leads = noticeBefore
+	}
+	for _, h := range leads {
+		if wait := s.binding.Spec.ExpiresAt.Add(-time.Duration(h) * time.Hour).Sub(s.now); wait > 0 {
+			s.again = sooner(s.again, wait)
+		} else {
+			passed = append(passed, h)
+		}
+	}
+	slices.Sort(passed)
+	return passed
 }
 
 // recipients are the holders, and who answers for the binding.

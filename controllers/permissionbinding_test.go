@@ -400,6 +400,28 @@ var _ = Describe("Permissions", func() {
 		Expect(c.wecom.holdersOf(role)()).To(numbers(people[0]))
 	})
 
+	It("says E-102 of a tag that is another app's, and changes nothing", func() {
+		stranger := *c.wecom
+		stranger.keys = map[string]string{"syncSecret": c.wecom.keys["syncSecret"], "appSecret": c.wecom.keys["syncSecret"]}
+		role := stranger.newRole("审核员")
+		b := create(c.binding("reviewers", "wecom", declaring(people[0])))
+		Eventually(of(b)).Should(stalled("PermissionDenied", "E-102", "only by the app that made it", "81011"))
+		Expect(c.wecom.holdersOf(role)()).To(BeEmpty())
+	})
+
+	It("P2: takes the role at once from who leaves, and gives it back to who is declared again", func() {
+		create(c.policy("standard", brief(week)))
+		role := c.wecom.newRole("审核员")
+		b := create(c.binding("reviewers", "wecom", declaring(people...)))
+		Eventually(of(b)).Should(And(beReady(), HaveField("Status.HoldersText", "3/3")))
+		change(people[0], departed)
+		Eventually(c.wecom.holdersOf(role)).Should(numbers(people[1], people[2]))
+		Eventually(of(b)).Should(HaveField("Status.GrantedUserIDs", numbers(people[1], people[2])))
+		change(people[0], active)
+		Eventually(c.wecom.holdersOf(role)).Should(numbers(people...))
+		Eventually(of(b)).Should(And(beReady(), HaveField("Status.HoldersText", "3/3")))
+	})
+
 	It("P13: rests when nothing changes", func() {
 		c.dingtalk.newRole("审核员")
 		b := create(c.binding("reviewers", "dingtalk", declaring(people[0])))

@@ -212,7 +212,7 @@ func (r *PermissionBindingReconciler) reach(ctx context.Context, s *bindingScope
 			s.wait(problem(p.Reason, "scopeRefs: "+p.Message))
 			s.scope = nil
 			s.block(func(holder) bool { return true })
-			return nil
+			return nil //nolint:nilerr // a problem is a finding, not an error
 		}
 		s.scope = append(s.scope, id)
 	}

@@ -101,11 +101,10 @@ func Setup(ctx context.Context, mgr ctrl.Manager, d Dependencies) error {
 	all = append(all, &OffboardingReconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Tenants: tenants, Hub: hub,
 		Limiter: limiter, Approvals: approvals, Metrics: d.Metrics, Now: d.Now,
-	})
-	all = append(all, decisions(mgr, d, recorder, hub, limiter)...)
-	all = append(all, &PermissionBindingReconciler{
+	}, &PermissionBindingReconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Tenants: tenants, Hub: hub, Approvals: approvals, Now: d.Now,
 	})
+	all = append(all, decisions(mgr, d, recorder, hub, limiter)...)
 	if d.RoleBinding != "" {
 		all = append(all, &GrantReconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader()})
 	}
