@@ -405,7 +405,7 @@ var _ = Describe("Permissions", func() {
 		stranger.keys = map[string]string{"syncSecret": c.wecom.keys["syncSecret"], "appSecret": c.wecom.keys["syncSecret"]}
 		role := stranger.newRole("审核员")
 		b := create(c.binding("reviewers", "wecom", declaring(people[0])))
-		Eventually(of(b)).Should(stalled("PermissionDenied", "E-102", "only by the app that made it", "81011"))
+		Eventually(of(b)).Should(stalled("PermissionDenied", "E-102", "made in the console or by another"))
 		Expect(c.wecom.holdersOf(role)()).To(BeEmpty())
 	})
 
