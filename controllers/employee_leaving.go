@@ -184,17 +184,22 @@ func (a *employeeAccount) inherit(spec *v1alpha1.EmployeeAccount, generation int
 		return
 	}
 	at := slices.IndexFunc(ob.Spec.Accounts, func(o v1alpha1.OffboardingAccount) bool { return o.Name == st.Name })
-	o, done := ob.Spec.Accounts[at], leftOn(ob, st.Name)
-	if spec.UserID != "" && fold(spec.UserID) != fold(o.UserID) {
-		return // another account is declared
+	if o := &ob.Spec.Accounts[at]; spec.UserID == "" || fold(spec.UserID) == fold(o.UserID) { // else another account is declared
+		a.takeBack(o, leftOn(ob, st.Name), generation)
 	}
+}
+
+// takeBack takes over the record of an account that a leaving has let be.
+func (a *employeeAccount) takeBack(o *v1alpha1.OffboardingAccount, left *v1alpha1.OffboardingAccountStatus, generation int64) {
+	st := &a.status
+	frozen := left != nil && left.FrozenBy == v1alpha1.FrozenByRollcall
 	if st.Origin == "" {
 		st.UserID, st.Type, st.Origin, st.AppliedVersion = o.UserID, o.Type, o.Origin, ""
-		if done == nil || (done.AdmittedTime == nil && done.FrozenBy == "") {
+		if begun := left != nil && left.AdmittedTime != nil; !begun && !frozen {
 			st.AppliedVersion = untouched(generation)
 		}
 	}
-	if o.FrozenBy == v1alpha1.FrozenByRollcall || (done != nil && done.FrozenBy == v1alpha1.FrozenByRollcall) {
+	if frozen || o.FrozenBy == v1alpha1.FrozenByRollcall {
 		st.FrozenBy = v1alpha1.FrozenByRollcall
 	}
 }
