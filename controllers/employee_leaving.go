@@ -57,8 +57,9 @@ func (r *EmployeeReconciler) leavingsOf(ctx context.Context, c client.Reader, na
 			}
 			return -1
 		}
-		// Ages are in whole seconds.
-		return cmp.Or(b.CreationTimestamp.Compare(a.CreationTimestamp.Time), endOf(&b).Compare(endOf(&a)), strings.Compare(string(a.UID), string(b.UID)))
+		// Ages are in whole seconds. Of the same age, what is Complete goes before what was Cancelled.
+		return cmp.Or(b.CreationTimestamp.Compare(a.CreationTimestamp.Time), endOf(&b).Compare(endOf(&a)),
+			strings.Compare(string(b.Status.State), string(a.Status.State)), strings.Compare(string(a.UID), string(b.UID)))
 	})
 	return all, nil
 }
