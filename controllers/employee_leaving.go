@@ -135,8 +135,8 @@ func (a *employeeAccount) follow(declared bool) bool {
 		if left.State != "" {
 			a.status.State = left.State
 		}
-		if left.FrozenBy == v1alpha1.FrozenByRollcall {
-			a.status.FrozenBy = left.FrozenBy
+		if frozeIt(left) {
+			a.status.FrozenBy = v1alpha1.FrozenByRollcall
 		}
 		if left.Message != "" {
 			words += " (" + left.Message + ")"
@@ -159,6 +159,14 @@ func leftOn(ob *v1alpha1.Offboarding, account string) *v1alpha1.OffboardingAccou
 		}
 	}
 	return nil
+}
+
+// frozeIt reports whether the leaving froze the account, or may have: it asked, and was cancelled before it learned
+// what came of it. It asks only for accounts that are not frozen.
+func frozeIt(left *v1alpha1.OffboardingAccountStatus) bool {
+	return left.FrozenBy == v1alpha1.FrozenByRollcall || slices.ContainsFunc(left.Steps, func(st v1alpha1.OffboardingStepStatus) bool {
+		return st.Name == v1alpha1.OffboardingStepName(leaving.Freeze) && st.Attempts > 0
+	})
 }
 
 // removedBy reports whether the leaving has removed the account.
@@ -193,7 +201,7 @@ func (a *employeeAccount) inherit(spec *v1alpha1.EmployeeAccount, generation int
 // takeBack takes over the record of an account that a leaving has let be.
 func (a *employeeAccount) takeBack(o *v1alpha1.OffboardingAccount, left *v1alpha1.OffboardingAccountStatus, generation int64) {
 	st := &a.status
-	frozen := left != nil && left.FrozenBy == v1alpha1.FrozenByRollcall
+	frozen := left != nil && frozeIt(left)
 	if st.Origin == "" {
 		st.UserID, st.Type, st.Origin, st.AppliedVersion = o.UserID, o.Type, o.Origin, ""
 		if begun := left != nil && left.AdmittedTime != nil; !begun && !frozen {
