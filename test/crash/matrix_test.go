@@ -165,36 +165,36 @@ func choose(chance *rand.Rand, events []harness.Event) (plan []harness.Moment) {
 }
 
 // dieAt lets somebody leave while the manager dies at the moment, and reports whether it came. Kinds of events are as many in
-// each leaving only as far as nothing happens at once.
+// each leaving only as far as nothing happens at once, and a death may come late, when the next has begun to leave.
 func (s *scene) dieAt(m harness.Moment, n int) bool {
 	s.Helper()
 	x := s.witnesses()
 	died := s.tap.Kill(m, s.manager)
 	s.must(shared.Depart(s.ctx, s.namespace, n))
-	struck := false
+	dead := false
 	s.eventually(fmt.Sprintf("person %d has left, or the manager has died %s", n, m), func() error {
 		select {
-		case <-died:
-			struck = true
-			return nil
 		case <-s.manager.Done():
-			select {
-			case <-died: // it is being closed
-				struck = true
-				return nil
-			case <-s.ctx.Done():
-				return s.ctx.Err()
-			}
+			dead = true
+			return nil
 		default:
 			return s.complete(n)
 		}
 	})
-	if struck {
+	if dead {
+		if err := s.manager.Wait(s.ctx); err == nil || !strings.Contains(err.Error(), "killed") {
+			s.Fatalf("the manager ended by itself: %v", err)
+		}
 		s.start()
 	} else {
 		s.tap.Reset()
 	}
 	s.eventually(fmt.Sprintf("person %d has left, whose manager died %s", n, m), func() error { return s.complete(n) })
 	s.kept(x, n)
-	return struck
+	select {
+	case <-died:
+		return true
+	default:
+		return false
+	}
 }

@@ -1,6 +1,7 @@
 package world
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -93,12 +94,13 @@ func (x *Witness) Kept(ctx context.Context, ids ...string) error {
 	return nil
 }
 
-// intents are those of the trail since the beginning, by the id of whom they are about, in their order.
+// intents are those of the trail since the beginning, by the id of whom they are about, in their order. Those about a role are
+// about who has it.
 func (x *Witness) intents() (map[string][]audit.Record, error) {
 	by := map[string][]audit.Record{}
 	_, err := x.world.Trail(x.namespace, x.account, func(r *audit.Record) {
 		if r.Phase == audit.Intent && !r.Time.Before(x.began) {
-			id := strings.ToLower(r.Target.ID)
+			id := strings.ToLower(cmp.Or(r.Before["account"], r.After["account"], r.Target.ID))
 			by[id] = append(by[id], *r)
 		}
 	})
@@ -246,12 +248,20 @@ func (x *Witness) backedUp(ctx context.Context, intents map[string][]audit.Recor
 			continue
 		}
 		for _, r := range intents[strings.ToLower(id)] {
-			if r.Action == "Remove" && r.Time.Before(at) {
+			switch {
+			case r.Action == "Remove" && r.Time.Before(at):
 				errs = append(errs, fmt.Errorf("P1: %s was to be removed %s before the archive was sealed", id, at.Sub(r.Time)))
+			case r.Action == "Freeze" && r.Time.After(at) && !x.Unfreezable && !refrozen(intents[strings.ToLower(id)], r):
+				errs = append(errs, fmt.Errorf("P2: %s was backed up %s before access was taken away", id, r.Time.Sub(at)))
 			}
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// refrozen reports whether a freeze is not the first: a manager that died may make it again.
+func refrozen(records []audit.Record, r audit.Record) bool {
+	return slices.ContainsFunc(records, func(before audit.Record) bool { return before.Action == "Freeze" && before.Seq < r.Seq })
 }
 
 // Archived tells of which of these people there is an archive of the account and of them alone that the key opens, that is what
