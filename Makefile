@@ -121,6 +121,10 @@ verify-generated: # Regenerates in place; fails if that changed anything.
 	test "$$before" = "$$(cat $(GENERATED) | git hash-object --stdin)" || \
 		{ echo "generated files were out of date; they are right now: commit them"; git status --short; exit 1; }
 
+.PHONY: matrix
+matrix: controlplane build $(TOOLS)/versitygw ## Kill the manager at every moment of a leaving, not only at the share that test tries.
+	@ROLLCALL_MATRIX=all go test -count=1 -timeout=60m -v -run='EveryMoment|TwoHundred' ./test/crash
+
 .PHONY: bench
 bench: controlplane build ## Print one figure a line (name value goal ok|MISS), and write bin/bench.json.
 	@go run ./test/bench -out bin/bench.json

@@ -31,10 +31,10 @@ func (r *EmployeeReconciler) delete(ctx context.Context, e *v1alpha1.Employee) (
 	if err := r.leavings(ctx, s); err != nil {
 		return done(0, err)
 	}
-	if ends, err := r.ends(ctx, s); err != nil || ends {
-		if err != nil {
-			return done(0, err)
-		}
+	switch ends, err := r.ends(ctx, s); {
+	case err != nil:
+		return done(0, err)
+	case ends:
 		return r.goWithNamespace(ctx, s)
 	}
 	g := &goodbye{}
@@ -50,28 +50,33 @@ func (r *EmployeeReconciler) delete(ctx context.Context, e *v1alpha1.Employee) (
 		kube.Summarize(&e.Status.Conditions, e.Generation, summaryOf(g.leaving, ""))
 		e.Status.ObservedGeneration = &e.Generation
 	}
-	if wrote, err := kube.PatchStatus(ctx, r.Client, before, e); err != nil || wrote || len(s.begun) > 0 {
-		if err == nil {
-			r.writes.Note(e)
-			err = r.create(ctx, s)
-		}
-		return done(staleRetry, err)
-	}
-	if g.waiting && time.Since(e.DeletionTimestamp.Time) < recordWithin {
+	wrote, err := kube.PatchStatus(ctx, r.Client, before, e)
+	switch {
+	case err != nil:
+		return done(0, err)
+	case wrote || len(s.begun) > 0:
+		r.writes.Note(e)
+		return done(staleRetry, r.create(ctx, s))
+	case g.waiting && time.Since(e.DeletionTimestamp.Time) < recordWithin:
 		return done(time.Second, nil)
-	}
-	if g.hold > 0 {
+	case g.hold > 0:
 		return done(g.hold, nil)
 	}
+	return done(0, r.letGo(ctx, s))
+}
+
+// letGo ends the object. What is left goes on, what is not stays as it is.
+func (r *EmployeeReconciler) letGo(ctx context.Context, s *employeeScope) error {
+	e := s.employee
 	for _, st := range e.Status.Accounts {
 		if t := r.Tenants.Get(e.Namespace + "/" + st.Name); t != nil {
-			t.Lane.Forget(employeeKey + e.Name)
+			t.Lane.Forget(s.lane)
 		}
 		if isOwned(st.Origin) && st.OffboardingName == "" {
 			r.Recorder.Eventf(e, nil, corev1.EventTypeNormal, v1alpha1.ReasonRetained, "Delete", "left the account %s on %s as it is", st.UserID, st.Name)
 		}
 	}
-	return done(0, kube.RemoveFinalizer(ctx, r.Client, e, v1alpha1.Finalizer))
+	return kube.RemoveFinalizer(ctx, r.Client, e, v1alpha1.Finalizer)
 }
 
 // goodbye is what the deletion of somebody waits for.

@@ -57,8 +57,9 @@ func (r *EmployeeReconciler) leavingsOf(ctx context.Context, c client.Reader, na
 			}
 			return -1
 		}
-		// Ages are in whole seconds.
-		return cmp.Or(b.CreationTimestamp.Compare(a.CreationTimestamp.Time), endOf(&b).Compare(endOf(&a)), strings.Compare(string(a.UID), string(b.UID)))
+		// Ages are in whole seconds. Of the same age, what is Complete goes before what was Cancelled.
+		return cmp.Or(b.CreationTimestamp.Compare(a.CreationTimestamp.Time), endOf(&b).Compare(endOf(&a)),
+			strings.Compare(string(b.Status.State), string(a.Status.State)), strings.Compare(string(a.UID), string(b.UID)))
 	})
 	return all, nil
 }
@@ -134,8 +135,8 @@ func (a *employeeAccount) follow(declared bool) bool {
 		if left.State != "" {
 			a.status.State = left.State
 		}
-		if left.FrozenBy == v1alpha1.FrozenByRollcall {
-			a.status.FrozenBy = left.FrozenBy
+		if frozeIt(left) {
+			a.status.FrozenBy = v1alpha1.FrozenByRollcall
 		}
 		if left.Message != "" {
 			words += " (" + left.Message + ")"
@@ -158,6 +159,14 @@ func leftOn(ob *v1alpha1.Offboarding, account string) *v1alpha1.OffboardingAccou
 		}
 	}
 	return nil
+}
+
+// frozeIt reports whether the leaving froze the account, or may have: it asked, and was cancelled before it learned
+// what came of it. It asks only for accounts that are not frozen.
+func frozeIt(left *v1alpha1.OffboardingAccountStatus) bool {
+	return left.FrozenBy == v1alpha1.FrozenByRollcall || slices.ContainsFunc(left.Steps, func(st v1alpha1.OffboardingStepStatus) bool {
+		return st.Name == v1alpha1.OffboardingStepName(leaving.Freeze) && st.Attempts > 0
+	})
 }
 
 // removedBy reports whether the leaving has removed the account.
@@ -184,17 +193,22 @@ func (a *employeeAccount) inherit(spec *v1alpha1.EmployeeAccount, generation int
 		return
 	}
 	at := slices.IndexFunc(ob.Spec.Accounts, func(o v1alpha1.OffboardingAccount) bool { return o.Name == st.Name })
-	o, done := ob.Spec.Accounts[at], leftOn(ob, st.Name)
-	if spec.UserID != "" && fold(spec.UserID) != fold(o.UserID) {
-		return // another account is declared
+	if o := &ob.Spec.Accounts[at]; spec.UserID == "" || fold(spec.UserID) == fold(o.UserID) { // else another account is declared
+		a.takeBack(o, leftOn(ob, st.Name), generation)
 	}
+}
+
+// takeBack takes over the record of an account that a leaving has let be.
+func (a *employeeAccount) takeBack(o *v1alpha1.OffboardingAccount, left *v1alpha1.OffboardingAccountStatus, generation int64) {
+	st := &a.status
+	frozen := left != nil && frozeIt(left)
 	if st.Origin == "" {
 		st.UserID, st.Type, st.Origin, st.AppliedVersion = o.UserID, o.Type, o.Origin, ""
-		if done == nil || (done.AdmittedTime == nil && done.FrozenBy == "") {
+		if begun := left != nil && left.AdmittedTime != nil; !begun && !frozen {
 			st.AppliedVersion = untouched(generation)
 		}
 	}
-	if o.FrozenBy == v1alpha1.FrozenByRollcall || (done != nil && done.FrozenBy == v1alpha1.FrozenByRollcall) {
+	if frozen || o.FrozenBy == v1alpha1.FrozenByRollcall {
 		st.FrozenBy = v1alpha1.FrozenByRollcall
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rollcall.dev/rollcall/api/v1alpha1"
+	"rollcall.dev/rollcall/test/simulator/core"
 )
 
 func departed(e *v1alpha1.Employee) {
@@ -115,6 +116,44 @@ var _ = Describe("Somebody who leaves", func() {
 		Expect(c.leavings()).To(HaveLen(1))
 	})
 
+	It("P3, P4: is declared again while something is under way, which ends first", func() {
+		create(c.policy("standard", brief(week)))
+		heal := c.wecom.fault(core.Fault{Kind: core.KindLatency, Operation: "user/update", DelayMillis: 1500})
+		change(e, departed)
+		Eventually(func() []core.Fault { return c.sim.Faults.List() }).Should(ContainElement(HaveField("Hits", 1)))
+		change(e, active)
+		Eventually(of(e)).Should(waiting("OffboardingEnding", "E-614", "wecom"))
+		Expect(c.wecom.made("user/update", "E0001")()).To(BeEmpty(), "the freeze is not answered yet, and nothing is written beside it")
+		heal()
+		Eventually(of(e)).Should(beReady())
+		Expect(onWeCom(c, "E0001")()).To(HaveField("Enable", 1))
+	})
+
+	It("P3: is declared again too late, and gets a new account", func() {
+		create(c.policy("standard", brief(0)))
+		heal := c.wecom.fault(core.Fault{Kind: core.KindLatency, Operation: "user/delete", DelayMillis: 1500})
+		change(e, departed, wecomOnly)
+		Eventually(of(e)).Should(waiting("Leaving"))
+		ob := &v1alpha1.Offboarding{ObjectMeta: c.meta(e.Status.OffboardingName)}
+		Eventually(of(ob)).Should(inState("Removing"))
+		change(e, active)
+		Eventually(of(e)).Should(waiting("OffboardingEnding"))
+		heal()
+		Eventually(of(e)).Should(And(beReady(), HaveField("Status.State", "Active")))
+		Expect(of(ob)()).To(inState("Complete"))
+		Expect(c.wecom.made("user/create", "E0001")()).To(HaveLen(2))
+		Expect(onWeCom(c, "E0001")()).To(HaveField("Enable", 1))
+	})
+
+	It("P2: was never there, and is not made to be", func() {
+		never := create(c.person("wang-fang", departed))
+		Eventually(of(never)).Should(beReady())
+		for _, t := range []*twin{c.wecom, c.dingtalk} {
+			Expect(t.made("user/create", "")()).To(HaveLen(1), "nobody but the first")
+		}
+		Expect(c.leavings()).To(BeEmpty())
+	})
+
 	It("P10: may be deleted meanwhile, and the leaving goes on", func() {
 		create(c.policy("standard", brief(week)))
 		change(e, departed)
@@ -130,7 +169,9 @@ var _ = Describe("Somebody who leaves", func() {
 
 	It("P3, P4: is deleted and, when git revert brings the object back under a new UID, ends as if nothing had been", func() {
 		create(c.policy("standard", brief(week)))
+		heal := c.wecom.fault(core.Fault{Kind: core.KindLatency, Operation: "user/update", DelayMillis: 1500})
 		released(e)
+		heal()
 		ob := c.theLeaving()
 		Expect(ob.Spec).To(And(HaveField("Trigger", v1alpha1.TriggerDeleted), HaveField("Reason", "deleted without a declared departure")))
 		Expect(onWeCom(c, "E0001")()).To(HaveField("Enable", 0), "the finalizer waited for the steps up to Notify")

@@ -94,12 +94,7 @@ func (r *EmployeeReconciler) goFrom(ctx context.Context, s *employeeScope, spec 
 		if err := r.converge(ctx, s, a, spec); err != nil {
 			return a, nil, err
 		}
-		switch {
-		case a.held, a.problem != nil && a.problem.Reason == v1alpha1.ReasonFreezeUnsupported, a.observe:
-			// It stays as it is, and its status says why.
-		case a.problem != nil && a.problem.Reason != v1alpha1.ReasonVanished:
-			open = a.problem
-		}
+		open = a.freezing()
 	} else if a.tenant != nil && !a.tenant.Mirror.State().Listed {
 		a.tenant = nil
 	}
@@ -107,6 +102,15 @@ func (r *EmployeeReconciler) goFrom(ctx context.Context, s *employeeScope, spec 
 		return a, p, err
 	}
 	return a, open, nil
+}
+
+// freezing is what the freeze waits for. What may not be frozen, or cannot, stays as it is, and its status says why.
+func (a *employeeAccount) freezing() *Problem {
+	p := a.problem
+	if p == nil || a.held || a.observe || p.Reason == v1alpha1.ReasonFreezeUnsupported || p.Reason == v1alpha1.ReasonVanished {
+		return nil
+	}
+	return p
 }
 
 // freezes reports whether access is taken away without anybody's decision.

@@ -42,10 +42,10 @@ func snapshot(ctx context.Context, c client.Reader, e *v1alpha1.Employee, trigge
 
 // reasonOf is why somebody leaves, in the words of who declared it, if they did.
 func reasonOf(e *v1alpha1.Employee, trigger v1alpha1.OffboardingTrigger) string {
-	switch {
-	case trigger == v1alpha1.TriggerAccountRemoved:
+	switch trigger {
+	case v1alpha1.TriggerAccountRemoved:
 		return "the account was taken off spec.accounts"
-	case trigger == v1alpha1.TriggerDeleted:
+	case v1alpha1.TriggerDeleted:
 		return "deleted without a declared departure"
 	}
 	return e.Spec.StateReason

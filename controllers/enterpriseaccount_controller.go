@@ -189,7 +189,7 @@ func (r *EnterpriseAccountReconciler) open(key client.ObjectKey, spec tenant.Spe
 // credentials reads the Secret, and keeps it from vanishing while it is needed (P10).
 func (r *EnterpriseAccountReconciler) credentials(ctx context.Context, account *v1alpha1.EnterpriseAccount, d directory.Descriptor, at *standing) (map[string][]byte, error) {
 	name := account.Spec.CredentialsSecretRef.Name
-	secret, leaving, err := heldSecret(ctx, r.Client, r.Live, account.Namespace, name)
+	secret, leaving, err := heldSecret(ctx, r.Client, r.Live, account, name)
 	if err != nil {
 		return nil, err
 	}

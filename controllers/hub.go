@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
@@ -126,11 +127,11 @@ func (h *Hub) Refreshed(tenant string, c mirror.Changes, _ error) {
 	}
 }
 
-// waiting wakes Backups and Restores that wait for the account to be connected.
+// waiting wakes Backups and Restores that may wait for the account to be connected. One that has just seen that it is not
+// does not say so in the cache yet, and nobody would wake it later: so it is all that are not Ready.
 func (h *Hub) waiting(ctx context.Context, account types.NamespacedName) {
 	waits := func(conditions []metav1.Condition) bool {
-		p := problemOfReady(conditions)
-		return p != nil && p.Reason == v1alpha1.ReasonWaitingForAccount
+		return !meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionReady)
 	}
 	var backups v1alpha1.BackupList
 	if h.list(ctx, &backups, account.Namespace, indexAccount, account.Name) {

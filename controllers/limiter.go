@@ -213,6 +213,12 @@ func (l *Limiter) look(ctx context.Context, account types.NamespacedName, book *
 	if err := l.verify(ctx, account, book, now); err != nil {
 		return nil, err
 	}
+	at.sift(book)
+	return at, nil
+}
+
+// sift leaves those waiting who were not answered otherwise meanwhile, and about whom nobody has decided.
+func (at *look) sift(book *ledger) {
 	for uid, a := range book.answered {
 		if a.admitted {
 			delete(at.waiting, uid) // the cache is behind
@@ -227,7 +233,6 @@ func (l *Limiter) look(ctx context.Context, account types.NamespacedName, book *
 			delete(at.held, uid)
 		}
 	}
-	return at, nil
 }
 
 // learn takes over what is recorded, and forgets the answer that it bears out.

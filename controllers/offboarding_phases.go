@@ -116,6 +116,7 @@ func (r *OffboardingReconciler) next(ctx context.Context, a *departure, f *leavi
 		a.settle(d.Settled)
 		switch {
 		case d.Cancelled:
+			a.ownFreeze()
 			a.skipRest(cancelledWords)
 			return nil
 		case d.Over:
@@ -160,6 +161,13 @@ func (a *departure) skipRest(why string) {
 		}
 	}
 	a.over = true
+}
+
+// ownFreeze records a freeze that was begun as ours, whatever came of it: the Employee gives access back.
+func (a *departure) ownFreeze() {
+	if st := a.step(leaving.Freeze); st.Attempts > 0 && !leaving.State(st.State).Over() {
+		a.status.FrozenBy = v1alpha1.FrozenByRollcall
+	}
 }
 
 // reject ends the leaving of the account because somebody said no.

@@ -150,12 +150,7 @@ func (r *OffboardingPolicyReconciler) count(ctx context.Context, s *policyScope)
 		}
 	}
 	s.rivals, s.covered = map[string]bool{}, map[string]bool{}
-	for i := range policies.Items {
-		if p := &policies.Items[i]; p.Spec.AppliesTo == v1alpha1.PolicyDefault && s.policy.Spec.AppliesTo == v1alpha1.PolicyDefault &&
-			p.DeletionTimestamp.IsZero() && s.policy.DeletionTimestamp.IsZero() {
-			s.rivals[p.Name] = true
-		}
-	}
+	s.contest(policies.Items)
 	for i := range employees.Items {
 		chosen, rivals := choosePolicy(&employees.Items[i], policies.Items)
 		if chosen == nil {
@@ -170,19 +165,36 @@ func (r *OffboardingPolicyReconciler) count(ctx context.Context, s *policyScope)
 			}
 		}
 	}
-	for i := range leavings.Items {
-		l := &leavings.Items[i]
-		if isOver(l) || l.Spec.Mode == v1alpha1.OffboardingRehearse {
-			continue
-		}
-		if l.Spec.PolicyName == s.policy.Name {
-			s.leaving++
-		}
-		for _, a := range l.Spec.Accounts {
-			s.covered[claimKey(a.Name, l.Spec.Number)] = true
+	s.open(leavings.Items)
+	return nil
+}
+
+// contest finds the defaults, where the policy is one: there may be one in a namespace, though nobody is in it.
+func (s *policyScope) contest(all []v1alpha1.OffboardingPolicy) {
+	if s.policy.Spec.AppliesTo != v1alpha1.PolicyDefault || !s.policy.DeletionTimestamp.IsZero() {
+		return
+	}
+	for i := range all {
+		if p := &all[i]; p.Spec.AppliesTo == v1alpha1.PolicyDefault && p.DeletionTimestamp.IsZero() {
+			s.rivals[p.Name] = true
 		}
 	}
-	return nil
+}
+
+// open finds the leavings that are not over.
+func (s *policyScope) open(all []v1alpha1.Offboarding) {
+	for i := range all {
+		ob := &all[i]
+		if isOver(ob) || ob.Spec.Mode == v1alpha1.OffboardingRehearse {
+			continue
+		}
+		if ob.Spec.PolicyName == s.policy.Name {
+			s.leaving++
+		}
+		for _, a := range ob.Spec.Accounts {
+			s.covered[claimKey(a.Name, ob.Spec.Number)] = true
+		}
+	}
 }
 
 // hold counts who keeps a policy that is being deleted: whoever is about to leave and has not begun.

@@ -19,9 +19,10 @@ import (
 
 // heldSecret reads a Secret past the cache and keeps it from vanishing while it is
 // needed (P10); nil if there is none. Leaving: it is being deleted, and stays only for its users.
-func heldSecret(ctx context.Context, c client.Client, live client.Reader, namespace, name string) (secret *corev1.Secret, leaving bool, err error) {
+// Nothing is held anew for a user that goes itself: nobody would let it go again.
+func heldSecret(ctx context.Context, c client.Client, live client.Reader, user client.Object, name string) (secret *corev1.Secret, leaving bool, err error) {
 	secret = &corev1.Secret{}
-	err = live.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, secret)
+	err = live.Get(ctx, client.ObjectKey{Namespace: user.GetNamespace(), Name: name}, secret)
 	switch {
 	case apierrors.IsNotFound(err):
 		return nil, false, nil
@@ -29,6 +30,8 @@ func heldSecret(ctx context.Context, c client.Client, live client.Reader, namesp
 		return nil, false, fmt.Errorf("reading a Secret: %w", err)
 	case !secret.DeletionTimestamp.IsZero():
 		return secret, true, nil
+	case user.GetDeletionTimestamp() != nil:
+		return secret, false, nil
 	}
 	return secret, false, kube.AddFinalizer(ctx, c, secret, v1alpha1.CredentialsFinalizer)
 }

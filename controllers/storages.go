@@ -106,7 +106,7 @@ func (s *Storages) keys(ctx context.Context, bs *v1alpha1.BackupStorage, a *Acce
 
 // secret reads one of the storage's Secrets.
 func (s *Storages) secret(ctx context.Context, bs *v1alpha1.BackupStorage, name string, a *Access) (*corev1.Secret, error) {
-	secret, leaving, err := heldSecret(ctx, s.Client, s.Live, bs.Namespace, name)
+	secret, leaving, err := heldSecret(ctx, s.Client, s.Live, bs, name)
 	if leaving {
 		a.Leaving = problem(v1alpha1.ReasonCredentialsLeaving, fmt.Sprintf("the Secret %q is being deleted, and is kept only because this storage needs it", name))
 	}

@@ -31,7 +31,7 @@ func (l *leaving) run(ctx context.Context) error {
 			l.manager.Stop()
 		}
 	}()
-	l.bench.company, l.gone = "bench-leaving-"+l.platform, map[string]bool{}
+	l.company, l.gone = "bench-leaving-"+l.platform, map[string]bool{}
 	if err := l.declare(ctx); err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"filippo.io/age"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -34,6 +35,12 @@ type scene struct {
 	// tenants by the name of their EnterpriseAccount, which is that of the platform.
 	tenants map[string]*world.Tenant
 	manager *harness.Manager
+	// tap is what the manager talks through, if it does.
+	tap *harness.Tap
+	// key opens the archives, if there are any.
+	key *age.X25519Identity
+	// patience is how long a state may take to come.
+	patience time.Duration
 }
 
 // both are the platforms that tests of both go through.
@@ -44,19 +51,31 @@ var both = []string{world.DingTalk, world.WeCom}
 func setUp(t *testing.T, name string, platforms []string, adjust ...func(*v1alpha1.EnterpriseAccount)) *scene {
 	t.Helper()
 	t.Parallel()
-	s := &scene{T: t, ctx: t.Context(), namespace: name, tenants: map[string]*world.Tenant{}}
+	return newScene(t, name).openOn(shared.Simulator, platforms, adjust...)
+}
+
+// newScene makes the namespace of a scene.
+func newScene(t *testing.T, name string) *scene {
+	t.Helper()
+	s := &scene{T: t, ctx: t.Context(), namespace: name, tenants: map[string]*world.Tenant{}, patience: patience}
 	s.must(shared.Namespace(s.ctx, name))
+	return s
+}
+
+// openOn makes the tenants of a scene on a simulator, and declares them.
+func (s *scene) openOn(simulator *world.Simulator, platforms []string, adjust ...func(*v1alpha1.EnterpriseAccount)) *scene {
+	s.Helper()
 	for _, platform := range platforms {
-		tenant, err := shared.Simulator.NewTenant(s.ctx, platform, name, nil)
+		tenant, err := simulator.NewTenant(s.ctx, platform, s.namespace, nil)
 		s.must(err)
 		s.tenants[platform] = tenant
-		account, secret := tenant.Account(name, platform)
+		account, secret := tenant.Account(s.namespace, platform)
 		for _, change := range adjust {
 			change(account)
 		}
 		s.apply(secret, account)
 	}
-	t.Cleanup(s.end)
+	s.Cleanup(s.end)
 	return s
 }
 
@@ -141,7 +160,12 @@ func (s *scene) people(n int, adjust ...func(*v1alpha1.Employee)) []*v1alpha1.Em
 func (s *scene) start() {
 	s.Helper()
 	var err error
-	s.manager, err = shared.StartManager(s.ctx, world.ManagerOptions{Namespaces: []string{s.namespace}})
+	o := world.ManagerOptions{Namespaces: []string{s.namespace}}
+	if s.tap != nil {
+		s.tap.Reset()
+		o.Kubeconfig = s.tap.KubeconfigPath()
+	}
+	s.manager, err = shared.StartManager(s.ctx, o)
 	s.must(err)
 }
 
@@ -149,7 +173,7 @@ func (s *scene) start() {
 func (s *scene) eventually(what string, check func() error) {
 	s.Helper()
 	var last error
-	err := wait.PollUntilContextTimeout(s.ctx, 50*time.Millisecond, patience, true, func(context.Context) (bool, error) {
+	err := wait.PollUntilContextTimeout(s.ctx, 50*time.Millisecond, s.patience, true, func(context.Context) (bool, error) {
 		last = check()
 		return last == nil, nil
 	})
@@ -298,7 +322,7 @@ func (s *scene) last() uint64 {
 
 // isWrite reports whether a call may change the platform.
 func isWrite(c core.Entry) bool {
-	return slices.ContainsFunc([]string{"create", "update", "delete", "disable", "enable", "signOut"}, func(verb string) bool {
+	return world.IsChange(c) || slices.ContainsFunc([]string{"create", "update", "delete"}, func(verb string) bool {
 		return strings.HasSuffix(c.Operation, "/"+verb)
 	})
 }

@@ -115,6 +115,11 @@ func TestP7WhoDecides(t *testing.T) {
 	robot := human(t, argo, "system:serviceaccounts", "system:serviceaccounts:argocd")
 	refused(t, func() error { return decide(t, robot, ns, "limit-wecom-1", argo, dry...) }, "not a service account", "what it prunes")
 
+	named := approver(t, ns, "system:serviceaccount:flux-system:kustomize-controller") // impersonated, without its groups
+	refused(t, func() error {
+		return decide(t, named, ns, "limit-wecom-1", "system:serviceaccount:flux-system:kustomize-controller", dry...)
+	}, "not a service account")
+
 	wang := approver(t, ns, "wang.fang")
 	refused(t, func() error { return decide(t, wang, ns, "limit-wecom-1", "wang.fang", dry...) }, "spec.requesters", "somebody else")
 

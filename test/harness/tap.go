@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"path"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -24,7 +25,7 @@ import (
 // at a chosen moment: before something reaches the other side, or after the other side has done it and before the answer
 // comes back. Give the manager its KubeconfigPath and the URLs of Platform.
 //
-// Events are every write to the API server, leases and events excepted, and every call to a platform.
+// Events are every write to the API server, leases and events excepted, every call to a platform, and every write to a storage.
 type Tap struct {
 	kubeconfig string
 	servers    []*http.Server
@@ -113,6 +114,12 @@ func (t *Tap) Platform(ctx context.Context, upstream string) (string, error) {
 	return "http://" + address, err
 }
 
+// Storage listens on loopback before an S3 server, and returns the URL to use in its place.
+func (t *Tap) Storage(ctx context.Context, upstream string) (string, error) {
+	address, err := t.serve(ctx, upstream, &http.Transport{}, storedOf, nil)
+	return "http://" + address, err
+}
+
 // Stop ends the tap.
 func (t *Tap) Stop() {
 	for _, s := range t.servers {
@@ -135,7 +142,10 @@ func (t *Tap) serve(ctx context.Context, upstream string, transport http.RoundTr
 	}
 	silent := log.New(io.Discard, "", 0)
 	proxy := &httputil.ReverseProxy{
-		Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(target) },
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(target)
+			r.Out.Host = r.In.Host // which S3 signs
+		},
 		Transport:     transport,
 		FlushInterval: -1, // watches
 		ErrorLog:      silent,
@@ -255,8 +265,8 @@ func writeOf(r *http.Request) string {
 }
 
 // resourceOf is "offboardings/status" of /apis/rollcall.dev/v1alpha1/namespaces/acme/offboardings/name/status.
-func resourceOf(path string) (string, error) {
-	parts := strings.Split(strings.Trim(path, "/"), "/")
+func resourceOf(of string) (string, error) {
+	parts := strings.Split(strings.Trim(of, "/"), "/")
 	switch {
 	case len(parts) > 2 && parts[0] == "api":
 		parts = parts[2:]
@@ -272,6 +282,14 @@ func resourceOf(path string) (string, error) {
 		return parts[0] + "/" + parts[2], nil
 	}
 	return parts[0], nil
+}
+
+// storedOf names a write to a storage; reads are none, and neither are the files by which storages are probed and claimed.
+func storedOf(r *http.Request) string {
+	if r.Method == http.MethodGet || r.Method == http.MethodHead || strings.Contains(r.URL.Path, "/.") {
+		return ""
+	}
+	return r.Method + " " + path.Base(r.URL.Path)
 }
 
 // callOf names a call to a platform: its path, with a star for each part that is an id.

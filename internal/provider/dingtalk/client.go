@@ -5,10 +5,12 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
 	"strings"
+	"syscall"
 	"time"
 
 	"rollcall.dev/rollcall/internal/directory"
@@ -134,7 +136,7 @@ type request struct {
 // call makes a call with a token. It goes out again in two cases only, once
 // each: when the token was refused, which the platform looks at before anything
 // else, and when a read found the platform busy, which it asks to retry
-// [server-api-error-codes-1].
+// [server-api-error-codes-1], or was not answered at all.
 func (c *client) call(ctx context.Context, op *operation, r request, out any) error {
 	for renewed, retried := false, false; ; {
 		token, err := r.api.tokens.get(ctx)
@@ -146,12 +148,18 @@ func (c *client) call(ctx context.Context, op *operation, r request, out any) er
 		case !renewed && hasTrait(err, staleToken):
 			r.api.tokens.discard(token)
 			renewed = true
-		case !retried && !op.write && hasTrait(err, busy):
+		case !retried && !op.write && (hasTrait(err, busy) || hungUp(err)):
 			retried = true
 		default:
 			return err
 		}
 	}
+}
+
+// hungUp reports whether the connection was closed instead of an answer. Net/http repeats a GET then, but not a POST,
+// which most readings are here; a backup of somebody is a dozen of them.
+func hungUp(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET)
 }
 
 // exchange sends one request and reads its answer into out, which may be nil. An

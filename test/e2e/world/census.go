@@ -24,8 +24,19 @@ func retryOnConflict(ctx context.Context, do func() error) error {
 
 // Stand says how an object of Rollcall stands: Ready as of its generation or not, and why not.
 func Stand(o client.Object) (ready bool, why string) {
-	var observed *int64
-	var conditions []metav1.Condition
+	observed, conditions := standing(o)
+	c := meta.FindStatusCondition(conditions, v1alpha1.ConditionReady)
+	switch {
+	case c == nil || observed == nil || *observed != o.GetGeneration():
+		return false, "not looked at yet"
+	case c.Status != metav1.ConditionTrue:
+		return false, c.Reason + ": " + c.Message
+	}
+	return true, ""
+}
+
+// standing is what every kind of Rollcall has in its status.
+func standing(o client.Object) (observed *int64, conditions []metav1.Condition) {
 	switch o := o.(type) {
 	case *v1alpha1.EnterpriseAccount:
 		observed, conditions = o.Status.ObservedGeneration, o.Status.Conditions
@@ -50,14 +61,7 @@ func Stand(o client.Object) (ready bool, why string) {
 	case *v1alpha1.Approval:
 		observed, conditions = o.Status.ObservedGeneration, o.Status.Conditions
 	}
-	c := meta.FindStatusCondition(conditions, v1alpha1.ConditionReady)
-	switch {
-	case c == nil || observed == nil || *observed != o.GetGeneration():
-		return false, "not looked at yet"
-	case c.Status != metav1.ConditionTrue:
-		return false, c.Reason + ": " + c.Message
-	}
-	return true, ""
+	return observed, conditions
 }
 
 // Company is everything of Rollcall in a namespace.

@@ -1,6 +1,7 @@
 package world
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -84,7 +85,7 @@ func (x *Witness) Kept(ctx context.Context, ids ...string) error {
 	if x.key != nil {
 		errs = append(errs, x.backedUp(ctx, intents, ids))
 	}
-	if _, err := x.world.Recorded(ctx, x.namespace, x.account, x.tenant); err != nil {
+	if _, err := x.world.recorded(x.namespace, x.account, x.tenant, calls); err != nil {
 		errs = append(errs, fmt.Errorf("P8: %w", err))
 	}
 	if err := errors.Join(errs...); err != nil {
@@ -93,12 +94,13 @@ func (x *Witness) Kept(ctx context.Context, ids ...string) error {
 	return nil
 }
 
-// intents are those of the trail since the beginning, by the id of whom they are about, in their order.
+// intents are those of the trail since the beginning, by the id of whom they are about, in their order. Those about a role are
+// about who has it.
 func (x *Witness) intents() (map[string][]audit.Record, error) {
 	by := map[string][]audit.Record{}
 	_, err := x.world.Trail(x.namespace, x.account, func(r *audit.Record) {
 		if r.Phase == audit.Intent && !r.Time.Before(x.began) {
-			id := strings.ToLower(r.Target.ID)
+			id := strings.ToLower(cmp.Or(r.Before["account"], r.After["account"], r.Target.ID))
 			by[id] = append(by[id], *r)
 		}
 	})
@@ -203,7 +205,7 @@ func (x *Witness) toldOnce(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// accessFirst: the first change of each of them, asked for and recorded, is a freeze.
+// accessFirst: the first change of each of them, asked for and recorded, is a freeze. That a person has done a task is no change.
 func (x *Witness) accessFirst(calls []core.Entry, intents map[string][]audit.Record, ids []string) error {
 	first := map[string]core.Entry{}
 	for _, c := range calls {
@@ -216,17 +218,25 @@ func (x *Witness) accessFirst(calls []core.Entry, intents map[string][]audit.Rec
 		if c := first[id]; !slices.Contains(actionsOf(c), "Freeze") {
 			errs = append(errs, fmt.Errorf("P2: the first that happened to %s was %q", id, c.Operation))
 		}
-		if list := intents[strings.ToLower(id)]; len(list) == 0 || list[0].Action != "Freeze" {
-			errs = append(errs, fmt.Errorf("P2: the first that was recorded of %s is no freeze", id))
+		list := slices.DeleteFunc(intents[strings.ToLower(id)], func(r audit.Record) bool { return r.Action == "Attest" })
+		if len(list) == 0 || list[0].Action != "Freeze" {
+			errs = append(errs, fmt.Errorf("P2: the first that was recorded of %s is no freeze: %v", id, actions(list)))
 		}
 	}
 	return errors.Join(errs...)
 }
 
+func actions(records []audit.Record) (all []string) {
+	for i := range records {
+		all = append(all, fmt.Sprintf("%d %s", records[i].Seq, records[i].Action))
+	}
+	return all
+}
+
 // backedUp: an archive of exactly each of them, which holds their account and can be verified, was sealed before the first intent
 // to remove them.
 func (x *Witness) backedUp(ctx context.Context, intents map[string][]audit.Record, ids []string) error {
-	sealed, err := x.world.Archived(ctx, x.namespace, x.account, x.key)
+	sealed, err := x.world.Archived(ctx, x.namespace, x.account, x.key, ids...)
 	if err != nil {
 		return fmt.Errorf("P1: %w", err)
 	}
@@ -238,22 +248,28 @@ func (x *Witness) backedUp(ctx context.Context, intents map[string][]audit.Recor
 			continue
 		}
 		for _, r := range intents[strings.ToLower(id)] {
-			if r.Action == "Remove" && r.Time.Before(at) {
+			switch {
+			case r.Action == "Remove" && r.Time.Before(at):
 				errs = append(errs, fmt.Errorf("P1: %s was to be removed %s before the archive was sealed", id, at.Sub(r.Time)))
+			case r.Action == "Freeze" && r.Time.After(at) && !x.Unfreezable && !refrozen(intents[strings.ToLower(id)], r):
+				errs = append(errs, fmt.Errorf("P2: %s was backed up %s before access was taken away", id, r.Time.Sub(at)))
 			}
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// Archived tells of whom alone there is an archive of the account that the key opens, that is what its seal says, and that has
-// their account in it, with the time when the first such was sealed.
-func (w *World) Archived(ctx context.Context, namespace, account string, key age.Identity) (map[string]time.Time, error) {
+// refrozen reports whether a freeze is not the first: a manager that died may make it again.
+func refrozen(records []audit.Record, r audit.Record) bool {
+	return slices.ContainsFunc(records, func(before audit.Record) bool { return before.Action == "Freeze" && before.Seq < r.Seq })
+}
+
+// Archived tells of which of these people there is an archive of the account and of them alone that the key opens, that is what
+// its seal says, and that has their account in it, with the time when the first such was sealed.
+func (w *World) Archived(ctx context.Context, namespace, account string, key age.Identity, ids ...string) (map[string]time.Time, error) {
 	found := map[string]time.Time{}
-	err := w.eachArchive(ctx, namespace, account, key, func(file string, m *archive.Manifest, people []string) error {
-		if len(m.People) != 1 {
-			return nil
-		}
+	of := func(m *archive.Manifest) bool { return len(m.People) == 1 && slices.Contains(ids, m.People[0]) }
+	err := w.eachArchive(ctx, namespace, account, key, of, func(file string, m *archive.Manifest, people []string) error {
 		person := m.People[0]
 		if !slices.Equal(people, m.People) {
 			return fmt.Errorf("it should hold the account of %s, and holds %v", person, people)
@@ -272,18 +288,20 @@ func (w *World) Archived(ctx context.Context, namespace, account string, key age
 
 // Whole counts the people in the biggest archive of a whole account that the key opens.
 func (w *World) Whole(ctx context.Context, namespace, account string, key age.Identity) (most int, err error) {
-	err = w.eachArchive(ctx, namespace, account, key, func(_ string, m *archive.Manifest, people []string) error {
-		if len(m.People) == 0 {
-			most = max(most, len(people))
-		}
+	whole := func(m *archive.Manifest) bool { return len(m.People) == 0 }
+	err = w.eachArchive(ctx, namespace, account, key, whole, func(_ string, _ *archive.Manifest, people []string) error {
+		most = max(most, len(people))
 		return nil
 	})
 	return most, err
 }
 
-// eachArchive visits the archives of an account: the file of the seal, the manifest, and whose accounts are in it, sorted. One
+// eachArchive visits those archives of an account: the file of the seal, the manifest, and whose accounts are in it, sorted. One
 // that is not what its seal says, or that the key does not open, is an error.
-func (w *World) eachArchive(ctx context.Context, namespace, account string, key age.Identity, visit func(seal string, m *archive.Manifest, people []string) error) error {
+func (w *World) eachArchive(
+	ctx context.Context, namespace, account string, key age.Identity,
+	those func(*archive.Manifest) bool, visit func(seal string, m *archive.Manifest, people []string) error,
+) error {
 	place, err := storage.Open(ctx, storage.Config{Local: &storage.Local{Root: w.Archives(), Folder: namespace}})
 	if err != nil {
 		return fmt.Errorf("opening the archives: %w", err)
@@ -302,7 +320,7 @@ func (w *World) eachArchive(ctx context.Context, namespace, account string, key 
 		if err != nil {
 			return fmt.Errorf("the seal of %s: %w", k, err)
 		}
-		if seal.Manifest.Account != account {
+		if seal.Manifest.Account != account || !those(&seal.Manifest) {
 			continue
 		}
 		people, err := peopleIn(ctx, place, k, key)

@@ -33,6 +33,14 @@ func (w *World) Trail(namespace, account string, each func(*audit.Record)) (audi
 // asked: the trail is whole, and every call that changes an account comes after an
 // intent to do so (P8).
 func (w *World) Recorded(ctx context.Context, namespace, account string, tenant *Tenant) (audit.Findings, error) {
+	calls, err := tenant.Calls(ctx, core.Query{})
+	if err != nil {
+		return audit.Findings{}, err
+	}
+	return w.recorded(namespace, account, tenant, calls)
+}
+
+func (w *World) recorded(namespace, account string, tenant *Tenant, calls []core.Entry) (audit.Findings, error) {
 	intents := map[string]time.Time{} // the first of each action on each account, and on any
 	found, err := w.Trail(namespace, account, func(r *audit.Record) {
 		if r.Phase != audit.Intent {
@@ -45,10 +53,6 @@ func (w *World) Recorded(ctx context.Context, namespace, account string, tenant 
 			}
 		}
 	})
-	if err != nil {
-		return found, err
-	}
-	calls, err := tenant.Calls(ctx, core.Query{})
 	if err != nil {
 		return found, err
 	}

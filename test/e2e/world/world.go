@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -36,6 +37,9 @@ type World struct {
 	Client client.WithWatch
 
 	dir string
+
+	starting sync.Mutex
+	gateway  *harness.S3 // nil until somebody needs it
 }
 
 // startWithin bounds Start: a busy machine is slow, and a dead one is told from it in the end.
@@ -87,6 +91,9 @@ func (w *World) start(ctx context.Context, o Options) error {
 
 // Stop ends every process of the world and removes its files.
 func (w *World) Stop() {
+	if w.gateway != nil {
+		w.gateway.Stop()
+	}
 	if w.Simulator != nil {
 		w.Simulator.Stop()
 	}
