@@ -133,21 +133,28 @@ type request struct {
 	body   any // nil is none
 }
 
-// call makes a call with a token. It goes out again in two cases only, once
-// each: when the token was refused, which the platform looks at before anything
-// else, and when a read found the platform busy, which it asks to retry
+// renewals is how often one call asks for a new token. The token is chosen before the call waits
+// for its turn, so that a company that takes tokens back can refuse it more than once.
+const renewals = 3
+
+// call makes a call with a token. It goes out again in two cases only: when the
+// token was refused, which the platform looks at before anything else, and, once,
+// when a read found the platform busy, which it asks to retry
 // [server-api-error-codes-1], or was not answered at all.
 func (c *client) call(ctx context.Context, op *operation, r request, out any) error {
-	for renewed, retried := false, false; ; {
+	for renewed, retried := 0, false; ; {
 		token, err := r.api.tokens.get(ctx)
 		if err != nil {
 			return noToken(op, err)
 		}
 		err = c.exchange(ctx, op, r, token, out)
 		switch {
-		case !renewed && hasTrait(err, staleToken):
+		case hasTrait(err, staleToken):
 			r.api.tokens.discard(token)
-			renewed = true
+			if renewed == renewals {
+				return refusesItsOwn(err)
+			}
+			renewed++
 		case !retried && !op.write && (hasTrait(err, busy) || hungUp(err)):
 			retried = true
 		default:

@@ -320,6 +320,18 @@ func noToken(op *operation, err error) error {
 	}
 }
 
+// refusesItsOwn is the end of a call whose tokens were refused, new as they were. The
+// credentials are right, as the platform gives tokens for them: it is for the platform to mend.
+func refusesItsOwn(err error) error {
+	e, ok := errors.AsType[*directory.Error](err)
+	if !ok {
+		return err
+	}
+	again := *e
+	again.Class = directory.Unavailable
+	return &again
+}
+
 // garbled is an answer that neither API gives: a page of some machine in between.
 func garbled(op *operation, resp *http.Response) *directory.Error {
 	e := &directory.Error{

@@ -403,11 +403,15 @@ func barred(ids string) []string {
 // busyPauses are what a read waits before it asks a platform again that was busy (-1).
 var busyPauses = []time.Duration{200 * time.Millisecond, time.Second}
 
+// renewals is how often one call asks for a new token. The token is chosen before the call waits
+// for its turn, so that a company that takes tokens back can refuse it more than once.
+const renewals = 3
+
 // do makes a call with a token of the secret. A token that the platform no longer
-// takes is renewed once; that is safe for writes too, as the token is checked
+// takes is renewed; that is safe for writes too, as the token is checked
 // before all else (https://developer.work.weixin.qq.com/document/path/90313).
 func (c *client) do(ctx context.Context, s *secret, q *request, out any) error {
-	renewed, busy := false, 0
+	renewed, busy := 0, 0
 	for {
 		token, err := s.token(ctx)
 		if err != nil {
@@ -417,10 +421,10 @@ func (c *client) do(ctx context.Context, s *secret, q *request, out any) error {
 		switch code := codeOf(err); {
 		case code == codeInvalidToken || code == codeExpiredToken:
 			s.discard(token)
-			if renewed {
+			if renewed == renewals {
 				return err
 			}
-			renewed = true
+			renewed++
 		case code == codeBusy && !q.write && busy < len(busyPauses):
 			if c.wait(ctx, busyPauses[busy]) != nil {
 				return err

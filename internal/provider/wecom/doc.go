@@ -36,8 +36,8 @@
 // The same goes for departments and department/simplelist.
 //
 // A token lives 7200 s and is cached for each secret [91039]. On 40014 and 42001
-// it is renewed once, and the call made again once: the token is checked before
-// all else. A wrong secret (40001 and its like) is not tried again for 15 minutes
+// it is renewed and the call made again, up to three times: the token is checked
+// before all else. A wrong secret (40001 and its like) is not tried again for 15 minutes
 // or until the Secret changes, because repeating it gets the address banned for
 // an hour [90313, under 45009].
 //

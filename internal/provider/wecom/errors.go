@@ -126,14 +126,15 @@ var meanings = map[int]meaning{
 	codeTooWide:    {class: directory.Invalid, words: "there is too much in this span of time"},
 	301036:         {class: directory.Invalid, words: "a user id chosen by us cannot be changed"},
 
-	codeBadSecret:    {class: directory.Unauthenticated, words: "the secret is wrong, was reset, or its app is disabled"},
-	40013:            {class: directory.Unauthenticated, words: "the corp id is wrong"},
-	40091:            {class: directory.Unauthenticated, words: "the secret is invalid"},
-	41001:            {class: directory.Unauthenticated, words: "the token did not arrive"},
-	41002:            {class: directory.Unauthenticated, words: "the corp id is missing"},
-	41004:            {class: directory.Unauthenticated, words: "the secret is missing"},
-	codeInvalidToken: {class: directory.Unauthenticated, words: "the platform refuses a token that it has just given"},
-	codeExpiredToken: {class: directory.Unauthenticated, words: "the platform calls a token expired that it has just given"},
+	codeBadSecret: {class: directory.Unauthenticated, words: "the secret is wrong, was reset, or its app is disabled"},
+	40013:         {class: directory.Unauthenticated, words: "the corp id is wrong"},
+	40091:         {class: directory.Unauthenticated, words: "the secret is invalid"},
+	41001:         {class: directory.Unauthenticated, words: "the token did not arrive"},
+	41002:         {class: directory.Unauthenticated, words: "the corp id is missing"},
+	41004:         {class: directory.Unauthenticated, words: "the secret is missing"},
+	// The secret is right, as the platform gives tokens for it: it is for the platform to mend.
+	codeInvalidToken: {class: directory.Unavailable, words: "the platform refuses a token that it has just given"},
+	codeExpiredToken: {class: directory.Unavailable, words: "the platform calls a token expired that it has just given"},
 
 	codeNoAPI:        {class: directory.PermissionDenied, words: "the app may not call this API"},
 	codeForbidden:    {class: directory.PermissionDenied, words: "this secret may not call this API; writes need the secret of 通讯录同步 with API editing turned on"},
