@@ -194,7 +194,7 @@ func approvalRecord(apv *v1alpha1.Approval) approval.Record {
 func pureQuestion(namespace, account string, purpose v1alpha1.ApprovalPurpose, subjects []v1alpha1.ApprovalSubject) approval.Question {
 	q := approval.Question{Purpose: string(purpose), Namespace: namespace, Account: account}
 	for _, s := range subjects {
-		q.Subjects = append(q.Subjects, approval.Subject(s))
+		q.Subjects = append(q.Subjects, approval.Subject{UID: s.UID, Kind: s.Kind, Name: s.Name, Number: s.Number, Action: s.Action})
 	}
 	return q
 }
@@ -243,8 +243,12 @@ func (a *Approvals) newApproval(q Question, digest string, after types.UID) *v1a
 			Requesters: distinct(q.Requesters, maxRequesters), ApproverGroups: distinct(q.Groups, len(q.Groups)),
 		},
 	}
+	active := map[string]string{}
+	for _, s := range q.Subjects {
+		active[s.UID] = s.LastActiveDay
+	}
 	for _, s := range pure.Subjects {
-		apv.Spec.Subjects = append(apv.Spec.Subjects, v1alpha1.ApprovalSubject(s))
+		apv.Spec.Subjects = append(apv.Spec.Subjects, v1alpha1.ApprovalSubject{UID: s.UID, Kind: s.Kind, Name: s.Name, Number: s.Number, Action: s.Action, LastActiveDay: active[s.UID]})
 	}
 	return apv
 }

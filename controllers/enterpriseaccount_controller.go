@@ -66,6 +66,7 @@ func (r *EnterpriseAccountReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&v1alpha1.Employee{}, handler.EnqueueRequestsFromMapFunc(r.leaving)).
 		Watches(&v1alpha1.Department{}, handler.EnqueueRequestsFromMapFunc(r.leaving)).
 		Watches(&v1alpha1.Offboarding{}, handler.EnqueueRequestsFromMapFunc(r.leaving), builder.WithPredicates(ends)).
+		Watches(&v1alpha1.PermissionBinding{}, handler.EnqueueRequestsFromMapFunc(r.leaving), builder.WithPredicates(comesOrGoes)).
 		Watches(&v1alpha1.EnterpriseAccount{}, handler.EnqueueRequestsFromMapFunc(r.sameTenant), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		WatchesRawSource(r.Hub.accounts.source()).
 		WithOptions(controller.Options{MaxConcurrentReconciles: 4}).
@@ -284,7 +285,7 @@ func (r *EnterpriseAccountReconciler) delete(ctx context.Context, before, accoun
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	people, departments, err := r.dependants(ctx, account)
+	people, departments, bindings, err := r.dependants(ctx, account)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
@@ -294,10 +295,11 @@ func (r *EnterpriseAccountReconciler) delete(ctx context.Context, before, accoun
 	if !r.Exits.Cancel(exitKey(account)) {
 		return done(staleRetry, nil) // spec.exit was taken away in the middle of it
 	}
-	if people+departments+leavings > 0 {
+	if people+departments+bindings+leavings > 0 {
 		kube.Summarize(&account.Status.Conditions, account.Generation, kube.Summary{
 			Stand: kube.Reconciling, Reason: v1alpha1.ReasonInUse,
-			Message: fmt.Sprintf("%d people and %d departments still list this account, and %d Offboardings are not over; it goes when there are none. The platform is called for those who leave only", people, departments, leavings),
+			Message: fmt.Sprintf("%d people and %d departments still list this account, %d PermissionBindings are about it, and %d Offboardings are not over; it goes when there are none. The platform is called for those who leave only",
+				people, departments, bindings, leavings),
 		})
 		account.Status.ObservedGeneration = &account.Generation
 		_, err := kube.PatchStatus(ctx, r.Client, before, account)
@@ -349,15 +351,14 @@ func openLeavings(ctx context.Context, c client.Reader, namespace, index, name s
 	return n, nil
 }
 
-func (r *EnterpriseAccountReconciler) dependants(ctx context.Context, account *v1alpha1.EnterpriseAccount) (people, departments int, err error) {
-	var employees v1alpha1.EmployeeList
-	onAccount := []client.ListOption{client.InNamespace(account.Namespace), client.MatchingFields{indexAccount: account.Name}}
-	if err := r.List(ctx, &employees, onAccount...); err != nil {
-		return 0, 0, fmt.Errorf("listing employees: %w", err)
+// dependants counts what lists the account.
+func (r *EnterpriseAccountReconciler) dependants(ctx context.Context, account *v1alpha1.EnterpriseAccount) (people, departments, bindings int, err error) {
+	counts := make([]int, 0, 3)
+	for _, list := range []client.ObjectList{&v1alpha1.EmployeeList{}, &v1alpha1.DepartmentList{}, &v1alpha1.PermissionBindingList{}} {
+		if err := r.List(ctx, list, client.InNamespace(account.Namespace), client.MatchingFields{indexAccount: account.Name}, client.UnsafeDisableDeepCopy); err != nil {
+			return 0, 0, 0, fmt.Errorf("listing who depends on the account: %w", err)
+		}
+		counts = append(counts, meta.LenList(list))
 	}
-	var units v1alpha1.DepartmentList
-	if err := r.List(ctx, &units, onAccount...); err != nil {
-		return 0, 0, fmt.Errorf("listing departments: %w", err)
-	}
-	return len(employees.Items), len(units.Items), nil
+	return counts[0], counts[1], counts[2], nil
 }

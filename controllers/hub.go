@@ -73,6 +73,8 @@ const (
 	bindingKey = "binding/"
 	// bindingNoticeKey is for telling people that one ends.
 	bindingNoticeKey = "bindingnotice/"
+	// bindingActivityKey is for asking when the holders were last active.
+	bindingActivityKey = "bindingactivity/"
 )
 
 // settle is how long counts on an EnterpriseAccount may lag behind, so that a
@@ -91,6 +93,8 @@ func (h *Hub) Ended(tenant, key string) {
 		h.offboardings.add(types.NamespacedName{Namespace: account.Namespace, Name: strings.TrimPrefix(key, offboardingKey)}, 0, 0)
 	case strings.HasPrefix(key, bindingNoticeKey):
 		h.bindings.add(types.NamespacedName{Namespace: account.Namespace, Name: strings.TrimPrefix(key, bindingNoticeKey)}, 0, 0)
+	case strings.HasPrefix(key, bindingActivityKey):
+		h.bindings.add(types.NamespacedName{Namespace: account.Namespace, Name: strings.TrimPrefix(key, bindingActivityKey)}, 0, 0)
 	case strings.HasPrefix(key, bindingKey):
 		h.bindings.add(types.NamespacedName{Namespace: account.Namespace, Name: strings.TrimPrefix(key, bindingKey)}, 0, 0)
 	}

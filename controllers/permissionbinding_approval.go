@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -41,8 +43,8 @@ func (r *PermissionBindingReconciler) approve(ctx context.Context, s *bindingSco
 		subjects = append(subjects, subjectOf(s.people[k], actionGrant))
 	}
 	answer, err := r.Approvals.Ask(ctx, Question{
-		Namespace: b.Namespace, Account: b.Spec.AccountRef.Name, Purpose: v1alpha1.ApprovalGrant, Groups: b.Spec.ApproverGroups,
-		Summary:  fmt.Sprintf("give the role %s to %d people: %s", b.Spec.Role.Name, len(gain), b.Spec.Reason),
+		Namespace: b.Namespace, Account: b.Spec.AccountRef.Name, Purpose: v1alpha1.ApprovalGrant, Requesters: b.Spec.Requesters, Groups: b.Spec.ApproverGroups,
+		Summary:  fmt.Sprintf("give the role %s to %d people, %s: %s", b.Spec.Role.Name, len(gain), termsInWords(b), b.Spec.Reason),
 		Subjects: subjects,
 	})
 	if err != nil {
@@ -71,6 +73,23 @@ func (r *PermissionBindingReconciler) approve(ctx context.Context, s *bindingSco
 	return nil
 }
 
+// termsInWords say where the role reaches and how long, neither of which gets wider once somebody
+// has approved it: the CRD holds that.
+func termsInWords(b *v1alpha1.PermissionBinding) string {
+	reach := "in the whole company"
+	if n := len(b.Spec.ScopeRefs); n > 0 {
+		names := make([]string, 0, n)
+		for _, ref := range b.Spec.ScopeRefs[:min(n, 10)] {
+			names = append(names, ref.Name)
+		}
+		reach = fmt.Sprintf("in %d departments (%s)", n, strings.Join(names, ", "))
+	}
+	if to := b.Spec.ExpiresAt; to != nil {
+		return reach + ", until " + to.UTC().Format(time.RFC3339)
+	}
+	return reach + ", without an end"
+}
+
 // gain are the keys of those who would get the role anew, and have not been allowed to.
 func (s *bindingScope) gain() []string {
 	allowed := map[string]bool{}
@@ -79,7 +98,7 @@ func (s *bindingScope) gain() []string {
 	}
 	var keys []string
 	for _, k := range slices.Sorted(maps.Keys(s.people)) {
-		if _, holds := s.role.holds[k]; !holds && !allowed[k] && !s.blocked[k] {
+		if !s.holds(k) && !allowed[k] && !s.blocked[k] {
 			keys = append(keys, k)
 		}
 	}

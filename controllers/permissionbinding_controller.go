@@ -3,9 +3,12 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -31,10 +34,22 @@ type PermissionBindingReconciler struct {
 	Tenants   *tenant.Registry
 	Hub       *Hub
 	Approvals *Approvals
+	Metrics   BindingMetrics
 	Now       func() time.Time
 
-	roles  roleMemory
-	writes kube.Writes
+	roles roleMemory
+	// turns are mutexes by the account's UID and the role.
+	turns    sync.Map
+	activity activityMemory
+	writes   kube.Writes
+}
+
+// BindingMetrics is what is told of PermissionBindings.
+type BindingMetrics interface {
+	// Reviewed says whether a review escalated that nobody has answered.
+	Reviewed(binding types.NamespacedName, overdue bool)
+	// ForgetBinding: it is gone, or not reviewed.
+	ForgetBinding(binding types.NamespacedName)
 }
 
 // +kubebuilder:rbac:groups=rollcall.dev,resources=permissionbindings,verbs=get;list;watch;patch
@@ -49,9 +64,9 @@ func (r *PermissionBindingReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.PermissionBinding{}, changed).
 		Watches(&v1alpha1.PermissionBinding{}, handler.EnqueueRequestsFromMapFunc(r.related), builder.WithPredicates(inForceChanged)).
-		Watches(&v1alpha1.Employee{}, handler.EnqueueRequestsFromMapFunc(r.ofEmployee), builder.WithPredicates(predicate.Or(placed, predicate.LabelChangedPredicate{}))).
+		Watches(&v1alpha1.Employee{}, handler.EnqueueRequestsFromMapFunc(r.ofEmployee), builder.WithPredicates(predicate.Or(placed, decided, predicate.LabelChangedPredicate{}))).
 		Watches(&v1alpha1.Department{}, handler.EnqueueRequestsFromMapFunc(r.ofDepartment), builder.WithPredicates(placed)).
-		Watches(&v1alpha1.Offboarding{}, handler.EnqueueRequestsFromMapFunc(r.ofOffboarding), builder.WithPredicates(ending)).
+		Watches(&v1alpha1.Offboarding{}, handler.EnqueueRequestsFromMapFunc(r.ofOffboarding), builder.WithPredicates(beginning)).
 		Watches(&v1alpha1.EnterpriseAccount{}, handler.EnqueueRequestsFromMapFunc(listedBy[v1alpha1.PermissionBindingList](r, indexAccount)), changed).
 		WatchesRawSource(r.Hub.bindings.source()).
 		WithOptions(controller.Options{MaxConcurrentReconciles: 4}).
@@ -62,6 +77,9 @@ func (r *PermissionBindingReconciler) SetupWithManager(mgr ctrl.Manager) error {
 func (r *PermissionBindingReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	b := &v1alpha1.PermissionBinding{}
 	if err := r.Get(ctx, req.NamespacedName, b); err != nil {
+		if apierrors.IsNotFound(err) {
+			r.Metrics.ForgetBinding(req.NamespacedName)
+		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	if r.writes.Ahead(b) {
@@ -88,6 +106,7 @@ func (r *PermissionBindingReconciler) Reconcile(ctx context.Context, req ctrl.Re
 	}
 	r.writes.Note(b)
 	r.announce(before, s)
+	r.measure(b)
 	return done(r.act(s), nil)
 }
 
@@ -111,6 +130,9 @@ type bindingScope struct {
 	people map[string]holder
 	// scope are the ids of the departments that the role reaches.
 	scope []string
+	// floor of holders, and keep, whom other bindings of the role protect.
+	floor int
+	keep  []string
 	// blocked are keys of those who keep the role if they hold it, and do not get it anew.
 	blocked map[string]bool
 	// reviewedOut are those who are declared and can hold it, and whom a review took out.
@@ -272,8 +294,10 @@ func (r *PermissionBindingReconciler) letGo(ctx context.Context, s *bindingScope
 	if s.tenant != nil {
 		s.tenant.Lane.Forget(s.lane)
 		s.tenant.Lane.Forget(s.noticeLane())
+		s.tenant.Lane.Forget(s.activityLane())
 	}
 	r.roles.forget(b)
+	r.activity.forget(b.UID)
 	for _, name := range []string{b.Status.ApprovalName, b.Status.ReviewName} {
 		if err := r.withdraw(ctx, b, name); err != nil {
 			return err

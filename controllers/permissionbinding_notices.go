@@ -98,10 +98,8 @@ func (r *PermissionBindingReconciler) recipients(ctx context.Context, s *binding
 	}
 	text := func(to notice.To) string { return notice.EndingText(to, notice.Language(b.Spec.NoticeLanguage), e) }
 	var holders []string
-	for k, h := range s.people {
-		if _, holds := s.role.holds[k]; holds {
-			holders = append(holders, h.id)
-		}
+	for _, h := range s.holders() {
+		holders = append(holders, h.id)
 	}
 	slices.Sort(holders)
 	for batch := range slices.Chunk(holders, noticeBatch) {
@@ -117,7 +115,7 @@ func (r *PermissionBindingReconciler) recipients(ctx context.Context, s *binding
 		}
 		return nil
 	}
-	if id := mayHold(s.tenant, b.Spec.AccountRef.Name, owner, nil); id != "" {
+	if id, anew := mayHold(s.tenant, b.Spec.AccountRef.Name, owner, leavers{}); anew {
 		n.to = append(n.to, noticeTo{[]string{id}, text(notice.Owner)})
 	}
 	return nil

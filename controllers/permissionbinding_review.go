@@ -169,27 +169,38 @@ func (r *PermissionBindingReconciler) ask(ctx context.Context, s *bindingScope, 
 	b, st := s.binding, &s.binding.Status
 	// The time makes it another question than that of the last review.
 	subjects := []v1alpha1.ApprovalSubject{{UID: string(b.UID) + "/" + d.DueTime.UTC().Format("20060102T150405Z"), Kind: kindBinding, Name: b.Name, Action: actionKeep}}
-	for k, h := range s.people {
-		if _, holds := s.role.holds[k]; holds {
-			subjects = append(subjects, subjectOf(h, actionKeep))
-		}
-	}
-	for _, h := range s.reviewedOut {
-		subjects = append(subjects, subjectOf(h, actionGrant))
-	}
-	if len(subjects) == 1 {
-		return nil // nobody holds it
-	}
-	if len(subjects) > maxSubjects {
-		s.wait(problem(v1alpha1.ReasonInvalidValue, fmt.Sprintf("review: %d people hold the role, and a review lists at most %d: make several bindings, of fewer departments each", len(subjects)-1, maxSubjects-1)))
+	holders := s.holders()
+	n := len(holders) + len(s.reviewedOut)
+	if n == 0 {
 		return nil
 	}
+	if n >= maxSubjects {
+		s.wait(problem(v1alpha1.ReasonInvalidValue, fmt.Sprintf("review: %d people hold the role, and a review lists at most %d: make several bindings, of fewer departments each", n, maxSubjects-1)))
+		return nil
+	}
+	active, ready := r.active(s, d.DueTime, slices.Concat(holders, s.reviewedOut))
+	if !ready {
+		return nil
+	}
+	list := func(people []holder, action string) {
+		for _, h := range people {
+			subject := subjectOf(h, action)
+			subject.LastActiveDay = active.day(h.id)
+			subjects = append(subjects, subject)
+		}
+	}
+	list(holders, actionKeep)
+	list(s.reviewedOut, actionGrant)
 	answer, err := r.Approvals.Ask(ctx, Question{
-		Namespace: b.Namespace, Account: b.Spec.AccountRef.Name, Purpose: v1alpha1.ApprovalReview, Groups: b.Spec.ApproverGroups, Expire: 2 * terms.Answer,
-		Summary: fmt.Sprintf("%d people keep the role %s, but for those in decision.except: %s", len(subjects)-1, b.Spec.Role.Name, b.Spec.Reason), Subjects: subjects,
+		Namespace: b.Namespace, Account: b.Spec.AccountRef.Name, Purpose: v1alpha1.ApprovalReview, Requesters: b.Spec.Requesters, Groups: b.Spec.ApproverGroups, Expire: 2 * terms.Answer,
+		Summary: fmt.Sprintf("%d people keep the role %s, but for those in decision.except: %s%s", n, b.Spec.Role.Name, b.Spec.Reason, active.inWords()), Subjects: subjects,
 	})
 	if err != nil {
 		return err
+	}
+	if st.ReviewName != answer.Name && active != nil && active.err != nil {
+		p := problemOf(active.err)
+		s.say(corev1.EventTypeWarning, p.Reason, "Review", "the review %s does not tell when people were last active: %s", answer.Name, p.Message)
 	}
 	st.ReviewName = answer.Name
 	if st.ReviewStartTime == nil {
@@ -197,6 +208,16 @@ func (r *PermissionBindingReconciler) ask(ctx context.Context, s *bindingScope, 
 		s.again = sooner(s.again, terms.Answer)
 	}
 	return nil
+}
+
+// holders are those who are declared and were seen to hold the role.
+func (s *bindingScope) holders() (found []holder) {
+	for k, h := range s.people {
+		if s.holds(k) {
+			found = append(found, h)
+		}
+	}
+	return found
 }
 
 // conclude records what came of a review, before anything is done about it.

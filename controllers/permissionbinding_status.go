@@ -3,12 +3,14 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rollcall.dev/rollcall/api/v1alpha1"
 	"rollcall.dev/rollcall/internal/kube"
@@ -33,7 +35,7 @@ func (s *bindingScope) say(kind, reason, action, format string, args ...any) {
 func (s *bindingScope) report() {
 	b := s.binding
 	st := &b.Status
-	st.State = s.state
+	st.State, st.SubjectsText = s.state, subjectsInWords(&b.Spec.Subjects)
 	if s.state == v1alpha1.BindingActive && len(st.GrantedUserIDs) == 0 && st.ApprovalName != "" && s.waitsFor(v1alpha1.ReasonApprovalPending, v1alpha1.ReasonApprovalRejected) {
 		st.State = v1alpha1.BindingWaiting
 	}
@@ -48,6 +50,25 @@ func (s *bindingScope) report() {
 		p = problem(p.Reason, p.Message+". It is being deleted: to leave the platform as it is, set deletionPolicy: Retain")
 	}
 	kube.Summarize(&st.Conditions, b.Generation, summaryOf(p, s.inWords()))
+}
+
+// subjectsInWords is who is declared, in short: people, departments (** with those below) and labels.
+func subjectsInWords(s *v1alpha1.BindingSubjects) string {
+	var parts []string
+	for _, ref := range s.EmployeeRefs {
+		parts = append(parts, ref.Name)
+	}
+	for _, d := range s.Departments {
+		if d.Extent == v1alpha1.ExtentSubtree {
+			parts = append(parts, d.Name+"/**")
+		} else {
+			parts = append(parts, d.Name+"/*")
+		}
+	}
+	for _, k := range slices.Sorted(maps.Keys(s.MatchLabels)) {
+		parts = append(parts, k+"="+string(s.MatchLabels[k]))
+	}
+	return kube.Truncate(strings.Join(parts, ","), 64)
 }
 
 // remember takes over into the status what was seen and what was planned.
@@ -81,12 +102,7 @@ func (s *bindingScope) inWords() string {
 // count says who holds the role.
 func (s *bindingScope) count() {
 	st := &s.binding.Status
-	subjects, holders := int32(len(s.people)), int32(0)
-	for k := range s.people {
-		if _, holds := s.role.holds[k]; holds {
-			holders++
-		}
-	}
+	subjects, holders := int32(len(s.people)), int32(len(s.holders()))
 	st.Subjects, st.Holders, st.HoldersText = &subjects, &holders, fmt.Sprintf("%d/%d", holders, subjects)
 	st.OthersUserIDs = slices.Clone(s.plan.Others[:min(len(s.plan.Others), mostOthers)])
 	st.Tasks = nil
@@ -154,5 +170,13 @@ func (r *PermissionBindingReconciler) announce(before *v1alpha1.PermissionBindin
 	}
 	for _, e := range s.tell {
 		r.Recorder.Eventf(b, nil, e.kind, e.reason, e.action, "%s", strings.TrimSpace(e.text))
+	}
+}
+
+func (r *PermissionBindingReconciler) measure(b *v1alpha1.PermissionBinding) {
+	if name := client.ObjectKeyFromObject(b); b.Spec.Review.IntervalDays > 0 {
+		r.Metrics.Reviewed(name, b.Status.ReviewEscalatedTime != nil)
+	} else {
+		r.Metrics.ForgetBinding(name)
 	}
 }

@@ -13,29 +13,13 @@ import (
 
 	"rollcall.dev/rollcall/api/v1alpha1"
 	"rollcall.dev/rollcall/internal/directory"
-	"rollcall.dev/rollcall/internal/provider"
 	"rollcall.dev/rollcall/test/simulator/core"
 )
 
 // console is the twin's tenant as an administrator's console shows and changes its roles.
 func (t *twin) console() directory.RoleKeeper {
 	GinkgoHelper()
-	settings := directory.Settings{
-		Tenant: t.corpID, Endpoint: t.server.URL, LegacyEndpoint: t.server.URL, Secrets: map[string][]byte{}, HTTP: t.server.Client(),
-		Throttled: func(string, time.Duration) {}, Now: time.Now,
-	}
-	for k, v := range t.keys {
-		settings.Secrets[k] = []byte(v)
-	}
-	for _, d := range provider.All() {
-		if d.Platform == map[string]string{"wecom": "WeCom", "dingtalk": "DingTalk"}[t.Name()] {
-			made, err := d.New(settings)
-			Expect(err).NotTo(HaveOccurred())
-			return made.(directory.RoleKeeper)
-		}
-	}
-	Fail("no such platform")
-	return nil
+	return t.directory().(directory.RoleKeeper)
 }
 
 // newRole is a new role on the twin's tenant that these people have.
@@ -255,11 +239,12 @@ var _ = Describe("Permissions", func() {
 	It("P7: gives a role of high risk to those who were approved, and to nobody else", func() {
 		role := c.wecom.newRole("审核员", people[0])
 		b := create(c.binding("admins", "wecom", declaring(people[0], people[1]), func(b *v1alpha1.PermissionBinding) {
-			b.Spec.Risk, b.Spec.Review = v1alpha1.RiskHigh, v1alpha1.BindingReview{IntervalDays: 90}
+			b.Spec.Risk, b.Spec.Review, b.Spec.Requesters = v1alpha1.RiskHigh, v1alpha1.BindingReview{IntervalDays: 90}, []string{"argocd"}
 		}))
 		Eventually(of(b)).Should(stalled("ApprovalPending"))
 		Expect(c.wecom.holdersOf(role)()).To(numbers(people[0]), "who holds it keeps it meanwhile")
 		first := c.question(v1alpha1.ApprovalGrant, b.Status.ApprovalName)
+		Expect(first.Spec.Requesters).To(ConsistOf("argocd"))
 		Expect(first.Spec.Subjects).To(ConsistOf(HaveField("UID", string(b.UID)), HaveField("UID", string(people[1].UID))))
 		change(b, declaring(people...))
 		Eventually(of(b)).Should(HaveField("Status.ApprovalName", Not(Equal(first.Name))))
@@ -289,19 +274,29 @@ var _ = Describe("Permissions", func() {
 
 	It("is reviewed: confirmed, narrowed, and taken away when a review says so", func() {
 		role := c.dingtalk.newRole("审核员")
-		b := create(c.binding("reviewers", "dingtalk", declaring(people...), reviewing("")))
+		b := create(c.binding("reviewers", "dingtalk", declaring(people...), reviewing(""), func(b *v1alpha1.PermissionBinding) { b.Spec.Requesters = []string{"argocd"} }))
 		Eventually(of(b)).Should(And(beReady(), HaveField("Status.NextReviewTime", Not(BeNil()))))
+		c.sim.Clock.Advance(31 * 24 * time.Hour)
 		look(b, days(31))
 		Eventually(of(b)).Should(HaveField("Status.ReviewName", Not(BeEmpty())))
 		first := b.Status.ReviewName
-		Expect(c.question(v1alpha1.ApprovalReview, first).Spec.Subjects).To(HaveLen(4))
+		asked := c.question(v1alpha1.ApprovalReview, first)
+		day := func(n int) string { return today.now().AddDate(0, 0, n).UTC().Format(time.DateOnly) }
+		Expect(asked.Spec.Subjects).To(HaveLen(4))
+		Expect(asked.Spec.Subjects).To(ContainElement(And(HaveField("Kind", "Employee"), HaveField("LastActiveDay", BeElementOf(day(-2), day(-1), day(0))))), "the reviewer sees when each was last active")
+		Expect(asked.Spec.Requesters).To(ConsistOf("argocd"))
 		c.answer(first, v1alpha1.VerdictApproved)
 		Eventually(of(b)).Should(And(beReady(), HaveField("Status.LastReviewTime", Not(BeNil()))))
 		Expect(c.dingtalk.holdersOf(role)()).To(numbers(people...))
 
+		By("asking although the platform refuses to tell who was active")
+		heal := c.dingtalk.fault(core.Fault{Kind: core.KindError, Operation: "inactive/user/v2/get", Code: "88", Message: "no permission"})
 		look(b, days(62))
 		Eventually(of(b)).Should(HaveField("Status.ReviewName", Not(Equal(first))))
+		heal()
 		second := b.Status.ReviewName
+		Expect(c.question(v1alpha1.ApprovalReview, second).Spec).To(And(HaveField("Summary", ContainSubstring("could not be read")), HaveField("Subjects", HaveEach(HaveField("LastActiveDay", BeEmpty())))))
+		Eventually(c.told(b)).Should(ContainElement("PermissionDenied"))
 		c.answer(second, v1alpha1.VerdictApproved, people[1])
 		Eventually(of(b)).Should(And(stalled("ReviewedOut"), HaveField("Status.ReviewedOut", numbers(people[1]))))
 		Eventually(c.dingtalk.holdersOf(role)).Should(numbers(people[0], people[2]))
@@ -325,6 +320,7 @@ var _ = Describe("Permissions", func() {
 			look(b, days(37))
 			Eventually(of(b)).Should(stalled("ReviewOverdue"))
 			Eventually(c.told(b)).Should(ContainElement("ReviewOverdue"))
+			Expect(overdue(b)).To(Equal(1.0))
 			Expect(c.dingtalk.holdersOf(role)()).To(numbers(people[0]))
 			look(b, days(43))
 			if silence == v1alpha1.SilenceRevoke {
@@ -371,6 +367,20 @@ var _ = Describe("Permissions", func() {
 		Expect(c.dingtalk.holdersOf(role)()).To(HaveLen(2))
 	})
 
+	It("protects holders from other bindings of the role, too", func() {
+		role := c.wecom.newRole("审核员")
+		guard := create(c.binding("guard", "wecom", declaring(people[0]), func(b *v1alpha1.PermissionBinding) { b.Spec.Protection.MinimumHolders = 2 }))
+		other := create(c.binding("other", "wecom", declaring(people[1], people[2])))
+		Eventually(of(other)).Should(And(beReady(), HaveField("Status.HoldersText", "2/2")))
+		Eventually(of(guard)).Should(beReady())
+		change(other, declaring(people[1]))
+		Eventually(c.wecom.holdersOf(role)).Should(numbers(people[0], people[1]))
+		Eventually(of(other)).Should(beReady())
+		remove(other)
+		Eventually(exists(other)).Should(BeFalse())
+		Expect(c.wecom.holdersOf(role)()).To(numbers(people[0], people[1]), "two are always left")
+	})
+
 	It("makes a role only where the binding says so, and reads without a write in Observe", func() {
 		b := create(c.binding("reviewers", "wecom", declaring(people[0])))
 		Eventually(of(b)).Should(stalled("RoleMissing"))
@@ -394,9 +404,12 @@ var _ = Describe("Permissions", func() {
 		Expect(c.wecom.holdersOf(role)()).To(numbers(people[0]))
 		b = create(c.binding("again", "wecom", declaring(people[0])))
 		Eventually(of(b)).Should(beReady())
-		remove(c.account(c.wecom))
+		a := c.account(c.wecom)
+		remove(a)
+		Eventually(of(a)).Should(says("Ready", "False", "InUse", "1 PermissionBindings"))
 		remove(b)
 		Eventually(exists(b)).Should(BeFalse())
+		Eventually(of(a)).Should(says("Ready", "False", "InUse", "0 PermissionBindings"))
 		Expect(c.wecom.holdersOf(role)()).To(numbers(people[0]))
 	})
 
@@ -422,6 +435,125 @@ var _ = Describe("Permissions", func() {
 		Eventually(of(b)).Should(And(beReady(), HaveField("Status.HoldersText", "3/3")))
 	})
 
+	for _, platform := range []string{"wecom", "dingtalk"} {
+		give := map[string]string{"wecom": "tag/addtagusers", "dingtalk": "role/addrolesforemps"}[platform]
+
+		It("P3: takes the role from somebody who is no longer declared while a task is giving it: "+platform, func() {
+			t := map[string]*twin{"wecom": c.wecom, "dingtalk": c.dingtalk}[platform]
+			role := t.newRole("审核员")
+			heal := t.fault(core.Fault{Kind: core.KindHang, Operation: give})
+			b := create(c.binding("reviewers", platform, declaring(people[0])))
+			Eventually(c.sim.Faults.List).Should(ContainElement(HaveField("Hits", 1)), "the platform is asked to give it")
+			change(b, declaring(people[1]))
+			Eventually(of(b)).Should(HaveField("Status.ObservedGeneration", HaveValue(Equal(b.Generation))))
+			Expect(b.Status.GrantedUserIDs).To(numbers(people[0], people[1]), "whom it may be given to is not forgotten")
+			heal()
+			Eventually(of(b)).Should(And(beReady(), HaveField("Status.GrantedUserIDs", numbers(people[1]))))
+			Expect(t.made(give, "")()).To(HaveLen(2))
+			Expect(t.holdersOf(role)()).To(numbers(people[1]))
+		})
+	}
+
+	It("P6: leaves the role to whom the limits hold, until somebody has decided", func() {
+		change(c.account(c.wecom), func(a *v1alpha1.EnterpriseAccount) {
+			one, all, none := int32(1), int32(100), int32(0)
+			a.Spec.RemovalLimits = v1alpha1.RemovalLimits{Count: &one, Percent: &all, Floor: &none}
+		})
+		role := c.wecom.newRole("审核员")
+		b := create(c.binding("reviewers", "wecom", declaring(people...), exclusive))
+		Eventually(of(b)).Should(And(beReady(), HaveField("Status.HoldersText", "3/3")))
+		change(people[0], frozen)
+		Eventually(c.wecom.holdersOf(role)).Should(numbers(people[1], people[2]))
+		change(people[1], frozen)
+		Eventually(of(people[1])).Should(stalled("RemovalLimitReached"))
+		Consistently(c.wecom.holdersOf(role), "500ms").Should(numbers(people[1], people[2]))
+		c.decide(v1alpha1.ApprovalRemovalLimit, v1alpha1.VerdictApproved)
+		Eventually(c.wecom.holdersOf(role)).Should(numbers(people[2]))
+		Eventually(of(b)).Should(And(beReady(), HaveField("Status.GrantedUserIDs", numbers(people[2]))))
+	})
+
+	It("P6: leaves the role to who is deleted where that is held, and a revert leaves no trace", func() {
+		create(c.policy("standard", brief(0), unannounced(v1alpha1.UnannouncedHold)))
+		role := c.wecom.newRole("审核员")
+		b := create(c.binding("reviewers", "wecom", declaring(people...), exclusive))
+		Eventually(of(b)).Should(And(beReady(), HaveField("Status.HoldersText", "3/3")))
+		since := c.sim.Log.Last()
+		released(people[0])
+		ob := c.theLeaving()
+		Eventually(of(ob)).Should(inState("Held"))
+		Consistently(c.wecom.holdersOf(role), "500ms").Should(numbers(people...))
+		back := create(&v1alpha1.Employee{ObjectMeta: c.meta(people[0].Name), Spec: people[0].Spec})
+		Eventually(of(ob)).Should(inState("Cancelled"))
+		Eventually(of(back)).Should(beReady())
+		Eventually(of(b)).Should(And(beReady(), HaveField("Status.HoldersText", "3/3")))
+		Expect(c.wecom.changesSince(since)).To(BeEmpty())
+		Expect(c.wecom.holdersOf(role)()).To(numbers(people...))
+		By("leaving after all, once somebody has decided")
+		released(back)
+		c.decide(v1alpha1.ApprovalDeletion, v1alpha1.VerdictApproved)
+		c.leavers = append(c.leavers, people[0].Status.Number)
+		Eventually(c.wecom.holdersOf(role)).Should(numbers(people[1], people[2]))
+		Eventually(of(b)).Should(HaveField("Status.GrantedUserIDs", numbers(people[1], people[2])))
+	})
+
+	It("P2: takes roles from who leaves for good, and gives to who is hired again only what is declared by then", func() {
+		create(c.policy("standard", brief(0)))
+		c.leavers = append(c.leavers, people[0].Status.Number)
+		audit, pay := c.wecom.newRole("审核员"), c.wecom.newRole("付款员")
+		create(c.binding("audit", "wecom", declaring(people...)))
+		payers := create(c.binding("pay", "wecom", declaring(people[0], people[1]), func(b *v1alpha1.PermissionBinding) { b.Spec.Role.Name = "付款员" }))
+		Eventually(c.wecom.holdersOf(audit)).Should(numbers(people...))
+		Eventually(c.wecom.holdersOf(pay)).Should(numbers(people[0], people[1]))
+		change(people[0], departed)
+		Eventually(of(people[0])).Should(And(beReady(), HaveField("Status.State", "Departed")))
+		Eventually(c.wecom.holdersOf(audit)).Should(numbers(people[1], people[2]))
+		Eventually(of(payers)).Should(And(beReady(), HaveField("Status.GrantedUserIDs", numbers(people[1]))))
+		change(payers, declaring(people[1]))
+		change(people[0], active)
+		Eventually(of(people[0])).Should(And(beReady(), HaveField("Status.State", "Active")))
+		Eventually(c.wecom.holdersOf(audit)).Should(numbers(people...))
+		Eventually(of(payers)).Should(beReady())
+		Expect(c.wecom.holdersOf(pay)()).To(numbers(people[1]))
+	})
+
+	It("P2: gives to who comes back during grace only what is still declared, also where the leaving takes roles by itself", func() {
+		create(c.policy("standard", brief(week), func(p *v1alpha1.OffboardingPolicy) {
+			p.Spec.SkipSteps = slices.DeleteFunc(p.Spec.SkipSteps, func(s v1alpha1.SkippableStep) bool { return s == "RevokePermissions" })
+		}))
+		bound, byHand := c.wecom.newRole("审核员"), c.wecom.newRole("摄影组", people[0])
+		b := create(c.binding("reviewers", "wecom", declaring(people...)))
+		Eventually(of(b)).Should(And(beReady(), HaveField("Status.HoldersText", "3/3")))
+		change(people[0], departed)
+		Eventually(of(c.theLeaving())).Should(inState("Grace"))
+		Eventually(c.wecom.holdersOf(bound)).Should(numbers(people[1], people[2]))
+		Expect(c.wecom.holdersOf(byHand)()).To(BeEmpty())
+		change(b, declaring(people[1], people[2]))
+		change(people[0], active)
+		Eventually(of(people[0])).Should(And(beReady(), HaveField("Status.State", "Active")))
+		Eventually(c.wecom.holdersOf(byHand)).Should(numbers(people[0]), "what no binding is about is given back")
+		Eventually(of(b)).Should(beReady())
+		Expect(c.wecom.holdersOf(bound)()).To(numbers(people[1], people[2]))
+	})
+
+	It("compares who administers the platform, says what a person has to do, and asks nobody to take it from the last one", func() {
+		b := create(c.binding("deputies", "dingtalk", declaring(people[0]), exclusive, func(b *v1alpha1.PermissionBinding) {
+			b.Spec.Role = v1alpha1.BoundRole{Kind: v1alpha1.BoundRoleAdministrator, Name: "子管理员"}
+		}))
+		todo := func(doing string, e *v1alpha1.Employee) string { return doing + " the account " + e.Status.Number }
+		Eventually(of(b)).Should(And(stalled("ManualTask"), HaveField("Status.Tasks", ConsistOf(todo("give the role to", people[0])))))
+		made := func(e *v1alpha1.Employee) {
+			GinkgoHelper()
+			c.dingtalk.byHand("users", e.Status.Number, `{"admin":true}`)
+			c.resync(c.dingtalk)
+		}
+		made(people[0])
+		Eventually(of(b)).Should(And(beReady(), HaveField("Status.HoldersText", "1/1"), HaveField("Status.Tasks", BeEmpty())))
+		change(b, declaring(people[1]))
+		Eventually(of(b)).Should(And(stalled("ProtectedHolders"), HaveField("Status.Tasks", ConsistOf(todo("give the role to", people[1])))))
+		made(people[1])
+		Eventually(of(b)).Should(And(stalled("ManualTask"), HaveField("Status.Tasks", ConsistOf(todo("take the role from", people[0])))))
+	})
+
 	It("P13: rests when nothing changes", func() {
 		c.dingtalk.newRole("审核员")
 		b := create(c.binding("reviewers", "dingtalk", declaring(people[0])))
@@ -445,6 +577,21 @@ func until(at time.Time) func(*v1alpha1.PermissionBinding) {
 		t := metav1.NewTime(at)
 		b.Spec.ExpiresAt = &t
 	}
+}
+
+// overdue is what the metrics tell of the binding's review; -1 if nothing.
+func overdue(b *v1alpha1.PermissionBinding) float64 {
+	GinkgoHelper()
+	families, err := measured.Gather()
+	Expect(err).NotTo(HaveOccurred())
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if f.GetName() == "rollcall_review_overdue" && m.GetLabel()[0].GetValue() == b.Name && m.GetLabel()[1].GetValue() == b.Namespace {
+				return m.GetGauge().GetValue()
+			}
+		}
+	}
+	return -1
 }
 
 // question is an Approval of that purpose and name.

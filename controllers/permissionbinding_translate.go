@@ -130,15 +130,9 @@ func (r *PermissionBindingReconciler) declare(ctx context.Context, s *bindingSco
 		out[s.tenant.Mirror.Key(id)] = true
 	}
 	for _, e := range found {
-		id := mayHold(s.tenant, b.Spec.AccountRef.Name, e, leaving)
-		switch k := s.tenant.Mirror.Key(id); {
-		case id == "":
-		case out[k]:
-			s.reviewedOut = append(s.reviewedOut, holder{id: id, employee: e})
-		default:
-			s.people[k] = holder{id: id, employee: e}
-		}
+		s.place(e, leaving, out)
 	}
+	s.keep = append(s.keep, leaving.ids...) // also where the Employee is gone by now
 	if len(s.people) > mostHolders {
 		s.wait(problem(v1alpha1.ReasonInvalidValue, fmt.Sprintf("subjects: %d people are declared, and a binding takes at most %d: make several, of fewer departments each", len(s.people), mostHolders)))
 		s.block(func(holder) bool { return true })
@@ -147,6 +141,25 @@ func (r *PermissionBindingReconciler) declare(ctx context.Context, s *bindingSco
 		s.wait(problem(v1alpha1.ReasonWaitingForPeople, "subjects.employeeRefs: there is no such object: "+people(missing)))
 	}
 	return r.reach(ctx, s)
+}
+
+// place says where somebody who is declared stands: among the people, those of them who keep the role
+// and do not get it anew, or those whom a review took out.
+func (s *bindingScope) place(e *v1alpha1.Employee, l leavers, out map[string]bool) {
+	id, anew := mayHold(s.tenant, s.account.Name, e, l)
+	k, st := s.tenant.Mirror.Key(id), accountStatus(e, s.account.Name)
+	switch {
+	case id == "" && !loses(e) && (st == nil || st.Origin == ""): // declared again, perhaps, and not recognised yet
+		if was := l.back[fold(declaredNumber(e))]; was != "" {
+			s.keep = append(s.keep, was)
+		}
+	case id == "":
+	case !anew && !s.holds(k):
+	case out[k]:
+		s.reviewedOut = append(s.reviewedOut, holder{id: id, employee: e})
+	default:
+		s.people[k], s.blocked[k] = holder{id: id, employee: e}, !anew
+	}
 }
 
 // forgive forgets whom a review took out, once the declaration no longer lists them.
@@ -167,32 +180,71 @@ func (s *bindingScope) forgive(found map[types.UID]*v1alpha1.Employee, missing [
 // mostHolders is how many a binding can record; the CRD says so too.
 const mostHolders = 10_000
 
-// leaving are the numbers, folded, of those who leave the binding's account.
-func (r *PermissionBindingReconciler) leaving(ctx context.Context, b *v1alpha1.PermissionBinding) (map[string]bool, error) {
-	var all v1alpha1.OffboardingList
-	if err := r.List(ctx, &all, client.InNamespace(b.Namespace), client.MatchingFields{indexAccount: b.Spec.AccountRef.Name}, client.UnsafeDisableDeepCopy); err != nil {
-		return nil, fmt.Errorf("listing who leaves: %w", err)
-	}
-	numbers := map[string]bool{}
-	for i := range all.Items {
-		if ob := &all.Items[i]; ob.Spec.Mode == v1alpha1.OffboardingExecute && !isOver(ob) {
-			numbers[fold(ob.Spec.Number)] = true
-		}
-	}
-	return numbers, nil
+// leavers are those who leave an account.
+type leavers struct {
+	// begun and waiting are numbers, folded: of those who may lose access, and of those about whom
+	// the account's limits, or somebody, have yet to decide.
+	begun, waiting map[string]bool
+	// ids are the user ids of those who wait.
+	ids []string
+	// back are the user ids, by number, of those whose leaving is over, which may have been cancelled.
+	back map[string]string
 }
 
-// mayHold is the user id of somebody who can hold a role on the account now, or empty.
-func mayHold(t *tenant.Tenant, account string, e *v1alpha1.Employee, leaving map[string]bool) string {
-	declared := e.Spec.State == "" || e.Spec.State == v1alpha1.EmployeeActive
-	if !declared || !e.DeletionTimestamp.IsZero() || leaving[fold(declaredNumber(e))] || !slices.Contains(employeeAccounts(e), account) {
-		return ""
+func (r *PermissionBindingReconciler) leaving(ctx context.Context, b *v1alpha1.PermissionBinding) (leavers, error) {
+	l, account := leavers{begun: map[string]bool{}, waiting: map[string]bool{}, back: map[string]string{}}, b.Spec.AccountRef.Name
+	var all v1alpha1.OffboardingList
+	if err := r.List(ctx, &all, client.InNamespace(b.Namespace), client.MatchingFields{indexAccount: account}, client.UnsafeDisableDeepCopy); err != nil {
+		return l, fmt.Errorf("listing who leaves: %w", err)
 	}
-	st := accountStatus(e, account)
-	if st == nil || !isOwned(st.Origin) || st.State != v1alpha1.AccountActive || t.Mirror.Account(st.UserID) == nil {
-		return ""
+	for i := range all.Items {
+		ob := &all.Items[i]
+		number, at := fold(ob.Spec.Number), slices.IndexFunc(ob.Spec.Accounts, func(a v1alpha1.OffboardingAccount) bool { return a.Name == account })
+		switch {
+		case ob.Spec.Mode != v1alpha1.OffboardingExecute || at < 0:
+		case isOver(ob):
+			l.back[number] = ob.Spec.Accounts[at].UserID
+		case begunOn(ob, account):
+			l.begun[number] = true
+		default:
+			l.waiting[number] = true
+			l.ids = append(l.ids, ob.Spec.Accounts[at].UserID)
+		}
 	}
-	return st.UserID
+	return l, nil
+}
+
+// begunOn reports whether a leaving may take access on the account: nothing holds it any more.
+func begunOn(ob *v1alpha1.Offboarding, account string) bool {
+	switch ob.Status.State {
+	case "", v1alpha1.OffboardingPending, v1alpha1.OffboardingHeld:
+		left := leftOn(ob, account)
+		return left != nil && left.AdmittedTime != nil
+	}
+	return true
+}
+
+// mayHold is the user id of somebody who can hold a role on the account now, or empty; and whether
+// they can get it anew. Who is declared to lose access keeps the role until nothing holds that: what a
+// decision gives back as it was has its roles, too (P6).
+func mayHold(t *tenant.Tenant, account string, e *v1alpha1.Employee, l leavers) (id string, anew bool) {
+	number, st := fold(declaredNumber(e)), accountStatus(e, account)
+	switch {
+	case st == nil || !isOwned(st.Origin) || st.State != v1alpha1.AccountActive || t.Mirror.Account(st.UserID) == nil || l.begun[number]:
+		return "", false
+	case l.waiting[number]:
+		return st.UserID, false
+	case !loses(e) && slices.Contains(employeeAccounts(e), account):
+		return st.UserID, true
+	case undecided(e, st):
+		return st.UserID, false
+	}
+	return "", false
+}
+
+// undecided reports whether it is yet to be decided whether somebody who is declared to lose access does.
+func undecided(e *v1alpha1.Employee, st *v1alpha1.EmployeeAccountStatus) bool {
+	return !observed(e.Status.ObservedGeneration, e.Generation) || st.OffboardingName != "" || st.Reason == v1alpha1.ReasonLeaving || awaitsDecision(st.Reason)
 }
 
 // reach resolves scopeRefs. Until all of them are there, nobody gets the role anew.
@@ -219,6 +271,15 @@ func (r *PermissionBindingReconciler) reach(ctx context.Context, s *bindingScope
 	return nil
 }
 
+// holds reports whether the account of this key was last seen to hold the role.
+func (s *bindingScope) holds(key string) bool {
+	if s.role == nil {
+		return false
+	}
+	_, holds := s.role.holds[key]
+	return holds
+}
+
 // block keeps people from getting the role anew.
 func (s *bindingScope) block(who func(holder) bool) {
 	for k, h := range s.people {
@@ -238,8 +299,11 @@ func sameRole(a, b *v1alpha1.PermissionBinding) bool {
 func (s *bindingScope) wish() plan.RoleWish {
 	b := s.binding
 	w := plan.RoleWish{
-		Role: s.role.role.ID, Holders: map[string][]string{}, Minimum: int(b.Spec.Protection.MinimumHolders), Keep: b.Spec.Protection.KeepUserIDs,
+		Role: s.role.role.ID, Holders: map[string][]string{}, Minimum: max(s.floor, int(b.Spec.Protection.MinimumHolders)), Keep: slices.Concat(s.keep, b.Spec.Protection.KeepUserIDs),
 		Exclusive: s.inForce() && b.Spec.Membership == v1alpha1.MembershipExclusive,
+	}
+	if b.Spec.Role.Kind == v1alpha1.BoundRoleAdministrator { // nobody is asked to take it from the last one
+		w.Minimum = max(1, w.Minimum)
 	}
 	for k, h := range s.people {
 		have, holds := s.role.holds[k]

@@ -158,6 +158,38 @@ func (r *PermissionBindingReconciler) ofDepartment(ctx context.Context, o client
 	return r.concerned(ctx, d.Namespace, keys...)
 }
 
+// decided passes that it is known whether somebody who is declared to lose access does.
+var decided = predicate.Funcs{
+	CreateFunc: func(event.CreateEvent) bool { return false },
+	UpdateFunc: func(e event.UpdateEvent) bool {
+		before, ok1 := e.ObjectOld.(*v1alpha1.Employee)
+		now, ok2 := e.ObjectNew.(*v1alpha1.Employee)
+		return ok1 && ok2 && !maps.Equal(undecidedOn(before), undecidedOn(now))
+	},
+	DeleteFunc: func(event.DeleteEvent) bool { return false },
+}
+
+// undecidedOn are the accounts of somebody of whom that is not known.
+func undecidedOn(e *v1alpha1.Employee) map[string]bool {
+	accounts := map[string]bool{}
+	for i := range e.Status.Accounts {
+		if st := &e.Status.Accounts[i]; undecided(e, st) && (loses(e) || !slices.Contains(employeeAccounts(e), st.Name)) {
+			accounts[st.Name] = true
+		}
+	}
+	return accounts
+}
+
+// beginning passes that a leaving comes to be, may take access on an account, is over, or goes.
+var beginning = predicate.Funcs{
+	UpdateFunc: func(e event.UpdateEvent) bool {
+		before, ok1 := e.ObjectOld.(*v1alpha1.Offboarding)
+		now, ok2 := e.ObjectNew.(*v1alpha1.Offboarding)
+		return ok1 && ok2 && (isOver(before) != isOver(now) ||
+			slices.ContainsFunc(offboardingAccounts(now), func(account string) bool { return begunOn(before, account) != begunOn(now, account) }))
+	},
+}
+
 // ofOffboarding are the bindings that may declare who leaves, or whose leaving is over.
 func (r *PermissionBindingReconciler) ofOffboarding(ctx context.Context, o client.Object) []reconcile.Request {
 	ob, ok := o.(*v1alpha1.Offboarding)
@@ -171,6 +203,12 @@ func (r *PermissionBindingReconciler) ofOffboarding(ctx context.Context, o clien
 	var found []reconcile.Request
 	for i := range people.Items {
 		found = append(found, r.ofEmployee(ctx, &people.Items[i])...)
+	}
+	if len(people.Items) > 0 {
+		return found
+	}
+	for _, account := range offboardingAccounts(ob) { // nobody declares the person any more: any of them may have given a role
+		found = append(found, requests[v1alpha1.PermissionBindingList](ctx, r, ob.Namespace, indexAccount, account)...)
 	}
 	return found
 }

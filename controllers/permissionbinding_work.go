@@ -267,7 +267,10 @@ func (r *PermissionBindingReconciler) carryOut(s *bindingScope, w plan.RoleWish,
 		priority = revokePriority
 	}
 	d, by, name := s.tenant.Directory, s.by(), client.ObjectKeyFromObject(s.binding)
+	alone := r.alone(s.account, p.Role)
 	r.offer(s, "carry out "+p.Digest(), priority, func(ctx context.Context, seen *roleSeen) error {
+		alone.Lock()
+		defer alone.Unlock()
 		if keeper, can := d.(directory.RoleKeeper); can && len(p.Revoke) > 0 && w.Minimum > 0 {
 			members, err := keeper.RoleMembers(ctx, p.Role)
 			if err != nil {
@@ -289,6 +292,13 @@ func (r *PermissionBindingReconciler) carryOut(s *bindingScope, w plan.RoleWish,
 	if p := s.problem(); p == nil || !p.Stalled {
 		s.wait(problem(v1alpha1.ReasonProgressing, fmt.Sprintf("the role is being taken from %d and given to %d", len(s.plan.Revoke), len(s.plan.Grant))))
 	}
+}
+
+// alone has one task at a time change a role: two that count who is left, and then each take it from
+// one, would leave fewer than both count on.
+func (r *PermissionBindingReconciler) alone(account *v1alpha1.EnterpriseAccount, role string) *sync.Mutex {
+	lock, _ := r.turns.LoadOrStore(string(account.UID)+"/"+role, &sync.Mutex{})
+	return lock.(*sync.Mutex) //nolint:forcetypeassert // nothing else is stored
 }
 
 // missing sees to a role that the platform does not have.
@@ -320,7 +330,8 @@ func (r *PermissionBindingReconciler) missing(s *bindingScope) {
 	}
 }
 
-// elsewhere are the accounts that other bindings of the same role declare. Whom an older one
+// elsewhere are the accounts that other bindings of the same role declare; whom those protect is
+// protected from this one, too. Whom an older one
 // declares with another scope keeps that one: two would change it back and forth.
 func (r *PermissionBindingReconciler) elsewhere(ctx context.Context, s *bindingScope) (ids []string, err error) {
 	b := s.binding
@@ -328,6 +339,10 @@ func (r *PermissionBindingReconciler) elsewhere(ctx context.Context, s *bindingS
 	for _, other := range r.bindings(ctx, b.Namespace, concernRole(b)) {
 		if other.UID == b.UID || !sameRole(other, b) {
 			continue
+		}
+		if other.DeletionTimestamp.IsZero() {
+			s.floor = max(s.floor, int(other.Spec.Protection.MinimumHolders))
+			s.keep = append(s.keep, other.Spec.Protection.KeepUserIDs...)
 		}
 		declared, err := r.effective(ctx, other, s.now)
 		if err != nil {
@@ -338,7 +353,7 @@ func (r *PermissionBindingReconciler) elsewhere(ctx context.Context, s *bindingS
 			return nil, err
 		}
 		for _, e := range declared {
-			id := mayHold(s.tenant, b.Spec.AccountRef.Name, e, leaving)
+			id, _ := mayHold(s.tenant, b.Spec.AccountRef.Name, e, leaving)
 			if id == "" {
 				continue
 			}

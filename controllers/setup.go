@@ -35,6 +35,7 @@ type Metrics interface {
 	ScheduleMetrics
 	ApprovalMetrics
 	QuarantineMetrics
+	BindingMetrics
 }
 
 // Dependencies are what the composition root chooses.
@@ -102,7 +103,8 @@ func Setup(ctx context.Context, mgr ctrl.Manager, d Dependencies) error {
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Tenants: tenants, Hub: hub,
 		Limiter: limiter, Approvals: approvals, Metrics: d.Metrics, Now: d.Now,
 	}, &PermissionBindingReconciler{
-		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Tenants: tenants, Hub: hub, Approvals: approvals, Now: d.Now,
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Tenants: tenants, Hub: hub, Approvals: approvals,
+		Metrics: d.Metrics, Now: d.Now,
 	})
 	all = append(all, decisions(mgr, d, recorder, hub, limiter)...)
 	if d.RoleBinding != "" {

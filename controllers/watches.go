@@ -128,6 +128,8 @@ func (r *EnterpriseAccountReconciler) leaving(_ context.Context, o client.Object
 		names = departmentAccounts(o)
 	case *v1alpha1.Offboarding:
 		names = offboardingAccounts(o)
+	case *v1alpha1.PermissionBinding:
+		names = []string{o.Spec.AccountRef.Name}
 	}
 	for _, name := range names {
 		r.Hub.accounts.add(client.ObjectKey{Namespace: o.GetNamespace(), Name: name}, sweepPriority, settle)

@@ -145,6 +145,12 @@ type ApprovalSubject struct {
 	// +required
 	// +kubebuilder:validation:Enum=Freeze;Leave;Delete;Grant;Keep
 	Action string `json:"action,omitempty"`
+	// lastActiveDay on which the person was last seen active, where the platform tells, as YYYY-MM-DD. It
+	// is told, and not decided about: the digest leaves it out.
+	// +optional
+	// +kubebuilder:validation:MinLength=10
+	// +kubebuilder:validation:MaxLength=10
+	LastActiveDay string `json:"lastActiveDay,omitempty"`
 }
 
 // ApprovalDecision is what a human decided.

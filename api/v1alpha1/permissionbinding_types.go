@@ -12,6 +12,7 @@ import (
 // +kubebuilder:resource:shortName=pb,categories=rollcall
 // +kubebuilder:printcolumn:name="Account",type=string,JSONPath=`.spec.accountRef.name`
 // +kubebuilder:printcolumn:name="Role",type=string,JSONPath=`.spec.role.name`
+// +kubebuilder:printcolumn:name="Who",type=string,JSONPath=`.status.subjectsText`
 // +kubebuilder:printcolumn:name="State",type=string,JSONPath=`.status.state`
 // +kubebuilder:printcolumn:name="Holders",type=string,JSONPath=`.status.holdersText`
 // +kubebuilder:printcolumn:name="Until",type=string,JSONPath=`.spec.expiresAt`
@@ -46,6 +47,7 @@ type PermissionBinding struct {
 // +kubebuilder:validation:XValidation:rule="!has(self.noticeBeforeHours) || has(self.expiresAt)",message="noticeBeforeHours goes with expiresAt: leave it out for a binding without an end"
 // +kubebuilder:validation:XValidation:rule="self.role.kind == 'Role' || !has(self.scopeRefs)",message="scopeRefs: an administrator's scope is set in the platform's console; leave it out"
 // +kubebuilder:validation:XValidation:rule="!has(self.risk) || self.risk != 'High' || has(self.expiresAt) || has(self.review)",message="a High risk needs an end (expiresAt) or a review: rights outlive their reason"
+// +kubebuilder:validation:XValidation:rule="!has(oldSelf.risk) || oldSelf.risk != 'High' || (has(self.risk) && self.risk == 'High' && has(self.scopeRefs) == has(oldSelf.scopeRefs) && (!has(self.scopeRefs) || self.scopeRefs == oldSelf.scopeRefs) && (!has(oldSelf.expiresAt) || (has(self.expiresAt) && self.expiresAt <= oldSelf.expiresAt)))",message="of a High risk, somebody approved where the role reaches and how long: risk and scopeRefs stay, and expiresAt may only come earlier. Make another PermissionBinding"
 type PermissionBindingSpec struct {
 	// accountRef names the EnterpriseAccount. It cannot be changed.
 	// +required
@@ -107,6 +109,15 @@ type PermissionBindingSpec struct {
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=253
 	ApproverGroups []string `json:"approverGroups,omitempty"`
+	// requesters are user names of the cluster that change bindings, such as the one that applies Git: none of
+	// them approves or reviews.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=8
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=253
+	Requesters []string `json:"requesters,omitempty"`
 	// review from time to time whether it is still needed.
 	// +optional
 	Review BindingReview `json:"review,omitempty,omitzero"`
@@ -282,7 +293,7 @@ const (
 // BindingProtection says who must not lose a role.
 // +kubebuilder:validation:MinProperties=1
 type BindingProtection struct {
-	// minimumHolders that are always left.
+	// minimumHolders that are always left. When omitted, one administrator.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=100
@@ -322,6 +333,11 @@ type PermissionBindingStatus struct {
 	// roleOrigin says whether Rollcall made the role.
 	// +optional
 	RoleOrigin Origin `json:"roleOrigin,omitempty"`
+	// subjectsText is spec.subjects for tables, e.g. li-na,rd/**,duty=audit.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	SubjectsText string `json:"subjectsText,omitempty"`
 	// subjects who are declared and can hold it now.
 	// +optional
 	// +kubebuilder:validation:Minimum=0

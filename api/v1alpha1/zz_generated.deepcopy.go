@@ -2267,6 +2267,11 @@ func (in *PermissionBindingSpec) DeepCopyInto(out *PermissionBindingSpec) {
 		*out = make([]string, len(*in))
 		copy(*out, *in)
 	}
+	if in.Requesters != nil {
+		in, out := &in.Requesters, &out.Requesters
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
 	out.Review = in.Review
 	in.Protection.DeepCopyInto(&out.Protection)
 	if in.ConflictsWith != nil {

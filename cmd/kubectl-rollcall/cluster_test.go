@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -111,6 +112,39 @@ func TestDecide(t *testing.T) {
 	s.must(s.Get(t.Context(), client.ObjectKeyFromObject(other), other))
 	if other.Spec.Decision.Verdict != v1alpha1.VerdictRejected {
 		t.Errorf("decided %+v", other.Spec.Decision)
+	}
+}
+
+// TestNarrow: a review shows who was active when, and takes the role from those whom the reviewer excepts.
+func TestNarrow(t *testing.T) {
+	s := serve(t)
+	expires := metav1.NewTime(time.Now().Add(time.Hour))
+	apv := &v1alpha1.Approval{ObjectMeta: metav1.ObjectMeta{Namespace: "acme", Name: "review-wecom-1"}, Spec: v1alpha1.ApprovalSpec{
+		Purpose: v1alpha1.ApprovalReview, AccountName: "wecom", Summary: "3 people keep the role", Count: 4,
+		Digest: strings.Repeat("a1", 32), ExpireTime: &expires,
+		Subjects: []v1alpha1.ApprovalSubject{
+			{UID: "u0/20360101T000000Z", Kind: "PermissionBinding", Name: "reviewers", Action: "Keep"},
+			{UID: "u1", Kind: "Employee", Name: "li-na", Number: "E0001", Action: "Keep", LastActiveDay: "2036-03-01"},
+			{UID: "u2", Kind: "Employee", Name: "wang-fang", Number: "E0002", Action: "Keep"},
+			{UID: "u3", Kind: "Employee", Name: "E0002", Number: "E0003", Action: "Keep"},
+		},
+	}}
+	s.must(s.Create(t.Context(), apv))
+	for _, args := range [][]string{
+		{"reject", apv.Name, "--yes", "--except", "E0001"}, {"approve", apv.Name, "--yes", "--except", "reviewers"}, {"approve", apv.Name, "--yes", "--except", "E0001,"},
+		{"approve", apv.Name, "--yes", "--except", "E0002"}, {"approve", s.approval("limit-wecom-1").Name, "--yes", "--except", "E0002"},
+	} {
+		if out, err := s.run("", args...); err == nil || !strings.Contains(err.Error(), "--except") {
+			t.Errorf("%v: %v\n%s", args, err, out)
+		}
+	}
+	out, err := s.run("yes\n", "approve", apv.Name, "--except", "E0003, wang-fang,E0003")
+	if err != nil || !strings.Contains(out, "LAST ACTIVE") || !strings.Contains(out, "2036-03-01") || !strings.Contains(out, "but for 2 of them") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	s.must(s.Get(t.Context(), client.ObjectKeyFromObject(apv), apv))
+	if d := apv.Spec.Decision; d.Verdict != v1alpha1.VerdictApproved || !slices.Equal(d.Except, []string{"u3", "u2"}) {
+		t.Errorf("decided %+v", d)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -21,6 +22,7 @@ func decide(ctx context.Context, command string, args []string, in io.Reader, ou
 	var at target
 	at.register(flags)
 	reason := flags.String("reason", "", "why, for the people who ask later")
+	except := flags.String("except", "", "employee numbers, or names of Employees, who lose the role by an approved review; with commas between them")
 	yes := flags.Bool("yes", false, "do not ask before it is written")
 	names, err := parse(flags, args)
 	if err != nil {
@@ -47,19 +49,56 @@ func decide(ctx context.Context, command string, args []string, in io.Reader, ou
 	if by := apv.Spec.Decision.By; by != "" {
 		return fmt.Errorf("it was decided: %s by %s", apv.Spec.Decision.Verdict, by)
 	}
-	verdict := map[string]v1alpha1.ApprovalVerdict{"approve": v1alpha1.VerdictApproved, "reject": v1alpha1.VerdictRejected}[command]
+	decision := v1alpha1.ApprovalDecision{
+		Verdict: map[string]v1alpha1.ApprovalVerdict{"approve": v1alpha1.VerdictApproved, "reject": v1alpha1.VerdictRejected}[command],
+		By:      user, Digest: apv.Spec.Digest, Reason: *reason,
+	}
+	narrowed := ""
+	if *except != "" {
+		if decision.Except, err = exceptions(apv, command, strings.Split(*except, ",")); err != nil {
+			return err
+		}
+		narrowed = fmt.Sprintf(", but for %d of them (%s)", len(decision.Except), *except)
+	}
 	if !*yes {
-		if err := ask(in, out, fmt.Sprintf("%s this as %s? Type yes: ", command, user)); err != nil {
+		if err := ask(in, out, fmt.Sprintf("%s this%s as %s? Type yes: ", command, narrowed, user)); err != nil {
 			return err
 		}
 	}
 	before := apv.DeepCopy()
-	apv.Spec.Decision = v1alpha1.ApprovalDecision{Verdict: verdict, By: user, Digest: apv.Spec.Digest, Reason: *reason}
+	apv.Spec.Decision = decision
 	if err := c.Patch(ctx, apv, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); err != nil {
 		return fmt.Errorf("writing the decision: %w", err)
 	}
-	_, err = fmt.Fprintf(out, "%s is %s by %s\n", apv.Name, strings.ToLower(string(verdict)), user)
+	_, err = fmt.Fprintf(out, "%s is %s by %s\n", apv.Name, strings.ToLower(string(decision.Verdict)), user)
 	return err
+}
+
+// exceptions are the uids of those whom a review lists under these numbers or names, each once.
+func exceptions(apv *v1alpha1.Approval, command string, who []string) ([]string, error) {
+	if command != "approve" || apv.Spec.Purpose != v1alpha1.ApprovalReview {
+		return nil, errors.New("--except goes with approve, and with an Approval of the purpose Review")
+	}
+	var uids []string
+	for _, one := range who {
+		one = strings.TrimSpace(one)
+		found := ""
+		for _, s := range apv.Spec.Subjects {
+			if s.Kind == "Employee" && one != "" && (s.Number == one || s.Name == one) {
+				if found != "" {
+					return nil, fmt.Errorf("--except: %q is the number of one and the name of another: write the number or name that only one has", one)
+				}
+				found = s.UID
+			}
+		}
+		if found == "" {
+			return nil, fmt.Errorf("--except: nobody here has the number or name %q", one)
+		}
+		if !slices.Contains(uids, found) {
+			uids = append(uids, found)
+		}
+	}
+	return uids, nil
 }
 
 // show prints what is asked: everybody whom it lists, and the digest of that.
@@ -68,9 +107,17 @@ func show(out io.Writer, apv *v1alpha1.Approval) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	row := func(cells ...string) { _, _ = fmt.Fprintln(table, strings.Join(cells, "\t")) }
 	_, _ = fmt.Fprintf(table, "%s\n\n", s.Summary)
-	row("NUMBER", "ACTION", "KIND", "NAME", "UID")
+	told := slices.ContainsFunc(s.Subjects, func(subject v1alpha1.ApprovalSubject) bool { return subject.LastActiveDay != "" })
+	line := func(subject v1alpha1.ApprovalSubject, active string) {
+		cells := []string{subject.Number, subject.Action, subject.Kind, subject.Name}
+		if told { // else the platform does not tell
+			cells = append(cells, active)
+		}
+		row(append(cells, subject.UID)...)
+	}
+	line(v1alpha1.ApprovalSubject{Number: "NUMBER", Action: "ACTION", Kind: "KIND", Name: "NAME", UID: "UID"}, "LAST ACTIVE")
 	for _, subject := range s.Subjects {
-		row(subject.Number, subject.Action, subject.Kind, subject.Name, subject.UID)
+		line(subject, subject.LastActiveDay)
 	}
 	_, _ = fmt.Fprintln(table)
 	row("purpose", string(s.Purpose))

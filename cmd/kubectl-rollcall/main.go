@@ -17,11 +17,12 @@ import (
 	"rollcall.dev/rollcall/internal/audit"
 )
 
-const usage = `kubectl rollcall approve NAME [--reason TEXT] [--yes]
+const usage = `kubectl rollcall approve NAME [--except NUMBER,...] [--reason TEXT] [--yes]
 kubectl rollcall reject NAME [--reason TEXT] [--yes]
 
 Shows whom an Approval lists, and decides it under your own user name. It asks before it
-writes; --yes leaves that out.
+writes; --yes leaves that out. Of a Review, --except takes the role from those, and
+the others keep it; reject takes it from everybody.
 
 kubectl rollcall confirm OFFBOARDING TASK [--note TEXT]
 

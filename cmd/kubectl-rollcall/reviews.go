@@ -127,7 +127,7 @@ func recordOf(apv *v1alpha1.Approval, declared map[string]*v1alpha1.PermissionBi
 		if s.Kind != "Employee" {
 			continue
 		}
-		h := review.Holder{Number: s.Number, Lost: r.Verdict.Ends() || slices.Contains(apv.Spec.Decision.Except, s.UID)}
+		h := review.Holder{Number: s.Number, LastActive: s.LastActiveDay, Lost: r.Verdict.Ends() || slices.Contains(apv.Spec.Decision.Except, s.UID)}
 		if e := people[s.UID]; e != nil {
 			for _, a := range e.Status.Accounts {
 				if a.Name == apv.Spec.AccountName {

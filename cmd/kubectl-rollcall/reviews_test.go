@@ -17,7 +17,7 @@ func TestReviewRecords(t *testing.T) {
 		return &v1alpha1.Approval{
 			ObjectMeta: metav1.ObjectMeta{Namespace: "acme", Name: "review-1"},
 			Spec: v1alpha1.ApprovalSpec{Purpose: v1alpha1.ApprovalReview, AccountName: "wecom", ExpireTime: &at, Subjects: []v1alpha1.ApprovalSubject{
-				{UID: "b/1", Kind: "PermissionBinding", Name: "reviewers"}, {UID: "1", Kind: "Employee", Number: "E1"}, {UID: "2", Kind: "Employee", Number: "E2"},
+				{UID: "b/1", Kind: "PermissionBinding", Name: "reviewers"}, {UID: "1", Kind: "Employee", Number: "E1", LastActiveDay: "2036-01-01"}, {UID: "2", Kind: "Employee", Number: "E2"},
 			}, Decision: v1alpha1.ApprovalDecision{By: "bob", Except: except}},
 			Status: v1alpha1.ApprovalStatus{State: state, DecisionTime: &at},
 		}
@@ -44,7 +44,7 @@ func TestReviewRecords(t *testing.T) {
 			if r.Verdict != c.verdict || r.Binding != "reviewers" || r.Role != "审核员" || r.By != "bob" || r.Ended.IsZero() != c.open {
 				t.Errorf("got %+v", r)
 			}
-			if len(r.Holders) != 2 || r.Holders[0].UserID != "u1" || r.Holders[0].Lost != c.lost[0] || r.Holders[1].Number != "E2" || r.Holders[1].Lost != c.lost[1] {
+			if len(r.Holders) != 2 || r.Holders[0].UserID != "u1" || r.Holders[0].LastActive != "2036-01-01" || r.Holders[0].Lost != c.lost[0] || r.Holders[1].Number != "E2" || r.Holders[1].Lost != c.lost[1] {
 				t.Errorf("holders: %+v", r.Holders)
 			}
 		})

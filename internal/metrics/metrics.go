@@ -25,6 +25,7 @@ func labels(more ...string) []string { return append(append([]string{}, account.
 type Metrics struct {
 	*backups
 	*removals
+	*bindings
 
 	calls    *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
@@ -48,6 +49,7 @@ func New(registry prometheus.Registerer, now func() time.Time) *Metrics {
 	m := &Metrics{
 		backups:  newBackups(registry),
 		removals: newRemovals(registry),
+		bindings: newBindings(registry),
 		calls:    prometheus.NewCounterVec(prometheus.CounterOpts{Name: "rollcall_platform_calls_total", Help: "Calls to platforms by outcome: answered, not_sent, unknown, cancelled, throttled or unavailable, and HTTP status."}, labels("operation", "outcome", "status")),
 		seconds:  prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "rollcall_platform_call_seconds", Help: "Duration of calls from their turn to the end of the answer.", Buckets: buckets}, labels("operation")),
 		waits:    prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "rollcall_platform_wait_seconds", Help: "Time that calls waited for their turn in the budget.", Buckets: buckets}, labels("priority")),

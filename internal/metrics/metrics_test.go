@@ -198,6 +198,19 @@ func TestForget(t *testing.T) {
 	}
 }
 
+func TestReviews(t *testing.T) {
+	b := open(t)
+	reviewers := types.NamespacedName{Namespace: "acme", Name: "reviewers"}
+	b.Reviewed(reviewers, true)
+	b.has("rollcall_review_overdue{binding=reviewers,namespace=acme}", 1)
+	b.Reviewed(reviewers, false)
+	b.has("rollcall_review_overdue{binding=reviewers,namespace=acme}", 0)
+	b.ForgetBinding(reviewers)
+	if all := b.series(); len(all) != 0 {
+		t.Errorf("left are %v", all)
+	}
+}
+
 // TestP12NoLabelNamesAPerson: the labels are a closed list, and a call that is
 // made about a person leaves nothing of them, whatever its address and fate.
 func TestP12NoLabelNamesAPerson(t *testing.T) {

@@ -310,6 +310,42 @@ func FuzzP6HoldersAreNeverBelowTheMinimum(f *testing.F) {
 	})
 }
 
+// FuzzP6TheLastAdministratorStays: whatever is declared in turn, ends or is forgotten, and wherever each
+// round crashes, somebody administers the platform who did before; and nobody is asked to take that
+// from the last one, where a person has to do it.
+func FuzzP6TheLastAdministratorStays(f *testing.F) {
+	seed(f)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		d := &dice{b}
+		o := d.office()
+		for range 1 + d.n(4) {
+			w, elsewhere := d.roleWish(), d.ids(names...)
+			w.Minimum = 1 + d.n(2)
+			if d.one(4) {
+				w.Holders = nil
+			}
+			facts := o.facts(elsewhere)
+			facts.BuiltIn = true
+			asked := plan.ForRole(w, plan.RoleRecord{Granted: o.granted}, facts)
+			taken := 0
+			for _, todo := range asked.ByHand {
+				if strings.HasPrefix(todo, "take the role from the account") {
+					taken++
+				}
+			}
+			if left := len(o.people) - taken; taken > 0 && left < w.Minimum {
+				t.Errorf("somebody is asked to leave %d administrators: %q", left, asked.ByHand)
+			}
+			had := len(o.people)
+			o.min = had
+			o.round(w, elsewhere, d.n(6))
+			if o.min < min(had, w.Minimum) {
+				t.Errorf("%d administrators were left of %d: %+v", o.min, had, w)
+			}
+		}
+	})
+}
+
 func declares(o *office, w plan.RoleWish, key string) bool {
 	for id := range w.Holders {
 		if o.key(id) == key {

@@ -45,8 +45,8 @@ type Holder struct {
 	UserID string `json:"userID"`
 	// Number of the employee, where one is declared.
 	Number string `json:"number,omitempty"`
-	// LastActive is when they were last seen active, where the platform tells.
-	LastActive time.Time `json:"lastActive,omitzero"`
+	// LastActive is the day on which they were last seen active, as YYYY-MM-DD, where the platform tells.
+	LastActive string `json:"lastActive,omitempty"`
 	// Lost: they lost the right by this review.
 	Lost bool `json:"lost"`
 }
@@ -82,9 +82,6 @@ func NewReport(p Period, written time.Time, all []Record) Report {
 		one.Holders = slices.Clone(one.Holders)
 		if one.Holders == nil {
 			one.Holders = []Holder{}
-		}
-		for i := range one.Holders {
-			one.Holders[i].LastActive = one.Holders[i].LastActive.UTC()
 		}
 		slices.SortStableFunc(one.Holders, func(a, b Holder) int { return cmp.Or(cmp.Compare(a.UserID, b.UserID), cmp.Compare(a.Number, b.Number)) })
 		r.Reviews = append(r.Reviews, one)
@@ -141,7 +138,7 @@ func (r *Record) lines() [][]string {
 	}
 	lines := make([][]string, 0, len(r.Holders))
 	for _, h := range r.Holders {
-		lines = append(lines, append(slices.Clone(review), cell(h.UserID), cell(h.Number), moment(h.LastActive), strconv.FormatBool(h.Lost)))
+		lines = append(lines, append(slices.Clone(review), cell(h.UserID), cell(h.Number), cell(h.LastActive), strconv.FormatBool(h.Lost)))
 	}
 	return lines
 }

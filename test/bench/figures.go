@@ -56,6 +56,11 @@ type figure struct {
 //	backup.peak_to_archive      the same, over the size of the archive
 //	backup.items_person         people, departments, roles and holders in the archive, per person
 //	restart.calls_beyond_pass   calls of that restart beyond those of one drift pass: tokens, and a check of the credentials
+//	binding.give_calls_ratio    calls that give a role to a whole company by one PermissionBinding, over the fewest that can: people
+//	                            over how many the platform takes at once, DingTalk 20, WeCom 1,000
+//	binding.give_calls_person   the same with all calls about roles, the reading of who holds it included, per person
+//	binding.take_calls_ratio    calls that take it away when the binding is deleted, over the fewest: DingTalk 100, WeCom 1,000
+//	binding.take_calls_person   the same with all calls about roles, per person
 const (
 	under = "<="
 	equal = "="

@@ -28,6 +28,8 @@ type size struct {
 	Rate int `json:"callsPerSecond"`
 	// Archived are the people of another company, who are backed up.
 	Archived int `json:"archived"`
+	// Bound are the people of another company, who hold a role by one PermissionBinding.
+	Bound int `json:"bound"`
 }
 
 func main() {
@@ -36,6 +38,7 @@ func main() {
 	flag.IntVar(&s.Departments, "departments", 30, "departments on each platform")
 	flag.IntVar(&s.Rate, "rate", 200, "calls a second that each platform allows overall")
 	flag.IntVar(&s.Archived, "archived", 50000, "people on each platform who are backed up; 0 backs up nobody")
+	flag.IntVar(&s.Bound, "bound", 5000, "people on each platform who hold a role by one binding; 0 binds nobody")
 	platforms := flag.String("platforms", world.DingTalk+","+world.WeCom, "platforms to measure, one after the other")
 	out := flag.String("out", "", "JSON file to write the figures to")
 	strict := flag.Bool("strict", false, "end with status 1 when a goal is missed")
@@ -73,6 +76,13 @@ func run(ctx context.Context, r *report, platforms []string, verbose bool) error
 		l := &leaving{bench: &bench{world: w, report: r, size: r.Size, platform: platform, verbose: verbose}}
 		if err := l.run(ctx); err != nil {
 			return fmt.Errorf("measuring how people leave %s: %w", platform, err)
+		}
+		if r.Size.Bound > 0 {
+			bound := size{People: r.Size.Bound, Departments: r.Size.Departments, Rate: 10 * r.Size.Rate} // how it is imported does not matter
+			m := &binding{&bench{world: w, report: r, size: bound, platform: platform, verbose: verbose}}
+			if err := m.run(ctx); err != nil {
+				return fmt.Errorf("measuring a role on %s: %w", platform, err)
+			}
 		}
 		if r.Size.Archived == 0 {
 			continue

@@ -1,7 +1,8 @@
 package crd
 
 const (
-	roleStays = "role cannot be changed, but for its creation: make another PermissionBinding"
+	asApproved = "of a High risk, somebody approved where the role reaches and how long: risk and scopeRefs stay, and expiresAt may only come earlier. Make another PermissionBinding"
+	roleStays  = "role cannot be changed, but for its creation: make another PermissionBinding"
 )
 
 var bindingRules = []rule{
@@ -21,6 +22,14 @@ var bindingRules = []rule{
 	{name: "high risk ends", base: "permissionbinding", path: "spec", says: "a High risk needs an end (expiresAt) or a review: rights outlive their reason",
 		wrong: []string{`spec: {expiresAt: null, noticeBeforeHours: null, review: null}`},
 		right: []string{`spec: {review: null}`, `spec: {expiresAt: null, noticeBeforeHours: null}`, `spec: {expiresAt: null, noticeBeforeHours: null, review: null, risk: Low}`}},
+	{name: "what was approved stays", base: "permissionbinding", path: "spec", before: `{}`, says: asApproved,
+		wrong: []string{`spec: {risk: Low}`, `spec: {risk: null}`, `spec: {scopeRefs: null}`, `spec: {scopeRefs: [{name: finance}, {name: rd}]}`, `spec: {scopeRefs: [{name: rd}]}`,
+			`spec: {expiresAt: "2026-12-31T10:00:01Z"}`, `spec: {expiresAt: null, noticeBeforeHours: null}`},
+		right: []string{`spec: {expiresAt: "2026-12-31T09:59:59Z"}`, `spec: {subjects: {matchLabels: null}}`, `spec: {reason: x, review: {intervalDays: 30}}`}},
+	{name: "what was approved stays, without an end", base: "permissionbinding", path: "spec", before: `spec: {expiresAt: null, noticeBeforeHours: null, scopeRefs: null}`, says: asApproved,
+		wrong: []string{`spec: {risk: Low}`, `spec: {scopeRefs: [{name: finance}]}`}, right: []string{`spec: {expiresAt: "2026-12-31T09:59:59Z"}`}},
+	{name: "what nobody approved changes", base: "permissionbinding", path: "spec", before: `spec: {risk: Low}`, says: asApproved,
+		right: []string{`spec: {risk: Low, scopeRefs: null, expiresAt: "2027-12-31T10:00:00Z"}`, `spec: {risk: High}`}},
 	{name: "administrators are made by nobody", base: "binding-administrators", path: "spec.role", says: "group and creation go with kind: Role",
 		wrong: []string{`spec: {role: {creation: Never}}`, `spec: {role: {group: 财务}}`}, right: []string{`spec: {role: {kind: Role, creation: Never, group: 财务}}`}},
 	{name: "name of the role", base: "permissionbinding", path: "spec.role.name", says: "name" + spaces,

@@ -96,7 +96,7 @@ var kinds = map[string]struct {
 	"OffboardingPolicy": {"op", []string{"Applies", "Ready", "Reason", "Unannounced", "Grace", "People", "Leaving", "Age"}, nil},
 	"Offboarding": {"ob", []string{"Number", "State", "Step", "Waiting-For", "Access", "Deletion", "Ready", "Age"},
 		[]string{".spec.number", ".spec.employeeRef.name", ".status.state"}},
-	"PermissionBinding": {"pb", []string{"Account", "Role", "State", "Holders", "Until", "Next-Review", "Ready", "Reason", "Age"},
+	"PermissionBinding": {"pb", []string{"Account", "Role", "Who", "State", "Holders", "Until", "Next-Review", "Ready", "Reason", "Age"},
 		[]string{".spec.accountRef.name", ".status.state"}},
 	"Approval": {"apv", []string{"Purpose", "Account", "People", "State", "Decided-By", "Expires", "Age"},
 		[]string{".spec.purpose", ".status.state"}},
