@@ -35,6 +35,7 @@ type EmployeeReconciler struct {
 	Tenants  *tenant.Registry
 	Hub      *Hub
 	Numbers  *Numbers
+	Leavings *Leavings
 	// Platforms by Descriptor.Platform.
 	Platforms map[string]directory.Descriptor
 	Metrics   Metrics
