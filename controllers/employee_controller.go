@@ -56,6 +56,10 @@ type EmployeeReconciler struct {
 // +kubebuilder:rbac:groups="",resources=namespaces,verbs=get
 // +kubebuilder:rbac:groups=rollcall.dev,resources=employees/status,verbs=patch
 
+// workers is how many people are reconciled at once. More write to the API server at once, not more in all: whoever loses
+// access amid an import then waits behind each of them (P2).
+const workers = 2
+
 // SetupWithManager registers the controller.
 func (r *EmployeeReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	changed := builder.WithPredicates(predicate.GenerationChangedPredicate{})
@@ -75,7 +79,7 @@ func (r *EmployeeReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&v1alpha1.EmployeeNumberRule{}, follow(listedBy[v1alpha1.EmployeeList](r, indexRule)), changed).
 		WatchesMetadata(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(listedBy[v1alpha1.EmployeeList](r, indexSecret))).
 		WatchesRawSource(r.Hub.employees.source()).
-		WithOptions(controller.Options{MaxConcurrentReconciles: 16}).
+		WithOptions(controller.Options{MaxConcurrentReconciles: workers}).
 		Complete(r)
 }
 

@@ -341,7 +341,9 @@ func (r *EmployeeReconciler) prepare(ctx context.Context, s *employeeScope, trig
 	if err != nil || p != nil {
 		return err
 	}
-	ob := &v1alpha1.Offboarding{ObjectMeta: metav1.ObjectMeta{Namespace: e.Namespace, Name: offboardingName(e, trigger, accounts)}, Spec: spec}
+	ob := &v1alpha1.Offboarding{
+		ObjectMeta: metav1.ObjectMeta{Namespace: e.Namespace, Name: offboardingName(e, trigger, accounts), Finalizers: []string{v1alpha1.Finalizer}}, Spec: spec,
+	}
 	e.Status.OffboardingName = ob.Name
 	for _, name := range accounts {
 		if st := accountStatus(e, name); st != nil {
