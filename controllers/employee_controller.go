@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sync/semaphore"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -48,6 +49,22 @@ type EmployeeReconciler struct {
 	Tool string
 
 	writes kube.Writes
+	turns  *semaphore.Weighted
+}
+
+// writers is how many people's objects are written at once. More together keep the API server no busier, but make whoever loses
+// access amid an import wait behind each of them (P2).
+const writers = 2
+
+// inTurn writes somebody's object when not too many others are written. Nobody waits who loses access.
+func (r *EmployeeReconciler) inTurn(ctx context.Context, e *v1alpha1.Employee, write func() error) error {
+	if !loses(e) {
+		if err := r.turns.Acquire(ctx, 1); err != nil {
+			return err
+		}
+		defer r.turns.Release(1)
+	}
+	return write()
 }
 
 // +kubebuilder:rbac:groups=rollcall.dev,resources=employees,verbs=get;list;watch;patch
@@ -56,12 +73,9 @@ type EmployeeReconciler struct {
 // +kubebuilder:rbac:groups="",resources=namespaces,verbs=get
 // +kubebuilder:rbac:groups=rollcall.dev,resources=employees/status,verbs=patch
 
-// workers is how many people are reconciled at once. More write to the API server at once, not more in all: whoever loses
-// access amid an import then waits behind each of them (P2).
-const workers = 2
-
 // SetupWithManager registers the controller.
 func (r *EmployeeReconciler) SetupWithManager(mgr ctrl.Manager) error {
+	r.turns = semaphore.NewWeighted(writers)
 	changed := builder.WithPredicates(predicate.GenerationChangedPredicate{})
 	follow := func(m handler.MapFunc) handler.EventHandler {
 		return ranked(sweepPriority, handler.EnqueueRequestsFromMapFunc(m))
@@ -79,7 +93,7 @@ func (r *EmployeeReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&v1alpha1.EmployeeNumberRule{}, follow(listedBy[v1alpha1.EmployeeList](r, indexRule)), changed).
 		WatchesMetadata(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(listedBy[v1alpha1.EmployeeList](r, indexSecret))).
 		WatchesRawSource(r.Hub.employees.source()).
-		WithOptions(controller.Options{MaxConcurrentReconciles: workers}).
+		WithOptions(controller.Options{MaxConcurrentReconciles: 16}).
 		Complete(r)
 }
 
@@ -166,7 +180,7 @@ func (r *EmployeeReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 	if !e.DeletionTimestamp.IsZero() {
 		return r.delete(ctx, e)
 	}
-	if err := kube.AddFinalizer(ctx, r.Client, e, v1alpha1.Finalizer); err != nil {
+	if err := r.inTurn(ctx, e, func() error { return kube.AddFinalizer(ctx, r.Client, e, v1alpha1.Finalizer) }); err != nil {
 		return done(0, err)
 	}
 	before := e.DeepCopy()
@@ -180,7 +194,11 @@ func (r *EmployeeReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 	if err := r.begin(ctx, s); err != nil {
 		return done(0, err)
 	}
-	if _, err := kube.PatchStatus(ctx, r.Client, before, e); err != nil {
+	err := r.inTurn(ctx, e, func() error {
+		_, err := kube.PatchStatus(ctx, r.Client, before, e)
+		return err
+	})
+	if err != nil {
 		return done(0, err)
 	}
 	r.writes.Note(e)
