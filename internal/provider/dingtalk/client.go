@@ -180,17 +180,18 @@ func (c *client) exchange(ctx context.Context, op *operation, r request, token s
 }
 
 func (c *client) attempt(ctx context.Context, op *operation, r request, token string, out any) error {
+	var body []byte
+	if op.write {
+		defer func() { directory.NoteRequest(ctx, requestID(body)) }()
+	}
 	resp, err := c.send(ctx, op, r, token)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = resp.Body.Close() }()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, longestAnswer))
+	body, err = io.ReadAll(io.LimitReader(resp.Body, longestAnswer))
 	if err != nil {
 		return unanswered(op, err)
-	}
-	if op.write {
-		directory.NoteRequest(ctx, requestID(body))
 	}
 	if err := judge(op, r.api, resp, body); err != nil {
 		if err.Class == directory.RateLimited {

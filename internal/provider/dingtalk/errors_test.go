@@ -246,3 +246,26 @@ func TestTheRequestsIDIsNoted(t *testing.T) {
 		}
 	}
 }
+
+// P8: the trail has the id of the last request, and that of no other where it told none.
+func TestP8NoOtherRequestsIDIsNoted(t *testing.T) {
+	for name, c := range map[string]struct {
+		last answer
+		want string
+	}{
+		"it told":      {answer{body: `{"result":true,"requestId":"second"}`}, "second"},
+		"refused":      {answer{status: http.StatusBadRequest, body: `{"code":"user.not.exist","requestid":"second"}`}, "second"},
+		"told none":    {yes, ""},
+		"lost":         {lostReply, ""},
+		"not DingTalk": {answer{status: http.StatusBadGateway, body: "<html>"}, ""},
+	} {
+		s, d := newStub(t)
+		s.on(&opEnable, answer{status: http.StatusBadRequest, body: `{"code":"InvalidAuthentication","requestid":"first"}`}, c.last)
+		s.on(&opStatus, answer{body: `{"disable":true,"requestId":"of a reading"}`})
+		var trace directory.Trace
+		_ = d.Unfreeze(directory.WithTrace(t.Context(), &trace), "E1", "") // some fail
+		if got := trace.Request(); got != c.want || len(s.calls(&opEnable)) != 2 {
+			t.Errorf("%s: noted %q, want %q", name, got, c.want)
+		}
+	}
+}
