@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"syscall"
 	"time"
@@ -239,13 +240,17 @@ func (c *client) send(ctx context.Context, op *operation, r request, token strin
 	return resp, nil
 }
 
+// codeForm is what every code of DingTalk looks like. Codes are shown and recorded; what
+// is none of these words must not get there (P12).
+var codeForm = regexp.MustCompile(`^[0-9A-Za-z_.-]{1,128}$`)
+
 // judge says whether an answer is a refusal, or no answer of the platform at all.
 func judge(op *operation, a *api, resp *http.Response, body []byte) *directory.Error {
 	code, ok := a.code(resp.StatusCode, body)
 	switch {
 	case ok && code == "":
 		return nil
-	case ok:
+	case ok && codeForm.MatchString(code):
 		return refusal(op, code)
 	case bytes.Contains(body, []byte("punish")):
 		// The ban's page of HTML has the same fields as its JSON [call-frequency-limit].
