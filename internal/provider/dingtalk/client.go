@@ -389,6 +389,7 @@ type user struct {
 	Departments      many[integer] `json:"dept_id_list"`
 	ExclusiveAccount boolean       `json:"exclusive_account"`
 	Disabled         boolean       `json:"disable_status"`
+	Admin            *boolean      `json:"admin"` // of any level
 
 	// user/get only.
 	UnionID text                  `json:"unionid"`
