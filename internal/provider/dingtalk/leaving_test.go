@@ -464,6 +464,8 @@ func TestResiduals(t *testing.T) {
 		{"an approval of leaving", admins("M1"), answer{body: `{"result":{"userId":"E1","status":4}}`}, empty, none, []string{"Smart HR"}, ""},
 		{"a department", admins("M1"), clean, led, none, []string{"leads department 5", "chat group of department 5"}, ""},
 		{"a department that is gone", admins("M1"), clean, no(60003), none, nil, ""},
+		{"P9: a department that the app may not see hides nothing else", admins("M1"), answer{body: `{"result":[{"userId":"E1","status":1,"deptList":[{"dept_id":5}]}]}`},
+			no(50004), none, []string{"待离职"}, ""},
 		{"approvals", admins("M1"), clean, empty, answer{body: `{"result":{"hasMore":false,"list":[{"taskId":1},{"taskId":2}]}}`}, []string{"2 approvals"}, ""},
 		{"many approvals", admins("M1"), clean, empty, answer{body: `{"result":{"hasMore":"true","list":[{"taskId":1}]}}`}, []string{"more than 1 approvals"}, ""},
 		{"approvals know nobody", admins("M1"), clean, empty, no400("param.user.notexist"), nil, ""},
