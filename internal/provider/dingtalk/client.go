@@ -28,10 +28,6 @@ const (
 // Java SDK, opendingtalk/alibaba-dingtalk-service-sdk; the page is silent (?)).
 const pageSize = 100
 
-// longestAnswer bounds what is read of one answer, in bytes. A page of people
-// takes a few hundred kilobytes at most.
-const longestAnswer = 16 << 20
-
 // operation is one endpoint: what to call, and what its answers mean.
 type operation struct {
 	// name is the key of the budget and part of every error.
@@ -190,7 +186,7 @@ func (c *client) attempt(ctx context.Context, op *operation, r request, token st
 		return err
 	}
 	defer func() { _ = resp.Body.Close() }()
-	body, err = io.ReadAll(io.LimitReader(resp.Body, longestAnswer))
+	body, err = io.ReadAll(resp.Body) // httpx bounds it
 	if err != nil {
 		return unanswered(op, err)
 	}

@@ -466,7 +466,7 @@ func (c *client) send(ctx context.Context, q *request, token string, out any) er
 		return unanswered(q, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	body, err = io.ReadAll(resp.Body)
+	body, err = io.ReadAll(resp.Body) // httpx bounds it
 	if err != nil {
 		return unanswered(q, err)
 	}
