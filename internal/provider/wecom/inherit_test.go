@@ -239,6 +239,10 @@ func TestAnInheritanceThatWaitsLongerThanItShould(t *testing.T) {
 	k.now = func() time.Time { return s.clock().Add(-48 * time.Hour) } // the platform is late
 	s.advance(25 * time.Hour)
 	passes(t, d, "leaver", 0, 2, 0, 0) // soon
+	for _, c := range k.customers {
+		c.until = time.Unix(s.clock().UnixMilli(), 0) // milliseconds for seconds
+	}
+	passes(t, d, "leaver", 0, 2, 0, 24*time.Hour)
 }
 
 func TestWhatThePlatformSaysOfOneCustomer(t *testing.T) {

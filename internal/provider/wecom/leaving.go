@@ -121,6 +121,9 @@ func (h *heir) wait(n int, until time.Time) {
 		return
 	}
 	h.so.Waiting += n
+	if latest := h.details.now().Add(aDay); until.After(latest) { // no page promises more, and it would not be asked about again
+		until = latest
+	}
 	switch {
 	case !until.After(h.details.now()):
 		h.soon = true
