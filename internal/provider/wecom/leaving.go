@@ -103,6 +103,8 @@ func (d *Directory) Inherit(ctx context.Context, leaver, successor string) (dire
 var orByHand = "enter its app in " + datasets[directory.DatasetGroups].grant +
 	"; or pass the leaver's customers and groups on by hand, in the admin console under 客户联系 → 离职继承"
 
+const noSuccessor = "the successor does not exist, or the app may not see them"
+
 // heir is one inheritance, and how far it is.
 type heir struct {
 	*Directory
@@ -162,7 +164,12 @@ func (h *heir) customers(ctx context.Context) error {
 		}
 		return nil
 	})
-	if err != nil && !unknownUser(err) { // who never had a customer may be unknown there
+	if unknownUser(err) { // who never had a customer may be unknown there; a successor who has left meanwhile took nothing over
+		if _, err = h.Account(ctx, h.successor); directory.ClassOf(err) == directory.NotFound {
+			return retold(err, directory.Invalid, noSuccessor)
+		}
+	}
+	if err != nil {
 		return err
 	}
 	all, err := h.unassigned.get(ctx)
@@ -238,7 +245,7 @@ func (h *heir) explain(err error) error {
 	case codeNoAPI, codeForbidden, codeNotGranted:
 		return retold(err, directory.PermissionDenied, "the app of "+appSecret+" may not pass customers on: "+orByHand)
 	case codeNoSuchUser, codeInvalidUser, codeUnknownUser:
-		return retold(err, directory.Invalid, "the successor does not exist, or the app may not see them")
+		return retold(err, directory.Invalid, noSuccessor)
 	}
 	return err
 }
