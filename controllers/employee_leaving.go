@@ -13,7 +13,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rollcall.dev/rollcall/api/v1alpha1"
 	"rollcall.dev/rollcall/internal/directory"
@@ -28,28 +27,17 @@ func (r *EmployeeReconciler) leavings(ctx context.Context, s *employeeScope) err
 	if number == "" {
 		return nil
 	}
-	found, err := r.leavingsOf(ctx, r.Client, s.employee.Namespace, client.MatchingFields{indexNumber: fold(number)})
+	all, err := r.Leavings.Numbered(ctx, s.employee.Namespace, number)
 	if err != nil {
 		return err
 	}
-	if s.leavings = found; s.mayLag() {
-		if s.leavings, err = r.leavingsOf(ctx, r.Live, s.employee.Namespace, client.MatchingFields{fieldNumber: number}); err != nil {
-			return err
-		}
-	}
+	openFirst(all)
+	s.leavings = all
 	return r.choose(ctx, s)
 }
 
-// fieldNumber is what the API server selects Offboardings by.
-const fieldNumber = "spec.number"
-
-// leavingsOf lists Offboardings, the newest first. What only rehearses is none.
-func (r *EmployeeReconciler) leavingsOf(ctx context.Context, c client.Reader, namespace string, by client.MatchingFields) ([]v1alpha1.Offboarding, error) {
-	var list v1alpha1.OffboardingList
-	if err := c.List(ctx, &list, client.InNamespace(namespace), by); err != nil {
-		return nil, fmt.Errorf("listing the person's leavings: %w", err)
-	}
-	all := slices.DeleteFunc(list.Items, func(ob v1alpha1.Offboarding) bool { return ob.Spec.Mode == v1alpha1.OffboardingRehearse })
+// openFirst sorts leavings: those that are not over before the others, the newest first.
+func openFirst(all []v1alpha1.Offboarding) {
 	slices.SortFunc(all, func(a, b v1alpha1.Offboarding) int {
 		if isOver(&a) != isOver(&b) {
 			if isOver(&a) {
@@ -61,7 +49,6 @@ func (r *EmployeeReconciler) leavingsOf(ctx context.Context, c client.Reader, na
 		return cmp.Or(b.CreationTimestamp.Compare(a.CreationTimestamp.Time), endOf(&b).Compare(endOf(&a)),
 			strings.Compare(string(b.Status.State), string(a.Status.State)), strings.Compare(string(a.UID), string(b.UID)))
 	})
-	return all, nil
 }
 
 // endOf is when a leaving was over; zero before.
@@ -70,18 +57,6 @@ func endOf(ob *v1alpha1.Offboarding) time.Time {
 		return time.Time{}
 	}
 	return ob.Status.CompletionTime.Time
-}
-
-// mayLag reports whether the cache may not know yet what was begun: by this object, or, when it is looked at
-// for the first time, by one before it. Nobody is to be taken for somebody who stays.
-func (s *employeeScope) mayLag() bool {
-	st := &s.employee.Status
-	if st.ObservedGeneration == nil || *st.ObservedGeneration < 0 {
-		return true
-	}
-	return slices.ContainsFunc(st.Accounts, func(a v1alpha1.EmployeeAccountStatus) bool {
-		return a.OffboardingName != "" && !slices.ContainsFunc(s.leavings, func(ob v1alpha1.Offboarding) bool { return ob.Name == a.OffboardingName })
-	})
 }
 
 // choose finds the policy, if somebody leaves something.
@@ -366,7 +341,9 @@ func (r *EmployeeReconciler) prepare(ctx context.Context, s *employeeScope, trig
 	if err != nil || p != nil {
 		return err
 	}
-	ob := &v1alpha1.Offboarding{ObjectMeta: metav1.ObjectMeta{Namespace: e.Namespace, Name: offboardingName(e, trigger, accounts)}, Spec: spec}
+	ob := &v1alpha1.Offboarding{
+		ObjectMeta: metav1.ObjectMeta{Namespace: e.Namespace, Name: offboardingName(e, trigger, accounts), Finalizers: []string{v1alpha1.Finalizer}}, Spec: spec,
+	}
 	e.Status.OffboardingName = ob.Name
 	for _, name := range accounts {
 		if st := accountStatus(e, name); st != nil {
@@ -383,22 +360,21 @@ func offboardingName(e *v1alpha1.Employee, trigger v1alpha1.OffboardingTrigger, 
 	return strings.TrimRight(e.Name[:min(len(e.Name), 54)], "-.") + "-" + hex.EncodeToString(sum[:4])
 }
 
-// create makes the Offboardings that were prepared and recorded. One that is under way already, or could be,
-// because the cache lags behind, is looked for live first.
+// create makes the Offboardings that were prepared and recorded, but where one is under way already.
 func (r *EmployeeReconciler) create(ctx context.Context, s *employeeScope) error {
 	for _, ob := range s.begun {
-		live, err := r.leavingsOf(ctx, r.Live, ob.Namespace, client.MatchingFields{fieldNumber: ob.Spec.Number})
+		known, err := r.Leavings.Numbered(ctx, ob.Namespace, ob.Spec.Number)
 		if err != nil {
 			return err
 		}
-		if slices.ContainsFunc(live, func(other v1alpha1.Offboarding) bool { return !isOver(&other) && shareAccount(&other, ob) }) {
+		if slices.ContainsFunc(known, func(other v1alpha1.Offboarding) bool { return !isOver(&other) && shareAccount(&other, ob) }) {
 			continue // its event brings us back
 		}
-		switch err := r.Create(ctx, ob); {
-		case apierrors.IsAlreadyExists(err), apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
+		switch made, err := r.Leavings.Make(ctx, ob); {
+		case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
 		case err != nil:
 			return fmt.Errorf("making the Offboarding: %w", err)
-		default:
+		case made:
 			r.Recorder.Eventf(s.employee, ob, corev1.EventTypeNormal, v1alpha1.ReasonLeaving, "Leave", "the Offboarding %s begins: %s", ob.Name, ob.Spec.Trigger)
 		}
 	}

@@ -251,17 +251,22 @@ func (l *leaver) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, 
 func (q *quarantine) leave(accounts []string, numbers ...int) {
 	q.Helper()
 	for _, n := range numbers {
-		ob := &v1alpha1.Offboarding{ObjectMeta: q.meta(leavingName(n)), Spec: v1alpha1.OffboardingSpec{
-			Mode: v1alpha1.OffboardingExecute, EmployeeRef: v1alpha1.EmployeeReference{Name: fmt.Sprintf("person-%d", n)},
-			Number: fmt.Sprintf("E%04d", n), Trigger: v1alpha1.TriggerDeleted,
-			Terms: v1alpha1.OffboardingTerms{Backup: v1alpha1.OffboardingBackup{Mode: v1alpha1.BackupNone}},
-		}}
-		ob.Spec.RequestedBy.Users = []string{"system:serviceaccount:argocd:argocd-application-controller"}
-		for _, a := range accounts {
-			ob.Spec.Accounts = append(ob.Spec.Accounts, v1alpha1.OffboardingAccount{Name: a, UserID: ob.Spec.Number, Origin: v1alpha1.OriginCreated})
-		}
-		q.Expect(q.Create(q.Context(), ob)).To(Succeed())
+		q.Expect(q.Create(q.Context(), q.offboarding(n, accounts...))).To(Succeed())
 	}
+}
+
+// offboarding is the leaving of somebody who was deleted.
+func (q *quarantine) offboarding(n int, accounts ...string) *v1alpha1.Offboarding {
+	ob := &v1alpha1.Offboarding{ObjectMeta: q.meta(leavingName(n)), Spec: v1alpha1.OffboardingSpec{
+		Mode: v1alpha1.OffboardingExecute, EmployeeRef: v1alpha1.EmployeeReference{Name: fmt.Sprintf("person-%d", n)},
+		Number: fmt.Sprintf("E%04d", n), Trigger: v1alpha1.TriggerDeleted,
+		Terms: v1alpha1.OffboardingTerms{Backup: v1alpha1.OffboardingBackup{Mode: v1alpha1.BackupNone}},
+	}}
+	ob.Spec.RequestedBy.Users = []string{"system:serviceaccount:argocd:argocd-application-controller"}
+	for _, a := range accounts {
+		ob.Spec.Accounts = append(ob.Spec.Accounts, v1alpha1.OffboardingAccount{Name: a, UserID: ob.Spec.Number, Origin: v1alpha1.OriginCreated})
+	}
+	return ob
 }
 
 func leavingName(n int) string { return fmt.Sprintf("person-%d-1", n) }

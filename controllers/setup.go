@@ -93,7 +93,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, d Dependencies) error {
 		&DepartmentReconciler{Client: mgr.GetClient(), Recorder: recorder, Tenants: tenants, Hub: hub},
 		&EmployeeReconciler{
 			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Tenants: tenants, Hub: hub,
-			Numbers: numbers, Platforms: platforms, Metrics: d.Metrics, Limiter: limiter,
+			Numbers: numbers, Leavings: &Leavings{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Now: d.Now}, Platforms: platforms, Metrics: d.Metrics, Limiter: limiter,
 			Storages: storages, Archives: lasts, Now: d.Now, Tool: tool,
 		},
 		&EmployeeNumberRuleReconciler{Client: mgr.GetClient(), Recorder: recorder},

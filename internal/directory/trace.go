@@ -2,6 +2,7 @@ package directory
 
 import (
 	"context"
+	"strings"
 	"sync"
 )
 
@@ -29,11 +30,16 @@ func WithTrace(ctx context.Context, t *Trace) context.Context {
 // longestRequestID bounds what a platform may put into the trail, in bytes.
 const longestRequestID = 128
 
-// NoteRequest is called by providers with the platform's id of a request.
+// NoteRequest is called by providers with the platform's id of each request that
+// changes something, "" where it told none. What cannot be an id is none either: it
+// comes from whoever answered, and goes into the trail.
 func NoteRequest(ctx context.Context, id string) {
 	t, ok := ctx.Value(traceKey{}).(*Trace)
-	if !ok || id == "" || len(id) > longestRequestID {
+	if !ok {
 		return
+	}
+	if len(id) > longestRequestID || strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		id = ""
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -77,12 +77,13 @@ func (l *leaving) lenient(ctx context.Context) error {
 	})
 }
 
-// amidImport has people leave one after the other, from when a quarter was created until nine tenths are.
+// amidImport has people leave one after the other, from when a quarter was created until nine tenths are, and leaves half
+// of those who could for afterwards.
 func (l *leaving) amidImport(ctx context.Context) (took []time.Duration, err error) {
 	if err := l.created(ctx, l.size.People/4); err != nil {
 		return nil, err
 	}
-	for {
+	for range len(l.candidates()) / 2 {
 		if done, err := l.creations(ctx); err != nil || done >= l.size.People*9/10 {
 			return took, err
 		}
@@ -96,6 +97,7 @@ func (l *leaving) amidImport(ctx context.Context) (took []time.Duration, err err
 		}
 		took = append(took, d)
 	}
+	return took, nil
 }
 
 // afterwards has as many leave when the import is over, as far as there are so many.

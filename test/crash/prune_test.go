@@ -3,6 +3,7 @@ package crash
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -101,17 +102,56 @@ func TestP6Prune250(t *testing.T) {
 	}
 }
 
+// TestP6PruneADepartmentWithItsSubtree: a folder of departments, one below the other, vanishes from Git with everybody in them. No
+// department goes on the platform, whoever is in one of them counts, and after the revert all is as before.
+func TestP6PruneADepartmentWithItsSubtree(t *testing.T) {
+	const people, limit = 24, 3 // the floor
+	for _, platform := range both {
+		t.Run(platform, func(t *testing.T) {
+			s := setUp(t, "p6-subtree-"+platform, []string{platform})
+			names := []string{"rd", "platform", "storage"}
+			units := []*v1alpha1.Department{
+				world.Department(s.namespace, names[0], "研发部", "", platform), world.Department(s.namespace, names[1], "平台组", names[0], platform),
+				world.Department(s.namespace, names[2], "存储组", names[1], platform),
+			}
+			s.apply(world.Objects(units[1:])...) // prunable applies the first
+			staff := s.prunable(people, func(e *v1alpha1.Employee) {
+				last := e.Spec.Number[len(e.Spec.Number)-1]
+				e.Spec.Departments[0].Name = names[int(last)%len(names)]
+			})
+			tenant, before := s.tenants[platform], s.users()
+			tree := must(tenant.Departments(s.ctx))(s)
+			since := s.last()
+			all := append(world.Objects(staff), world.Objects(units)...)
+			s.must(shared.Prune(s.ctx, all...))
+			s.gone(all...)
+			s.eventually("one Approval lists exactly the others", func() error { return s.asked(tenant, staff) })
+			s.readings(2)
+			frozen := s.frozen(tenant)
+			if len(frozen) == 0 || len(frozen) > limit {
+				t.Errorf("%d people were frozen, want 1 to %d", len(frozen), limit)
+			}
+			s.nobodyRemoved(since)
+			s.must(shared.Reapply(s.ctx, world.Objects(units)...))
+			s.revert(staff, frozen, before)
+			if now := must(tenant.Departments(s.ctx))(s); !reflect.DeepEqual(now, tree) {
+				t.Errorf("the departments were\n%+v\nand are\n%+v", tree, now)
+			}
+		})
+	}
+}
+
 // prunable applies people whom an unannounced deletion sends on their way, and waits until they are Ready. A week of grace
 // leaves time to revert.
-func (s *scene) prunable(people int) []*v1alpha1.Employee {
+func (s *scene) prunable(people int, adjust ...func(*v1alpha1.Employee)) []*v1alpha1.Employee {
 	s.Helper()
-	staff := s.people(people, func(e *v1alpha1.Employee) {
+	staff := s.people(people, append(adjust, func(e *v1alpha1.Employee) {
 		for i := range e.Spec.Accounts {
 			if e.Spec.Accounts[i].Name == world.DingTalk {
 				e.Spec.Accounts[i].Type = v1alpha1.AccountEnterprise
 			}
 		}
-	})
+	})...)
 	s.key = s.vault()
 	policy := world.Policy(s.namespace)
 	policy.Spec.GraceSeconds, policy.Spec.Notices = nil, nil

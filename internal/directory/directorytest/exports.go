@@ -141,12 +141,7 @@ var exports = []contract{
 // exporter is the directory as an Exporter, or nil.
 func (s *suite) exporter(t *testing.T) directory.Exporter {
 	t.Helper()
-	e, ok := s.Directory.(directory.Exporter)
-	if !ok {
-		t.Log("this platform hands nothing out")
-		return nil
-	}
-	return e
+	return can[directory.Exporter](t, s, "this platform hands nothing out")
 }
 
 var partName = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)

@@ -118,23 +118,13 @@ func (s *suite) removal(successor string) directory.Removal {
 // remover is the directory as a Remover, or nil.
 func (s *suite) remover(t *testing.T) directory.Remover {
 	t.Helper()
-	r, ok := s.Directory.(directory.Remover)
-	if !ok {
-		t.Log("this platform removes nobody")
-		return nil
-	}
-	return r
+	return can[directory.Remover](t, s, "this platform removes nobody")
 }
 
 // revoker is the directory as a RoleRevoker, or nil.
 func (s *suite) revoker(t *testing.T) directory.RoleRevoker {
 	t.Helper()
-	r, ok := s.Directory.(directory.RoleRevoker)
-	if !ok {
-		t.Log("this platform takes no roles away")
-		return nil
-	}
-	return r
+	return can[directory.RoleRevoker](t, s, "this platform takes no roles away")
 }
 
 // notifier is the directory as a Notifier, or nil where these credentials send nothing.

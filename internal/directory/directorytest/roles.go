@@ -86,12 +86,7 @@ const sampleGroup = "内控"
 // keeper is the directory as a RoleKeeper, or nil.
 func (s *suite) keeper(t *testing.T) directory.RoleKeeper {
 	t.Helper()
-	k, ok := s.Directory.(directory.RoleKeeper)
-	if !ok {
-		t.Log("this platform has no roles")
-		return nil
-	}
-	return k
+	return can[directory.RoleKeeper](t, s, "this platform has no roles")
 }
 
 // role makes a role that these people hold.

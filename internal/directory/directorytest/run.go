@@ -32,6 +32,16 @@ type suite struct {
 	seq  int
 }
 
+// can is the directory as a T, or nil: then it is logged what the platform does not do.
+func can[T any](t *testing.T, s *suite, lacks string) T {
+	t.Helper()
+	d, ok := s.Directory.(T)
+	if !ok {
+		t.Log(lacks)
+	}
+	return d
+}
+
 // Invented personal data; none of it may show in an error.
 func sampleName(n int) string   { return fmt.Sprintf("柳如烟%d", n) }
 func sampleMobile(n int) string { return fmt.Sprintf("+86-1380055%04d", n) }

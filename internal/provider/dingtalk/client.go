@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"syscall"
 	"time"
@@ -26,10 +27,6 @@ const (
 // pageSize is the most people that one page of user/list holds (the vendor's
 // Java SDK, opendingtalk/alibaba-dingtalk-service-sdk; the page is silent (?)).
 const pageSize = 100
-
-// longestAnswer bounds what is read of one answer, in bytes. A page of people
-// takes a few hundred kilobytes at most.
-const longestAnswer = 16 << 20
 
 // operation is one endpoint: what to call, and what its answers mean.
 type operation struct {
@@ -180,17 +177,18 @@ func (c *client) exchange(ctx context.Context, op *operation, r request, token s
 }
 
 func (c *client) attempt(ctx context.Context, op *operation, r request, token string, out any) error {
+	var body []byte
+	if op.write {
+		defer func() { directory.NoteRequest(ctx, requestID(body)) }()
+	}
 	resp, err := c.send(ctx, op, r, token)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = resp.Body.Close() }()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, longestAnswer))
+	body, err = io.ReadAll(resp.Body) // httpx bounds it
 	if err != nil {
 		return unanswered(op, err)
-	}
-	if op.write {
-		directory.NoteRequest(ctx, requestID(body))
 	}
 	if err := judge(op, r.api, resp, body); err != nil {
 		if err.Class == directory.RateLimited {
@@ -238,13 +236,17 @@ func (c *client) send(ctx context.Context, op *operation, r request, token strin
 	return resp, nil
 }
 
+// codeForm is what every code of DingTalk looks like. Codes are shown and recorded; what
+// is none of these words must not get there (P12).
+var codeForm = regexp.MustCompile(`^[0-9A-Za-z_.-]{1,128}$`)
+
 // judge says whether an answer is a refusal, or no answer of the platform at all.
 func judge(op *operation, a *api, resp *http.Response, body []byte) *directory.Error {
 	code, ok := a.code(resp.StatusCode, body)
 	switch {
 	case ok && code == "":
 		return nil
-	case ok:
+	case ok && codeForm.MatchString(code):
 		return refusal(op, code)
 	case bytes.Contains(body, []byte("punish")):
 		// The ban's page of HTML has the same fields as its JSON [call-frequency-limit].
@@ -383,6 +385,7 @@ type user struct {
 	Departments      many[integer] `json:"dept_id_list"`
 	ExclusiveAccount boolean       `json:"exclusive_account"`
 	Disabled         boolean       `json:"disable_status"`
+	Admin            *boolean      `json:"admin"` // of any level
 
 	// user/get only.
 	UnionID text                  `json:"unionid"`

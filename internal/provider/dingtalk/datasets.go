@@ -339,8 +339,14 @@ type administrator struct {
 // [query-the-administrator-list].
 const mainAdministrator = 1
 
+// administrators are never none: every company has a main one (P5).
 func (c *client) administrators(ctx context.Context) ([]administrator, error) {
-	return ask[many[administrator]](ctx, c, &opAdmins, map[string]any{})
+	admins, err := ask[many[administrator]](ctx, c, &opAdmins, map[string]any{})
+	admins = slices.DeleteFunc(admins, func(a administrator) bool { return a.UserID == "" })
+	if err == nil && len(admins) == 0 {
+		err = incomplete(&opAdmins, "it names no administrator")
+	}
+	return admins, err
 }
 
 // administrator is the main administrator, or another where there is none: some
@@ -355,9 +361,6 @@ func (x *export) administrator(ctx context.Context) (string, error) {
 		if id == "" || a.Level == mainAdministrator {
 			id = string(a.UserID)
 		}
-	}
-	if id == "" {
-		return "", incomplete(&opAdmins, "it names no administrator")
 	}
 	return id, nil
 }

@@ -134,8 +134,11 @@
 // the successor and user/listadmin are read to find out. It needs Smart HR; without it
 // there is user/delete, which hands over nothing: Smart HR, if there is one, then lists
 // the person as gone without a reason [delete-a-user]. Whether user/delete keeps the main
-// administrator is not documented (?): we never ask it to. Its undocumented parameter
-// handoverResource (developer.alibaba.com/docs/api.htm?apiId=52209) is not used.
+// administrator is not documented (?): we never ask it to. The app's scope does not limit
+// user/listadmin [query-the-administrator-list]; that it always names the main
+// administrator is not said (?): where it does not, only who is no administrator at all by
+// user/get is removed [query-user-details]. Its undocumented parameter handoverResource
+// (developer.alibaba.com/docs/api.htm?apiId=52209) is not used.
 //
 // No API names the chat groups of an owner, moves a group that people made, or moves
 // calendars: people do that, while the leaver is still there.

@@ -70,7 +70,7 @@ func TestClassOfCode(t *testing.T) {
 
 func TestEveryCodeHasWords(t *testing.T) {
 	for code, m := range meanings {
-		if m.class == "" || m.words == "" || strings.Contains(m.words, code) {
+		if m.class == "" || m.words == "" || strings.Contains(m.words, code) || !codeForm.MatchString(code) {
 			t.Errorf("%s: %+v", code, m)
 		}
 		if n, err := strconv.Atoi(code); err == nil && strconv.Itoa(n) != code {
@@ -98,6 +98,8 @@ func TestAnswersThatAreNone(t *testing.T) {
 		{"proxy page", page(200, "<html>welcome</html>"), directory.Unavailable, directory.OutcomeUnknown, "", 0},
 		{"nothing", page(200, ""), directory.Unavailable, directory.OutcomeUnknown, "", 0},
 		{"cut off", page(200, `{"errcode":0,"result":{"userid":"a`), directory.Unavailable, directory.OutcomeUnknown, "", 0},
+		{"a code that is none", page(200, `{"errcode":"welcome to the network","errmsg":"…"}`), directory.Unavailable, directory.OutcomeUnknown, "", 0},
+		{"a code without end", page(200, `{"errcode":`+strings.Repeat("1", 129)+`}`), directory.Unavailable, directory.OutcomeUnknown, "", 0},
 		{"no errcode", page(200, `{"result":{"userid":"a"}}`), directory.Unavailable, directory.OutcomeUnknown, "", 0},
 		{"null", page(200, `null`), directory.Unavailable, directory.OutcomeUnknown, "", 0},
 		{"list", page(200, `[{"errcode":0}]`), directory.Unavailable, directory.OutcomeUnknown, "", 0},
@@ -145,6 +147,7 @@ func TestNewAPIRefusals(t *testing.T) {
 		{"unknown path", recorded(t, "probe-new-unknown-path"), directory.NotSupported, "404"},
 		{"ban", recorded(t, "page-banned"), directory.RateLimited, "1111"},
 		{"gateway", answer{status: 502, body: "<html>"}, directory.Unavailable, ""},
+		{"a code that is none", answer{status: 400, body: `{"code":"苏小雨"}`}, directory.Unavailable, ""},
 		{"fine without status", answer{body: `{}`}, directory.Unavailable, ""},
 		{"list", answer{body: `[]`}, directory.Unavailable, ""},
 	} {
@@ -204,6 +207,8 @@ func TestP12ErrorsAreDecent(t *testing.T) {
 		{err: errors.New(`Post "https://oapi.dingtalk.com/x?access_token=old-1&appsecret=` + testSecret + `": EOF`)},
 		{status: 500, body: wire + "old-1"},
 		{status: 400, body: "13800001234 " + testSecret},
+		{body: `{"errcode":"su@example.com","errmsg":"…"}`},
+		{body: `{"errcode":88,"sub_code":"苏小雨"}`},
 	} {
 		s.on(&opCreateUser, a)
 		s.on(&opUser, a)
@@ -243,6 +248,29 @@ func TestTheRequestsIDIsNoted(t *testing.T) {
 	} {
 		if got := requestID([]byte(body)); got != want {
 			t.Errorf("%s is request %q, want %q", body, got, want)
+		}
+	}
+}
+
+// P8: the trail has the id of the last request, and that of no other where it told none.
+func TestP8NoOtherRequestsIDIsNoted(t *testing.T) {
+	for name, c := range map[string]struct {
+		last answer
+		want string
+	}{
+		"it told":      {answer{body: `{"result":true,"requestId":"second"}`}, "second"},
+		"refused":      {answer{status: http.StatusBadRequest, body: `{"code":"user.not.exist","requestid":"second"}`}, "second"},
+		"told none":    {yes, ""},
+		"lost":         {lostReply, ""},
+		"not DingTalk": {answer{status: http.StatusBadGateway, body: "<html>"}, ""},
+	} {
+		s, d := newStub(t)
+		s.on(&opEnable, answer{status: http.StatusBadRequest, body: `{"code":"InvalidAuthentication","requestid":"first"}`}, c.last)
+		s.on(&opStatus, answer{body: `{"disable":true,"requestId":"of a reading"}`})
+		var trace directory.Trace
+		_ = d.Unfreeze(directory.WithTrace(t.Context(), &trace), "E1", "") // some fail
+		if got := trace.Request(); got != c.want || len(s.calls(&opEnable)) != 2 {
+			t.Errorf("%s: noted %q, want %q", name, got, c.want)
 		}
 	}
 }

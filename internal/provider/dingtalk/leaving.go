@@ -139,11 +139,26 @@ func (d *Directory) removeAlone(ctx context.Context, id string) error {
 const keptMain = "this is the main administrator (主管理员): make somebody else the main administrator " +
 	"in the admin console (oa.dingtalk.com, 安全与权限), then try again"
 
+// isMain: who is not in a list that names no main administrator may be the one all the
+// same, unless they are no administrator at all.
 func (d *Directory) isMain(ctx context.Context, id string) (bool, error) {
 	admins, err := d.wire.administrators(ctx)
-	return slices.ContainsFunc(admins, func(a administrator) bool {
-		return a.Level == mainAdministrator && strings.EqualFold(string(a.UserID), id)
-	}), err
+	named := false
+	for _, a := range admins {
+		if a.Level == mainAdministrator {
+			if named = true; strings.EqualFold(string(a.UserID), id) {
+				return true, nil
+			}
+		}
+	}
+	if err != nil || named {
+		return false, err
+	}
+	u, err := d.wire.user(ctx, id)
+	if err == nil && (u.Admin == nil || bool(*u.Admin)) {
+		err = incomplete(&opAdmins, "it does not name the main administrator, who this may be")
+	}
+	return false, err
 }
 
 // leavingReason chooses one of the reasons that the company's Smart HR has: one
@@ -580,7 +595,7 @@ func (d *Directory) unfinished(ctx context.Context, id string) (left []string, e
 		}
 		for _, in := range r.Departments {
 			more, err := d.led(ctx, id, int64(in.ID))
-			if err != nil {
+			if _, cannot := missing(err); err != nil && !cannot { // one that the app may not see hides nothing else
 				return nil, err
 			}
 			left = append(left, more...)

@@ -165,6 +165,33 @@ func TestRemovalWithoutASuccessor(t *testing.T) {
 	}
 }
 
+// P5: a list of administrators that lacks the main one proves of no administrator that it is not them, and an
+// empty one proves nothing. Who is no administrator at all may go.
+func TestP5AListWithoutTheMainAdministrator(t *testing.T) {
+	deputies := fine([]any{map[string]any{"userid": "S1", "sys_level": 2}, map[string]any{"userid": "", "sys_level": 1}})
+	is := func(admin any) answer { return fine(map[string]any{"userid": "E1", "admin": admin}) }
+	for name, c := range map[string]struct {
+		admins, user answer
+		class        directory.Class
+		asked        int
+	}{
+		"nobody is listed":         {fine([]any{}), is(false), directory.Unavailable, 0},
+		"this is an administrator": {deputies, is(true), directory.Unavailable, 0},
+		"nothing tells":            {deputies, is(nil), directory.Unavailable, 0},
+		"this one is unknown":      {deputies, no(60121), directory.NotFound, 0},
+		"this is none":             {deputies, is("false"), "", 1},
+	} {
+		s, d := newStub(t)
+		s.on(&opAdmins, c.admins)
+		s.on(&opUser, c.user)
+		s.on(&opRemove, allWell)
+		err := d.Remove(t.Context(), "E1", directory.Removal{Reason: "x"})
+		if n := len(s.calls(&opRemove)); directory.ClassOf(err) != c.class || n != c.asked {
+			t.Errorf("%s: %v after %d removals, want class %q and %d", name, err, n, c.class, c.asked)
+		}
+	}
+}
+
 // holderPages are pages of a role, each of these people; the last has the scope.
 func holderPages(people ...string) []answer {
 	var pages []answer
@@ -437,11 +464,14 @@ func TestResiduals(t *testing.T) {
 		{"an approval of leaving", admins("M1"), answer{body: `{"result":{"userId":"E1","status":4}}`}, empty, none, []string{"Smart HR"}, ""},
 		{"a department", admins("M1"), clean, led, none, []string{"leads department 5", "chat group of department 5"}, ""},
 		{"a department that is gone", admins("M1"), clean, no(60003), none, nil, ""},
+		{"P9: a department that the app may not see hides nothing else", admins("M1"), answer{body: `{"result":[{"userId":"E1","status":1,"deptList":[{"dept_id":5}]}]}`},
+			no(50004), none, []string{"待离职"}, ""},
 		{"approvals", admins("M1"), clean, empty, answer{body: `{"result":{"hasMore":false,"list":[{"taskId":1},{"taskId":2}]}}`}, []string{"2 approvals"}, ""},
 		{"many approvals", admins("M1"), clean, empty, answer{body: `{"result":{"hasMore":"true","list":[{"taskId":1}]}}`}, []string{"more than 1 approvals"}, ""},
 		{"approvals know nobody", admins("M1"), clean, empty, no400("param.user.notexist"), nil, ""},
 		{"what the company has not", admins("M1"), no400("corpNotOpenHrm"), empty, no400("benefit.status.invalid"), nil, ""},
 		{"what the app may not", admins("M1"), scope403(), empty, scope403(), nil, ""},
+		{"P5: an empty list of administrators", fine([]any{}), clean, empty, none, nil, directory.Unavailable},
 		{"no administrators", no(60011), clean, empty, none, nil, directory.PermissionDenied},
 		{"Smart HR fails", admins("M1"), answer{status: 500, body: `{"code":"systemError"}`}, empty, none, nil, directory.Unavailable},
 		{"the department fails", admins("M1"), clean, no(90018), none, nil, directory.RateLimited},

@@ -453,6 +453,10 @@ func (c *client) send(ctx context.Context, q *request, token string, out any) er
 	if q.write {
 		ctx = httpx.WithWrite(ctx)
 	}
+	var body []byte
+	if q.write {
+		defer func() { directory.NoteRequest(ctx, hint(body)) }()
+	}
 	req, err := c.compose(ctx, q, token)
 	if err != nil {
 		return &directory.Error{Class: directory.Invalid, Operation: q.operation, Message: "the request cannot be put together", Err: err}
@@ -462,12 +466,9 @@ func (c *client) send(ctx context.Context, q *request, token string, out any) er
 		return unanswered(q, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	body, err := io.ReadAll(resp.Body)
+	body, err = io.ReadAll(resp.Body) // httpx bounds it
 	if err != nil {
 		return unanswered(q, err)
-	}
-	if q.write {
-		directory.NoteRequest(ctx, hint(body))
 	}
 	if resp.StatusCode != http.StatusOK {
 		return c.report(q, badStatus(q, resp))

@@ -159,6 +159,23 @@ func TestP3AnInheritanceGoesOnInAnotherProcess(t *testing.T) {
 	}
 }
 
+// P9: customers that are on their way to a successor who leaves, too, were not passed on.
+func TestP9ASuccessorWhoLeavesMeanwhile(t *testing.T) {
+	c, d := departing(t, 2, 0)
+	if err := d.Remove(t.Context(), "leaver", directory.Removal{}); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := d.Inherit(t.Context(), "leaver", "heir"); err != nil || got.Waiting != 2 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	if err := d.Remove(t.Context(), "heir", directory.Removal{}); err != nil {
+		t.Fatal(err)
+	}
+	c.core.Clock.Advance(time.Hour)
+	_, err := d.Inherit(t.Context(), "leaver", "heir")
+	want(t, err, directory.Invalid, "successor")
+}
+
 func TestMoreGroupsThanADayTakes(t *testing.T) {
 	c, d := departing(t, 0, 310)
 	if err := d.Remove(t.Context(), "leaver", directory.Removal{}); err != nil {

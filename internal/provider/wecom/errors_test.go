@@ -2,6 +2,8 @@ package wecom
 
 import (
 	"errors"
+	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -100,6 +102,34 @@ func TestTheRequestsIDIsNoted(t *testing.T) {
 	} {
 		if got := hint([]byte(body)); got != want {
 			t.Errorf("%s is request %q, want %q", body, got, want)
+		}
+	}
+}
+
+// P8: the trail has the id of the last request, and that of no other where it told none.
+func TestP8NoOtherRequestsIDIsNoted(t *testing.T) {
+	const told = `{"errcode":%d,"errmsg":"x, hint: [%s], from ip: 192.0.2.1"}`
+	for name, c := range map[string]struct{ last, want string }{
+		"refused":   {fmt.Sprintf(told, 60111, "second"), "second"},
+		"done":      {`{"errcode":0,"errmsg":"updated"}`, ""},
+		"not WeCom": {"<html>", ""},
+		"lost":      {"", ""},
+	} {
+		answers := []string{fmt.Sprintf(told, codeExpiredToken, "first"), c.last}
+		s := newStub(t, map[string]func(*http.Request, map[string]any) string{
+			"user/update": func(*http.Request, map[string]any) string {
+				now := answers[0]
+				answers = answers[1:]
+				if now == "" {
+					panic(http.ErrAbortHandler) // no answer
+				}
+				return now
+			},
+		})
+		var trace directory.Trace
+		_ = s.open(true).Freeze(directory.WithTrace(t.Context(), &trace), "x", "") // some fail
+		if got := trace.Request(); got != c.want || len(answers) != 0 {
+			t.Errorf("%s: noted %q, want %q", name, got, c.want)
 		}
 	}
 }

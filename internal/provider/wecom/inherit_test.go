@@ -229,7 +229,18 @@ func TestWhoHasNothingToPassOn(t *testing.T) {
 	// One whom the calls do not know at all.
 	answers := k.answers()
 	answers["externalcontact/resigned/transfer_result"] = answer(`{"errcode":40003,"errmsg":"invalid userid"}`)
+	answers["user/get"] = func(r *http.Request, _ map[string]any) string {
+		if r.URL.Query().Get("userid") == "heir" {
+			return person("heir", statusActive, 1)
+		}
+		return `{"errcode":60111,"errmsg":"userid not found"}`
+	}
 	passes(t, newStub(t, answers).open(true), "leaver", 0, 0, 0, 0)
+	// The same answer, and it is the successor who is gone: that nothing is listed proves nothing.
+	answers["user/get"] = answer(`{"errcode":60111,"errmsg":"userid not found"}`)
+	answers["user/list_id"] = answer(`{"errcode":0,"errmsg":"ok","dept_user":[{"userid":"x","department":1}]}`)
+	_, err := newStub(t, answers).open(true).Inherit(t.Context(), "leaver", "heir")
+	refused(t, err, directory.Invalid, noSuccessor)
 }
 
 func TestAnInheritanceThatWaitsLongerThanItShould(t *testing.T) {
@@ -239,6 +250,10 @@ func TestAnInheritanceThatWaitsLongerThanItShould(t *testing.T) {
 	k.now = func() time.Time { return s.clock().Add(-48 * time.Hour) } // the platform is late
 	s.advance(25 * time.Hour)
 	passes(t, d, "leaver", 0, 2, 0, 0) // soon
+	for _, c := range k.customers {
+		c.until = time.Unix(s.clock().UnixMilli(), 0) // milliseconds for seconds
+	}
+	passes(t, d, "leaver", 0, 2, 0, 24*time.Hour)
 }
 
 func TestWhatThePlatformSaysOfOneCustomer(t *testing.T) {

@@ -103,6 +103,8 @@ func (d *Directory) Inherit(ctx context.Context, leaver, successor string) (dire
 var orByHand = "enter its app in " + datasets[directory.DatasetGroups].grant +
 	"; or pass the leaver's customers and groups on by hand, in the admin console under 客户联系 → 离职继承"
 
+const noSuccessor = "the successor does not exist, or the app may not see them"
+
 // heir is one inheritance, and how far it is.
 type heir struct {
 	*Directory
@@ -121,6 +123,9 @@ func (h *heir) wait(n int, until time.Time) {
 		return
 	}
 	h.so.Waiting += n
+	if latest := h.details.now().Add(aDay); until.After(latest) { // no page promises more, and it would not be asked about again
+		until = latest
+	}
 	switch {
 	case !until.After(h.details.now()):
 		h.soon = true
@@ -159,7 +164,12 @@ func (h *heir) customers(ctx context.Context) error {
 		}
 		return nil
 	})
-	if err != nil && !unknownUser(err) { // who never had a customer may be unknown there
+	if unknownUser(err) { // who never had a customer may be unknown there; a successor who has left meanwhile took nothing over
+		if _, err = h.Account(ctx, h.successor); directory.ClassOf(err) == directory.NotFound {
+			return retold(err, directory.Invalid, noSuccessor)
+		}
+	}
+	if err != nil {
 		return err
 	}
 	all, err := h.unassigned.get(ctx)
@@ -235,7 +245,7 @@ func (h *heir) explain(err error) error {
 	case codeNoAPI, codeForbidden, codeNotGranted:
 		return retold(err, directory.PermissionDenied, "the app of "+appSecret+" may not pass customers on: "+orByHand)
 	case codeNoSuchUser, codeInvalidUser, codeUnknownUser:
-		return retold(err, directory.Invalid, "the successor does not exist, or the app may not see them")
+		return retold(err, directory.Invalid, noSuccessor)
 	}
 	return err
 }
