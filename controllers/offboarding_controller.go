@@ -186,6 +186,8 @@ type departure struct {
 	tenant *tenant.Tenant
 	known  *found
 	backup *v1alpha1.Backup
+	// bound are names of PermissionBindings, by the role that they are about.
+	bound map[string]string
 	// again: the person is declared with this account again. busy: what is under way has to end first.
 	again, busy bool
 	claimant    string

@@ -100,7 +100,7 @@ func (a *departure) foldRoles(l *execute.Left) {
 		a.status.Roles = nil
 		for _, m := range l.Held {
 			if len(a.status.Roles) < maxRoles && len(m.Scope) <= maxScope { // what cannot be kept could not be given back, and is left
-				a.status.Roles = append(a.status.Roles, v1alpha1.RevokedRole{ID: m.Role, Scope: m.Scope, State: v1alpha1.RoleHeld})
+				a.status.Roles = append(a.status.Roles, v1alpha1.RevokedRole{ID: m.Role, Scope: m.Scope, State: v1alpha1.RoleHeld, BindingName: a.bound[m.Role]})
 			}
 		}
 	}
@@ -130,8 +130,12 @@ func (a *departure) rolesInWords() string {
 
 // restored forgets the roles: whoever leaves later has them read again.
 func (a *departure) restored(l *execute.Left) {
+	bound := len(a.status.Roles) - len(a.toRestore())
 	a.status.Roles = nil
 	step := a.step(leaving.RevokePermissions)
 	step.State, step.Evidence, step.EndTime = v1alpha1.StepState(leaving.Pending), "", nil
 	step.Message = fmt.Sprintf("gave %d roles back; %d are gone, or may not be given by us", len(l.Given), len(l.Refused))
+	if bound > 0 {
+		step.Message += fmt.Sprintf("; %d are for their PermissionBindings to give", bound)
+	}
 }

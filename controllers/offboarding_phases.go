@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -382,7 +383,7 @@ func (a *departure) departure(d leaving.Decision) execute.Departure {
 	case leaving.ActRevoke:
 		l.Roles = a.rolesIn(v1alpha1.RoleHeld)
 	case leaving.ActRestore:
-		l.Roles = append(a.rolesIn(v1alpha1.RoleRevoked), a.rolesIn(v1alpha1.RoleHeld)...)
+		l.Roles = a.toRestore()
 	case leaving.ActRemove, leaving.ActInherit:
 		l.Removal = directory.Removal{Successor: a.spec.SuccessorUserID, Reason: "offboarding " + ob.Name, LastDay: lastDay(ob)}
 		if d.Act == leaving.ActRemove && a.task(byHandOver) != nil {
@@ -417,6 +418,13 @@ func (a *departure) rolesIn(state v1alpha1.RevokedState) []directory.RoleMember 
 		}
 	}
 	return all
+}
+
+// toRestore are the roles that the leaving gives back: what a PermissionBinding is about it leaves to that.
+func (a *departure) toRestore() []directory.RoleMember {
+	return slices.DeleteFunc(append(a.rolesIn(v1alpha1.RoleRevoked), a.rolesIn(v1alpha1.RoleHeld)...), func(m directory.RoleMember) bool {
+		return slices.ContainsFunc(a.status.Roles, func(role v1alpha1.RevokedRole) bool { return role.ID == m.Role && role.BindingName != "" })
+	})
 }
 
 // underwayOn is how an act stands that is being done: err is of the last attempt.

@@ -68,6 +68,14 @@ func (r *OffboardingReconciler) find(ctx context.Context, a *departure) error {
 		a.tenant = t
 		a.lay(leaving.Order(a.offers()))
 	}
+	var bindings v1alpha1.PermissionBindingList
+	if err := r.List(ctx, &bindings, client.InNamespace(a.key.Namespace), client.MatchingFields{indexAccount: a.key.Name}, client.UnsafeDisableDeepCopy); err != nil {
+		return fmt.Errorf("listing PermissionBindings: %w", err)
+	}
+	a.bound = map[string]string{}
+	for i := range bindings.Items {
+		a.bound[bindings.Items[i].Status.RoleID] = bindings.Items[i].Name
+	}
 	if name := a.status.BackupName; name != "" {
 		b := &v1alpha1.Backup{}
 		switch err := r.Get(ctx, client.ObjectKey{Namespace: a.key.Namespace, Name: name}, b); {

@@ -441,6 +441,12 @@ type RevokedRole struct {
 	// state is Held (by the person), or Revoked.
 	// +required
 	State RevokedState `json:"state,omitempty"`
+	// bindingName of the PermissionBinding that the role is about: to who comes back the binding gives it, if it
+	// still declares them, and nobody else does.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	BindingName string `json:"bindingName,omitempty"`
 }
 
 // RevokedState says whether a role was taken away.
