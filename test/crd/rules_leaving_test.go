@@ -145,6 +145,7 @@ func TestP7TheLargestApproval(t *testing.T) {
 		subjects[i] = map[string]any{
 			"uid": fmt.Sprintf("6f1c2f0e-5b0a-4c56-9d0e-%012d", i), "kind": "Offboarding", "action": "Leave",
 			"name": fmt.Sprintf("%s-%05d-1a2b3c4d", longName[1:49], i), "number": fmt.Sprintf("RD%048d", i),
+			"lastActiveDay": "2026-03-08",
 		}
 	}
 	set(t, base, subjects, "spec", "subjects")
