@@ -103,8 +103,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, d Dependencies) error {
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Tenants: tenants, Hub: hub,
 		Limiter: limiter, Approvals: approvals, Metrics: d.Metrics, Now: d.Now,
 	}, &PermissionBindingReconciler{
-		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Tenants: tenants, Hub: hub, Approvals: approvals,
-		Metrics: d.Metrics, Now: d.Now,
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Tenants: tenants, Hub: hub, Approvals: approvals, Metrics: d.Metrics, Now: d.Now,
 	})
 	all = append(all, decisions(mgr, d, recorder, hub, limiter)...)
 	if d.RoleBinding != "" {

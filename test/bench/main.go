@@ -34,7 +34,7 @@ type size struct {
 
 func main() {
 	var s size
-	flag.IntVar(&s.People, "people", 2000, "people on each platform")
+	flag.IntVar(&s.People, "people", 2000, "people on each platform; 0 imports nobody")
 	flag.IntVar(&s.Departments, "departments", 30, "departments on each platform")
 	flag.IntVar(&s.Rate, "rate", 200, "calls a second that each platform allows overall")
 	flag.IntVar(&s.Archived, "archived", 50000, "people on each platform who are backed up; 0 backs up nobody")
@@ -69,28 +69,35 @@ func run(ctx context.Context, r *report, platforms []string, verbose bool) error
 	}
 	defer w.Stop()
 	for _, platform := range platforms {
-		b := &bench{world: w, report: r, size: r.Size, platform: platform, verbose: verbose}
-		if err := b.run(ctx); err != nil {
+		of := func(s size) *bench { return &bench{world: w, report: r, size: s, platform: platform, verbose: verbose} }
+		if err := measure(ctx, of, r.Size); err != nil {
 			return fmt.Errorf("measuring %s: %w", platform, err)
 		}
-		l := &leaving{bench: &bench{world: w, report: r, size: r.Size, platform: platform, verbose: verbose}}
+	}
+	return nil
+}
+
+// measure measures one platform; what has no people is left out.
+func measure(ctx context.Context, of func(size) *bench, s size) error {
+	if s.People > 0 {
+		if err := of(s).run(ctx); err != nil {
+			return err
+		}
+		l := &leaving{bench: of(s)}
 		if err := l.run(ctx); err != nil {
-			return fmt.Errorf("measuring how people leave %s: %w", platform, err)
+			return fmt.Errorf("how people leave: %w", err)
 		}
-		if r.Size.Bound > 0 {
-			bound := size{People: r.Size.Bound, Departments: r.Size.Departments, Rate: 10 * r.Size.Rate} // how it is imported does not matter
-			m := &binding{&bench{world: w, report: r, size: bound, platform: platform, verbose: verbose}}
-			if err := m.run(ctx); err != nil {
-				return fmt.Errorf("measuring a role on %s: %w", platform, err)
-			}
+	}
+	if s.Bound > 0 {
+		m := &binding{of(size{People: s.Bound, Departments: s.Departments, Rate: 10 * s.Rate})} // how they are imported does not matter
+		if err := m.run(ctx); err != nil {
+			return fmt.Errorf("a role: %w", err)
 		}
-		if r.Size.Archived == 0 {
-			continue
-		}
-		b = &bench{world: w, report: r, size: r.Size, platform: platform, verbose: verbose}
-		a := &archiving{bench: b, people: r.Size.Archived, departments: r.Size.Archived/100 + 1}
+	}
+	if s.Archived > 0 {
+		a := &archiving{bench: of(s), people: s.Archived, departments: s.Archived/100 + 1}
 		if err := a.run(ctx); err != nil {
-			return fmt.Errorf("measuring a backup of %s: %w", platform, err)
+			return fmt.Errorf("a backup: %w", err)
 		}
 	}
 	return nil
