@@ -187,7 +187,7 @@ func (r *EmployeeReconciler) startArchive(ctx context.Context, key string, accou
 			}
 			return o, err
 		},
-		Ended: func() { r.Hub.everybodyOn(account.Namespace, account.Name) },
+		Ended: func() { r.Hub.people(context.WithoutCancel(ctx), client.ObjectKeyFromObject(account)) },
 	})
 	return problem(v1alpha1.ReasonNamespaceLeaving, fmt.Sprintf("the account %q is being backed up", account.Name)), nil
 }

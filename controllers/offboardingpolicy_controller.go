@@ -55,7 +55,7 @@ func (r *OffboardingPolicyReconciler) SetupWithManager(mgr ctrl.Manager) error {
 // appearing passes that something comes to be, or goes.
 var appearing = predicate.Funcs{UpdateFunc: func(event.UpdateEvent) bool { return false }}
 
-// ending passes that a leaving begins, or is over.
+// ending passes that a leaving begins, is over, or goes.
 var ending = predicate.Funcs{
 	UpdateFunc: func(e event.UpdateEvent) bool {
 		before, ok1 := e.ObjectOld.(*v1alpha1.Offboarding)
