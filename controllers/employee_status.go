@@ -104,10 +104,16 @@ func (s *employeeScope) sayUnique() {
 
 // announce sends events on transitions: when the person comes to need somebody,
 // or no longer does; when access is taken or given back; when an account is
-// adopted; when something that was in order was put right.
+// adopted, or forgotten while an invitation is open; when something that was in
+// order was put right.
 func (r *EmployeeReconciler) announce(before *v1alpha1.Employee, s *employeeScope) {
 	e := s.employee
 	announce(r.Recorder, e, before.Status.Conditions, e.Status.Conditions)
+	for _, old := range before.Status.Accounts {
+		if old.State == v1alpha1.AccountInvited && accountStatus(e, old.Name) == nil {
+			r.tellInvited(e, old.Name, "TakeOff")
+		}
+	}
 	for _, a := range s.accounts {
 		// The account keeps events about several from being counted as one.
 		on := &v1alpha1.EnterpriseAccount{ObjectMeta: metav1.ObjectMeta{Namespace: a.key.Namespace, Name: a.key.Name}}
