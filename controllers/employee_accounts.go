@@ -21,6 +21,9 @@ func (r *EmployeeReconciler) accounts(ctx context.Context, s *employeeScope) err
 	if s.departed() {
 		decide = r.departure
 	}
+	if len(s.leavings) == 0 {
+		s.employee.Status.OffboardingName = "" // it was recorded, and is begun again below or never was
+	}
 	for i := range s.employee.Spec.Accounts {
 		a, err := decide(ctx, s, &s.employee.Spec.Accounts[i])
 		if err != nil {
