@@ -51,9 +51,13 @@ func (s *employeeScope) summarize() {
 	s.sayUnique()
 }
 
-// unruled reports whether somebody has departed and no policy says how: what can be frozen is, and more is waited for.
+// unruled reports whether somebody has departed and no policy says how: what can be frozen is, and more is waited for. A
+// leaving that has begun, or was rejected, needs no policy any more.
 func (s *employeeScope) unruled() bool {
 	return s.departed() && s.policy == nil && slices.ContainsFunc(s.accounts, func(a *employeeAccount) bool {
+		if p := a.problem; p != nil && (p.Reason == v1alpha1.ReasonLeaving || p.Reason == v1alpha1.ReasonApprovalRejected) {
+			return false
+		}
 		return isOwned(a.status.Origin) || a.planned && a.plan.Record.Origin.Owned()
 	})
 }
