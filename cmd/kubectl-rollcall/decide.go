@@ -10,6 +10,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rollcall.dev/rollcall/api/v1alpha1"
@@ -33,13 +34,13 @@ func decide(ctx context.Context, command string, args []string, in io.Reader, ou
 	if err != nil {
 		return err
 	}
-	apv := &v1alpha1.Approval{}
-	if err := c.Get(ctx, client.ObjectKey{Namespace: c.namespace, Name: names[0]}, apv); err != nil {
-		return fmt.Errorf("reading the Approval: %w", err)
-	}
 	user, err := c.whoami(ctx)
 	if err != nil {
 		return err
+	}
+	apv := &v1alpha1.Approval{}
+	if err := c.Get(ctx, client.ObjectKey{Namespace: c.namespace, Name: names[0]}, apv); err != nil {
+		return fmt.Errorf("reading the Approval: %w", unbound(err, c.namespace, user))
 	}
 	if err := show(out, apv); err != nil {
 		return err
@@ -56,10 +57,19 @@ func decide(ctx context.Context, command string, args []string, in io.Reader, ou
 	before := apv.DeepCopy()
 	apv.Spec.Decision = v1alpha1.ApprovalDecision{Verdict: verdict, By: user, Digest: apv.Spec.Digest, Reason: *reason}
 	if err := c.Patch(ctx, apv, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); err != nil {
-		return fmt.Errorf("writing the decision: %w", err)
+		return fmt.Errorf("writing the decision: %w", unbound(err, c.namespace, user))
 	}
 	_, err = fmt.Fprintf(out, "%s is %s by %s\n", apv.Name, strings.ToLower(string(verdict)), user)
 	return err
+}
+
+// unbound adds what to do to a refusal that does not say so: of RBAC. That of a policy does.
+func unbound(err error, namespace, user string) error {
+	if !apierrors.IsForbidden(err) || strings.Contains(err.Error(), "ValidatingAdmissionPolicy") {
+		return err
+	}
+	return fmt.Errorf("%w; whoever runs the cluster gives the right to decide, best to somebody who may not change people: kubectl create rolebinding approver -n %s --clusterrole=rollcall-approver --user=%s",
+		err, namespace, user)
 }
 
 // show prints what is asked: everybody whom it lists, and the digest of that.
