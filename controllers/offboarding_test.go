@@ -1,6 +1,7 @@
 package controllers_test
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -320,6 +321,34 @@ var _ = Describe("Offboarding", func() {
 			Expect(holders(finance)()).To(ConsistOf("E0001"))
 			Expect(onWeCom(c, "E0001")()).NotTo(BeNil())
 			Eventually(c.told(ob)).Should(ContainElement("OffboardingCancelled"))
+		})
+
+		It("P9: leaves to people what it has no room to keep: the 201st role, and one that reaches 51 departments", func() {
+			change(&v1alpha1.EnterpriseAccount{ObjectMeta: c.meta("dingtalk")}, func(a *v1alpha1.EnterpriseAccount) { a.Spec.RateLimit.RequestsPerSecond = 10000 })
+			e := create(c.person("li-na", dingtalkOnly))
+			Eventually(of(e)).Should(beReady())
+			var scope []string
+			for n := range 51 {
+				id := fmt.Sprint(700001 + n)
+				c.dingtalk.byHand("departments", id, fmt.Sprintf(`{"name":"分部%s","parent_id":1}`, id))
+				scope = append(scope, `{"dept_id":`+id+`}`)
+			}
+			c.dingtalk.byHand("roles", "800000", `{"users":[{"userid":"E0001","manageScopes":[`+strings.Join(scope, ",")+`]}]}`)
+			for n := range 201 {
+				c.dingtalk.byHand("roles", fmt.Sprint(800001+n), `{"users":[{"userid":"E0001"}]}`)
+			}
+			ob := c.leave(e, unhanded)
+			released(e)
+			create(ob)
+			Eventually(of(ob)).Should(stalled("ManualTask", "dingtalk/RolesByHand"))
+			Expect(ob).To(leaves("dingtalk", And(
+				HaveField("Roles", And(HaveLen(200), HaveEach(HaveField("State", v1alpha1.RoleRevoked)))),
+				HaveField("Tasks", ConsistOf(HaveField("Todo", ContainSubstring("800000, 800201.")))))))
+			Expect(c.connected(c.dingtalk).(directory.RoleRevoker).RolesOf(ctx, "E0001")).To(ConsistOf(HaveField("Role", "800000"), HaveField("Role", "800201")))
+			Expect(onDingTalk(c, "E0001")()).NotTo(BeNil())
+			confirm(ob, "dingtalk/RolesByHand")
+			Eventually(of(ob)).Should(inState("Complete"))
+			Expect(onDingTalk(c, "E0001")()).To(BeNil())
 		})
 	})
 
