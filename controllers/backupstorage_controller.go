@@ -82,7 +82,7 @@ func (r *BackupStorageReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		WatchesMetadata(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(listedBy[v1alpha1.BackupStorageList](r, indexSecret))).
 		Watches(&v1alpha1.Backup{}, handler.EnqueueRequestsFromMapFunc(r.stores)).
 		Watches(&v1alpha1.BackupSchedule{}, handler.EnqueueRequestsFromMapFunc(r.stores)).
-		Watches(&v1alpha1.Offboarding{}, handler.EnqueueRequestsFromMapFunc(r.stores), builder.WithPredicates(ends)).
+		Watches(&v1alpha1.Offboarding{}, handler.EnqueueRequestsFromMapFunc(r.stores), builder.WithPredicates(ending)).
 		WatchesRawSource(r.again.source()).
 		WithOptions(controller.Options{MaxConcurrentReconciles: 2}).
 		Complete(r)

@@ -21,6 +21,9 @@ func (r *EmployeeReconciler) accounts(ctx context.Context, s *employeeScope) err
 	if s.departed() {
 		decide = r.departure
 	}
+	if len(s.leavings) == 0 {
+		s.employee.Status.OffboardingName = "" // it was recorded, and is begun again below or never was
+	}
 	for i := range s.employee.Spec.Accounts {
 		a, err := decide(ctx, s, &s.employee.Spec.Accounts[i])
 		if err != nil {
@@ -209,7 +212,7 @@ func (r *EmployeeReconciler) decide(ctx context.Context, s *employeeScope, a *em
 	default:
 		a.problem = a.late
 	}
-	a.seen(a.tenant.Mirror.Account(a.plan.Record.ID))
+	a.seen(a.tenant.Mirror.Account(a.plan.Record.ID), s.departed())
 	return nil
 }
 
@@ -241,12 +244,14 @@ func (r *EmployeeReconciler) admit(ctx context.Context, s *employeeScope, a *emp
 }
 
 // seen says how the account stands.
-func (a *employeeAccount) seen(account *directory.Account) {
+func (a *employeeAccount) seen(account *directory.Account, departed bool) {
 	switch {
 	case a.plan.Hold != nil && a.plan.Hold.Reason == plan.Vanished:
 		a.status.State = v1alpha1.AccountVanished
 	case a.plan.Record.Invited:
 		a.status.State = v1alpha1.AccountInvited
+	case !a.plan.Record.Origin.Owned() && account == nil && departed && a.plan.InSync():
+		a.status.State = v1alpha1.AccountDeparted // nobody is there who would have to leave
 	case !a.plan.Record.Origin.Owned() && account == nil && a.wish.State == directory.Frozen && a.status.State == v1alpha1.AccountDeparted:
 	case !a.plan.Record.Origin.Owned():
 		a.status.State = v1alpha1.AccountWaiting

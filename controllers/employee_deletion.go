@@ -72,11 +72,21 @@ func (r *EmployeeReconciler) letGo(ctx context.Context, s *employeeScope) error 
 		if t := r.Tenants.Get(e.Namespace + "/" + st.Name); t != nil {
 			t.Lane.Forget(s.lane)
 		}
+		if st.State == v1alpha1.AccountInvited {
+			r.tellInvited(e, st.Name, "Delete")
+		}
 		if isOwned(st.Origin) && st.OffboardingName == "" {
 			r.Recorder.Eventf(e, nil, corev1.EventTypeNormal, v1alpha1.ReasonRetained, "Delete", "left the account %s on %s as it is", st.UserID, st.Name)
 		}
 	}
 	return kube.RemoveFinalizer(ctx, r.Client, e, v1alpha1.Finalizer)
+}
+
+// tellInvited says that an invitation is open on an account that the person is not declared on any more. Rollcall has no
+// call that withdraws it.
+func (r *EmployeeReconciler) tellInvited(e *v1alpha1.Employee, account, action string) {
+	r.Recorder.Eventf(e, nil, corev1.EventTypeWarning, v1alpha1.ReasonInvitationPending, action, "%s", kube.Coded(v1alpha1.ReasonInvitationPending,
+		fmt.Sprintf("an invitation to %s is open: withdraw it in the platform's console; an account that comes of it is nobody's", account)))
 }
 
 // goodbye is what the deletion of somebody waits for.

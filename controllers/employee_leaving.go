@@ -204,6 +204,9 @@ func (r *EmployeeReconciler) departure(ctx context.Context, s *employeeScope, sp
 	switch ob := a.leaving; {
 	case a.follow(false):
 		return a, nil
+	case a.status.Origin == "" && spec.UserID == "" && declaredNumber(s.employee) == "":
+		a.status.State = v1alpha1.AccountDeparted // who never had a number was never there
+		return a, nil
 	case ob == nil:
 	case ob.Status.State == v1alpha1.OffboardingCancelled && s.sameAct(ob):
 		if isOwned(a.status.Origin) {
@@ -267,6 +270,9 @@ func (a *employeeAccount) restrain(s *employeeScope, before plan.Record) {
 		return action.Kind != plan.Confirm && (action.Kind != plan.Freeze || by)
 	})
 	p.Differ = 0
+	if p.Hold != nil && p.Hold.Reason == plan.InvitationPending {
+		p.Hold.Message = "the person was invited and has not accepted yet: withdraw the invitation in the platform's console, and take the account off spec.accounts or delete the Employee. Whoever accepts it after all leaves then"
+	}
 	switch {
 	case creates:
 		p.Record = before
@@ -278,12 +284,12 @@ func (a *employeeAccount) restrain(s *employeeScope, before plan.Record) {
 
 // takenOff decides about the accounts that the spec no longer lists and that are, or may just come to be, on the
 // platform: they are left, each by itself, or stay as they are where no policy says how. What was never asked for,
-// or is gone, is forgotten.
+// is gone, or is no more than an invitation, is forgotten.
 func (s *employeeScope) takenOff(tenants func(account string) *tenant.Tenant) {
 	e := s.employee
 	for i := range e.Status.Accounts {
 		st := &e.Status.Accounts[i]
-		if slices.Contains(employeeAccounts(e), st.Name) || st.Origin == "" || st.State == v1alpha1.AccountVanished {
+		if slices.Contains(employeeAccounts(e), st.Name) || st.Origin == "" || st.State == v1alpha1.AccountVanished || st.State == v1alpha1.AccountInvited {
 			continue
 		}
 		a := &employeeAccount{status: *st.DeepCopy(), leaving: s.leavingOf(st.Name), tenant: tenants(st.Name)}

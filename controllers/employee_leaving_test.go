@@ -147,11 +147,60 @@ var _ = Describe("Somebody who leaves", func() {
 
 	It("P2: was never there, and is not made to be", func() {
 		never := create(c.person("wang-fang", departed))
-		Eventually(of(never)).Should(beReady())
+		Eventually(of(never)).Should(And(beReady(), HaveField("Status.State", "Departed"), HaveField("Status.AccountsReady", "2/2")))
+		By("having no number either")
+		nobody := create(c.person("liu-yang", departed, func(e *v1alpha1.Employee) { e.Spec.Number, e.Spec.NumberRuleRef.Name = "", "rule" }))
+		Eventually(of(nobody)).Should(And(beReady(), HaveField("Status.State", "Departed"), HaveField("Status.Number", BeEmpty())))
 		for _, t := range []*twin{c.wecom, c.dingtalk} {
 			Expect(t.made("user/create", "")()).To(HaveLen(1), "nobody but the first")
 		}
 		Expect(c.leavings()).To(BeEmpty())
+		By("being declared to be there after all")
+		change(never, active)
+		Eventually(of(never)).Should(And(beReady(), HaveField("Status.State", "Active"), HaveField("Status.AccountsReady", "2/2")))
+	})
+
+	Context("before the invitation was accepted", func() {
+		var invited *v1alpha1.Employee
+
+		BeforeEach(func() {
+			c.dingtalk.configure(`{"protectedMobiles":["13900001111"]}`)
+			create(c.policy("standard", brief(0)))
+			invited = create(c.person("wang-fang", func(e *v1alpha1.Employee) { e.Spec.Contact.Mobile = "+86-13900001111" }))
+			c.private = append(c.private, "13900001111")
+			c.leavers = append(c.leavers, "E0002")
+			Eventually(of(invited)).Should(And(waiting("InvitationPending"), standsOn("wecom", HaveField("State", v1alpha1.AccountActive))))
+		})
+		warned := func(action string) {
+			GinkgoHelper()
+			Eventually(c.events(invited)).Should(ContainElement(And(HaveField("Action", action), HaveField("Reason", "InvitationPending"), HaveField("Type", "Warning"),
+				HaveField("Note", ContainSubstring("an invitation to dingtalk is open")))))
+		}
+
+		It("P2, P9: is declared departed, which says that the invitation is open, and leaves when it is accepted after all", func() {
+			change(invited, departed)
+			Eventually(of(invited)).Should(And(waiting("InvitationPending", "E-406", "withdraw the invitation"), standsOn("dingtalk", HaveField("State", v1alpha1.AccountInvited)),
+				standsOn("wecom", HaveField("State", v1alpha1.AccountDeparted))))
+			Expect(c.dingtalk.Accept(c.dingtalk.tenant, "E0002")).To(Succeed())
+			c.resync(c.dingtalk)
+			Eventually(of(invited)).Should(And(beReady(), HaveField("Status.State", "Departed")))
+			Expect(onDingTalk(c, "E0002")()).To(BeNil())
+		})
+
+		It("P9, P10: is deleted, which an event tells", func() {
+			remove(invited)
+			Eventually(exists(invited)).Should(BeFalse())
+			warned("Delete")
+		})
+
+		It("P9: is taken off the account, which an event tells, and invited anew when it is added back", func() {
+			change(invited, wecomOnly)
+			Eventually(of(invited)).Should(And(beReady(), HaveField("Status.Accounts", ConsistOf(HaveField("Name", "wecom")))))
+			warned("TakeOff")
+			change(invited, on[*v1alpha1.Employee]("wecom", "dingtalk"))
+			Eventually(of(invited)).Should(waiting("InvitationPending"))
+			Expect(c.dingtalk.made("user/create", "E0002")()).To(HaveLen(2))
+		})
 	})
 
 	It("P10: may be deleted meanwhile, and the leaving goes on", func() {

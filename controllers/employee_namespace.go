@@ -107,7 +107,8 @@ func (r *EmployeeReconciler) goFrom(ctx context.Context, s *employeeScope, spec 
 // freezing is what the freeze waits for. What may not be frozen, or cannot, stays as it is, and its status says why.
 func (a *employeeAccount) freezing() *Problem {
 	p := a.problem
-	if p == nil || a.held || a.observe || p.Reason == v1alpha1.ReasonFreezeUnsupported || p.Reason == v1alpha1.ReasonVanished {
+	if p == nil || a.held || a.observe || p.Reason == v1alpha1.ReasonFreezeUnsupported ||
+		p.Reason == v1alpha1.ReasonVanished || p.Reason == v1alpha1.ReasonInvitationPending {
 		return nil
 	}
 	return p
@@ -187,7 +188,7 @@ func (r *EmployeeReconciler) startArchive(ctx context.Context, key string, accou
 			}
 			return o, err
 		},
-		Ended: func() { r.Hub.everybodyOn(account.Namespace, account.Name) },
+		Ended: func() { r.Hub.people(context.WithoutCancel(ctx), client.ObjectKeyFromObject(account)) },
 	})
 	return problem(v1alpha1.ReasonNamespaceLeaving, fmt.Sprintf("the account %q is being backed up", account.Name)), nil
 }

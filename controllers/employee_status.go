@@ -51,9 +51,13 @@ func (s *employeeScope) summarize() {
 	s.sayUnique()
 }
 
-// unruled reports whether somebody has departed and no policy says how: what can be frozen is, and more is waited for.
+// unruled reports whether somebody has departed and no policy says how: what can be frozen is, and more is waited for. A
+// leaving that has begun, or was rejected, needs no policy any more.
 func (s *employeeScope) unruled() bool {
 	return s.departed() && s.policy == nil && slices.ContainsFunc(s.accounts, func(a *employeeAccount) bool {
+		if p := a.problem; p != nil && (p.Reason == v1alpha1.ReasonLeaving || p.Reason == v1alpha1.ReasonApprovalRejected) {
+			return false
+		}
 		return isOwned(a.status.Origin) || a.planned && a.plan.Record.Origin.Owned()
 	})
 }
@@ -104,10 +108,16 @@ func (s *employeeScope) sayUnique() {
 
 // announce sends events on transitions: when the person comes to need somebody,
 // or no longer does; when access is taken or given back; when an account is
-// adopted; when something that was in order was put right.
+// adopted, or forgotten while an invitation is open; when something that was in
+// order was put right.
 func (r *EmployeeReconciler) announce(before *v1alpha1.Employee, s *employeeScope) {
 	e := s.employee
 	announce(r.Recorder, e, before.Status.Conditions, e.Status.Conditions)
+	for _, old := range before.Status.Accounts {
+		if old.State == v1alpha1.AccountInvited && accountStatus(e, old.Name) == nil {
+			r.tellInvited(e, old.Name, "TakeOff")
+		}
+	}
 	for _, a := range s.accounts {
 		// The account keeps events about several from being counted as one.
 		on := &v1alpha1.EnterpriseAccount{ObjectMeta: metav1.ObjectMeta{Namespace: a.key.Namespace, Name: a.key.Name}}

@@ -65,7 +65,7 @@ func (r *EnterpriseAccountReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		WatchesMetadata(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(listedBy[v1alpha1.EnterpriseAccountList](r, indexSecret))).
 		Watches(&v1alpha1.Employee{}, handler.EnqueueRequestsFromMapFunc(r.leaving)).
 		Watches(&v1alpha1.Department{}, handler.EnqueueRequestsFromMapFunc(r.leaving)).
-		Watches(&v1alpha1.Offboarding{}, handler.EnqueueRequestsFromMapFunc(r.leaving), builder.WithPredicates(ends)).
+		Watches(&v1alpha1.Offboarding{}, handler.EnqueueRequestsFromMapFunc(r.leaving), builder.WithPredicates(ending)).
 		Watches(&v1alpha1.PermissionBinding{}, handler.EnqueueRequestsFromMapFunc(r.leaving), builder.WithPredicates(comesOrGoes)).
 		Watches(&v1alpha1.EnterpriseAccount{}, handler.EnqueueRequestsFromMapFunc(r.sameTenant), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		WatchesRawSource(r.Hub.accounts.source()).

@@ -186,19 +186,13 @@ func (h *Hub) everybody(ctx context.Context, account types.NamespacedName) {
 			h.departments.add(client.ObjectKeyFromObject(&departments.Items[i]), sweepPriority, 0)
 		}
 	}
-	var employees v1alpha1.EmployeeList
-	if h.list(ctx, &employees, account.Namespace, indexAccount, account.Name) {
-		for i := range employees.Items {
-			h.person(&employees.Items[i])
-		}
-	}
+	h.people(ctx, account)
 }
 
-// everybodyOn wakes the people of an account.
-func (h *Hub) everybodyOn(namespace, account string) {
+// people wakes who is on an account.
+func (h *Hub) people(ctx context.Context, account types.NamespacedName) {
 	var employees v1alpha1.EmployeeList
-	ctx := context.Background() //nolint:forbidigo // reads the cache only: nothing to cancel
-	if h.list(ctx, &employees, namespace, indexAccount, account) {
+	if h.list(ctx, &employees, account.Namespace, indexAccount, account.Name) {
 		for i := range employees.Items {
 			h.person(&employees.Items[i])
 		}

@@ -74,7 +74,7 @@ func (l *Limiter) Admit(ctx context.Context, account types.NamespacedName, c Can
 	}
 	switch d, decided := look.decisions[c.subject()]; {
 	case decided && d.State == v1alpha1.ApprovalApproved:
-		book.admitted[c.UID] = admitted{at: look.now, by: d.Name, approver: d.Approver}
+		book.admitted[c.UID] = admitted{number: c.Number, at: look.now, by: d.Name, approver: d.Approver}
 		book.answer(c, true, look.now)
 		return Admission{Admitted: true, By: d.Name, Approver: d.Approver}, nil
 	case decided, look.rejected[c.UID]:
@@ -83,12 +83,12 @@ func (l *Limiter) Admit(ctx context.Context, account types.NamespacedName, c Can
 	}
 	facts := limits.Facts{Admitted: book.times(), Waiting: len(look.waiting)}
 	if facts.Waiting == 0 && len(facts.Admitted) < max(look.limits.Count, look.limits.Floor) {
-		if facts.Managed, err = l.managed(ctx, account); err != nil {
+		if facts.Managed, err = l.managed(ctx, account, book, look); err != nil {
 			return Admission{}, err
 		}
 	}
 	if limits.Decide(look.limits, facts, look.now).Admit {
-		book.admitted[c.UID] = admitted{at: look.now}
+		book.admitted[c.UID] = admitted{number: c.Number, at: look.now}
 		book.answer(c, true, look.now)
 		return Admission{Admitted: true}, nil
 	}
@@ -109,6 +109,7 @@ type ledger struct {
 }
 
 type admitted struct {
+	number       string
 	at           time.Time
 	by, approver string
 }
@@ -244,7 +245,7 @@ func (b *ledger) learn(r removal, in limits.Limits, now time.Time) {
 		return
 	}
 	if known, ok := b.admitted[r.UID]; !ok || known.at.Before(r.admitted) {
-		b.admitted[r.UID] = admitted{at: r.admitted, by: r.by, approver: known.approver}
+		b.admitted[r.UID] = admitted{number: r.Number, at: r.admitted, by: r.by, approver: known.approver}
 	}
 }
 
@@ -336,7 +337,7 @@ func (l *Limiter) Quarantine(ctx context.Context, account types.NamespacedName) 
 	if err != nil {
 		return Quarantine{}, err
 	}
-	managed, err := l.managed(ctx, account)
+	managed, err := l.managed(ctx, account, book, at)
 	if err != nil {
 		return Quarantine{}, err
 	}
@@ -352,8 +353,9 @@ func (l *Limiter) Quarantine(ctx context.Context, account types.NamespacedName) 
 	return q, nil
 }
 
-// managed is how many people have an account there that is ours.
-func (l *Limiter) managed(ctx context.Context, account types.NamespacedName) (int, error) {
+// managed is how many people have an account there that is ours, or had one when the window began:
+// if whoever leaves did not count any more, the limit would shrink with everybody whom it lets go.
+func (l *Limiter) managed(ctx context.Context, account types.NamespacedName, book *ledger, at *look) (int, error) {
 	on := []client.ListOption{client.InNamespace(account.Namespace), client.MatchingFields{indexAccount: account.Name}, client.UnsafeDisableDeepCopy}
 	var employees v1alpha1.EmployeeList
 	if err := l.List(ctx, &employees, on...); err != nil {
@@ -363,19 +365,33 @@ func (l *Limiter) managed(ctx context.Context, account types.NamespacedName) (in
 	if err := l.List(ctx, &leaving, on...); err != nil {
 		return 0, fmt.Errorf("listing Offboardings: %w", err)
 	}
-	ids := map[string]bool{}
+	people := map[string]bool{} // each once, whichever objects tell of them
 	for i := range employees.Items {
 		if s := accountStatus(&employees.Items[i], account.Name); s != nil && isOwned(s.Origin) {
-			ids[fold(s.UserID)] = true
+			people[personOf(declaredNumber(&employees.Items[i]), employees.Items[i].UID)] = true
 		}
 	}
 	for i := range leaving.Items {
 		ob := &leaving.Items[i]
+		if ob.Spec.Mode != v1alpha1.OffboardingExecute || isOver(ob) && !at.limits.Within(endOf(ob), at.now) {
+			continue
+		}
 		for _, a := range ob.Spec.Accounts {
-			if a.Name == account.Name && isOwned(a.Origin) && !isOver(ob) && ob.Spec.Mode == v1alpha1.OffboardingExecute {
-				ids[fold(a.UserID)] = true
+			if a.Name == account.Name && isOwned(a.Origin) {
+				people[personOf(ob.Spec.Number, ob.UID)] = true
 			}
 		}
 	}
-	return len(ids), nil
+	for uid, a := range book.admitted { // whoever goes with a namespace leaves no other record
+		people[personOf(a.number, uid)] = true
+	}
+	return len(people), nil
+}
+
+// personOf tells people apart: by number, or by their object while they have none.
+func personOf(number string, uid types.UID) string {
+	if number == "" {
+		return string(uid)
+	}
+	return fold(number)
 }

@@ -44,6 +44,8 @@ type quarantine struct {
 	*testing.T
 	*WithT
 	client.Client
+	// rollcall writes what nobody else may: leavings, and status.
+	rollcall  client.Client
 	namespace string
 	config    *rest.Config
 	clock     *clock
@@ -92,6 +94,8 @@ func quarantined(t *testing.T, in v1alpha1.RemovalLimits, accounts ...string) *q
 	q.Expect(scheme.AddToScheme(kinds)).To(Succeed())
 	q.Expect(v1alpha1.AddToScheme(kinds)).To(Succeed())
 	q.Client, err = client.New(q.config, client.Options{Scheme: kinds})
+	q.Expect(err).NotTo(HaveOccurred())
+	q.rollcall, err = client.New(q.asRollcall(), client.Options{Scheme: kinds})
 	q.Expect(err).NotTo(HaveOccurred())
 	q.Expect(q.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: q.namespace}})).To(Succeed())
 	for i, name := range accounts {
@@ -142,12 +146,18 @@ func (q *quarantine) forged(name string) *v1alpha1.Approval {
 	}}
 }
 
+// asRollcall is how the manager is known to config/policy.
+func (q *quarantine) asRollcall() *rest.Config {
+	config := rest.CopyConfig(q.config)
+	config.Impersonate = rest.ImpersonationConfig{UserName: "system:serviceaccount:rollcall-system:rollcall", Groups: []string{"system:masters"}}
+	return config
+}
+
 // start runs a manager with the limits, the Approvals and the leaver.
 func (q *quarantine) start() {
 	q.Helper()
-	skip, config := true, rest.CopyConfig(q.config)
-	config.Impersonate = rest.ImpersonationConfig{UserName: "system:serviceaccount:rollcall-system:rollcall", Groups: []string{"system:masters"}}
-	mgr, err := ctrl.NewManager(config, ctrl.Options{
+	skip := true
+	mgr, err := ctrl.NewManager(q.asRollcall(), ctrl.Options{
 		Scheme: q.Scheme(), Metrics: metricsserver.Options{BindAddress: "0"}, Controller: crconfig.Controller{SkipNameValidation: &skip},
 	})
 	q.Expect(err).NotTo(HaveOccurred())
@@ -251,14 +261,14 @@ func (l *leaver) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, 
 func (q *quarantine) leave(accounts []string, numbers ...int) {
 	q.Helper()
 	for _, n := range numbers {
-		q.Expect(q.Create(q.Context(), q.offboarding(n, accounts...))).To(Succeed())
+		q.Expect(q.rollcall.Create(q.Context(), q.offboarding(n, accounts...))).To(Succeed())
 	}
 }
 
 // offboarding is the leaving of somebody who was deleted.
 func (q *quarantine) offboarding(n int, accounts ...string) *v1alpha1.Offboarding {
 	ob := &v1alpha1.Offboarding{ObjectMeta: q.meta(leavingName(n)), Spec: v1alpha1.OffboardingSpec{
-		Mode: v1alpha1.OffboardingExecute, EmployeeRef: v1alpha1.EmployeeReference{Name: fmt.Sprintf("person-%d", n)},
+		Mode: v1alpha1.OffboardingExecute, EmployeeRef: v1alpha1.EmployeeReference{Name: personName(n)},
 		Number: fmt.Sprintf("E%04d", n), Trigger: v1alpha1.TriggerDeleted,
 		Terms: v1alpha1.OffboardingTerms{Backup: v1alpha1.OffboardingBackup{Mode: v1alpha1.BackupNone}},
 	}}
@@ -268,6 +278,40 @@ func (q *quarantine) offboarding(n int, accounts ...string) *v1alpha1.Offboardin
 	}
 	return ob
 }
+
+// employ makes people who have an account there. A negative number is somebody without one.
+func (q *quarantine) employ(account string, numbers ...int) {
+	q.Helper()
+	for _, n := range numbers {
+		e := &v1alpha1.Employee{ObjectMeta: q.meta(personName(max(n, -n))), Spec: v1alpha1.EmployeeSpec{
+			Name: "张伟", Contact: v1alpha1.Contact{Mobile: fmt.Sprintf("+86-1380055%04d", max(n, -n))},
+			Departments: []v1alpha1.EmployeeDepartment{{Name: "rd"}}, Accounts: []v1alpha1.EmployeeAccount{{Name: account}},
+		}}
+		if n > 0 {
+			e.Spec.Number = fmt.Sprintf("E%04d", n)
+		} else {
+			e.Spec.NumberRuleRef.Name = "staff"
+		}
+		q.Expect(q.rollcall.Create(q.Context(), e)).To(Succeed())
+		e.Status.Accounts = []v1alpha1.EmployeeAccountStatus{{Name: account, UserID: e.Name, Origin: v1alpha1.OriginCreated}}
+		q.Expect(q.rollcall.Status().Update(q.Context(), e)).To(Succeed())
+	}
+}
+
+// gone ends leavings: the accounts are deleted, and nobody is declared any more.
+func (q *quarantine) gone(numbers ...int) {
+	q.Helper()
+	for _, n := range numbers {
+		q.Expect(q.rollcall.Delete(q.Context(), &v1alpha1.Employee{ObjectMeta: q.meta(personName(n))})).To(Succeed())
+		ob := &v1alpha1.Offboarding{}
+		q.Expect(q.Get(q.Context(), client.ObjectKeyFromObject(&v1alpha1.Offboarding{ObjectMeta: q.meta(leavingName(n))}), ob)).To(Succeed())
+		before, ended := ob.DeepCopy(), metav1.NewTime(q.clock.now())
+		ob.Status.State, ob.Status.CompletionTime = v1alpha1.OffboardingComplete, &ended
+		q.Expect(q.rollcall.Status().Patch(q.Context(), ob, client.MergeFrom(before))).To(Succeed())
+	}
+}
+
+func personName(n int) string { return fmt.Sprintf("person-%d", n) }
 
 func leavingName(n int) string { return fmt.Sprintf("person-%d-1", n) }
 
@@ -434,6 +478,60 @@ func (q *quarantine) offboardings() []v1alpha1.Offboarding {
 	return all.Items
 }
 
+// TestP6PercentOfThoseWhoWereThere: the percentage is of the people who are managed, and of those who left within
+// the window, each once: a limit of those who are left would shrink with everybody whom it lets go.
+func TestP6PercentOfThoseWhoWereThere(t *testing.T) {
+	count, percent, floor := int32(100), int32(50), int32(0)
+	q := quarantined(t, v1alpha1.RemovalLimits{Count: &count, Percent: &percent, Floor: &floor}, "wecom")
+	limit := func() v1alpha1.Removals { return q.removals("wecom").Status.Removals }
+	is := func(limit, admitted, held int) OmegaMatcher {
+		return And(HaveField("Limit", HaveValue(BeEquivalentTo(limit))), HaveField("Admitted", HaveValue(BeEquivalentTo(admitted))), HaveField("Held", HaveValue(BeEquivalentTo(held))))
+	}
+	q.employ("wecom", append(upTo(1, 8), -9, -10)...) // two of them have no number yet, and are two all the same
+	q.Eventually(func() (int, error) {
+		now, err := q.limiter.Quarantine(t.Context(), client.ObjectKey{Namespace: q.namespace, Name: "wecom"})
+		return now.Limit, err
+	}).Should(Equal(5))
+	q.leave([]string{"wecom"}, 1, 2, 3)
+	q.settles("wecom", 3, 0)
+	q.gone(1, 2, 3)
+	// Whose record somebody deletes was there, too.
+	q.Expect(q.Delete(t.Context(), &v1alpha1.Offboarding{ObjectMeta: q.meta(leavingName(1))})).To(Succeed())
+	q.leave([]string{"wecom"}, 4, 5)
+	q.settles("wecom", 4, 0)
+	q.leave([]string{"wecom"}, 6)
+	s := q.settles("wecom", 4, 1)
+	q.Eventually(limit).Should(is(5, 5, 1))
+
+	// The window moves on. Who lost access before it began, and is deleted within it, was there when it began.
+	q.clock.pass(25 * time.Hour)
+	q.gone(4, 5)
+	q.revert(s.held)
+	q.Eventually(limit).Should(is(3, 0, 0), "half of 6 to 10, and of 4 and 5")
+}
+
+// TestP6EachLeavingCounts: whoever leaves, is declared again and leaves once more lost access twice, and it counts twice,
+// also after a restart. Who is frozen anew counts once.
+func TestP6EachLeavingCounts(t *testing.T) {
+	q := quarantined(t, three(), "wecom")
+	q.leave([]string{"wecom"}, 1)
+	q.revert(q.settles("wecom", 1, 0).admitted)
+	q.Eventually(q.offboardings).Should(ConsistOf(HaveField("Status.State", v1alpha1.OffboardingCancelled)))
+	again := q.offboarding(1, "wecom")
+	again.Name = "person-1-2"
+	q.Expect(q.rollcall.Create(t.Context(), again)).To(Succeed())
+	q.settles("wecom", 2, 0)
+	q.restart()
+	frozen := controllers.Candidate{UID: "frozen", Kind: "Employee", Name: "person-2", Number: "E0002", Action: "Freeze"}
+	for range 2 {
+		got, err := q.limiter.Admit(t.Context(), client.ObjectKey{Namespace: q.namespace, Name: "wecom"}, frozen)
+		q.Expect(err).NotTo(HaveOccurred())
+		q.Expect(got.Admitted).To(BeTrue())
+	}
+	q.leave([]string{"wecom"}, 3)
+	q.settles("wecom", 2, 1)
+}
+
 // TestP6LimitsSurviveARestart: who was admitted and who waits is what is recorded, though the manager
 // ends at any moment; and a rejection cancels exactly those that it is about.
 func TestP6LimitsSurviveARestart(t *testing.T) {
@@ -542,7 +640,7 @@ func TestP6StaleCaches(t *testing.T) {
 			st.Reason = got.Problem.Reason
 		}
 		ob.Status.Accounts = []v1alpha1.OffboardingAccountStatus{st}
-		q.Expect(q.Status().Update(t.Context(), ob)).To(Succeed())
+		q.Expect(q.rollcall.Status().Update(t.Context(), ob)).To(Succeed())
 	}
 	q.Expect(admitted).To(Equal(3))
 	again := controllers.Candidate{UID: "new", Kind: "Offboarding", Name: "new", Number: "E0099", Action: "Leave"}

@@ -39,7 +39,7 @@ func (a *departure) fold(o *execute.Outcome) {
 			a.known.freezeLimit = inItsWords(o.Err)
 		}
 	case leaving.ActRevoke:
-		a.foldRoles(l)
+		a.foldRoles(o)
 	case leaving.ActRestore:
 		if o.Err == nil {
 			a.restored(l)
@@ -93,16 +93,12 @@ const (
 	maxScope = 50
 )
 
-// foldRoles records which roles there are, and which were taken away.
-func (a *departure) foldRoles(l *execute.Left) {
-	step := a.step(leaving.RevokePermissions)
+// foldRoles records which roles there are, and which were taken away. Those that are refused become people's
+// when all were tried, as none is tried any more after that.
+func (a *departure) foldRoles(o *execute.Outcome) {
+	l, step := o.Left, a.step(leaving.RevokePermissions)
 	if l.Read {
-		a.status.Roles = nil
-		for _, m := range l.Held {
-			if len(a.status.Roles) < maxRoles && len(m.Scope) <= maxScope { // what cannot be kept could not be given back, and is left
-				a.status.Roles = append(a.status.Roles, v1alpha1.RevokedRole{ID: m.Role, Scope: m.Scope, State: v1alpha1.RoleHeld, BindingName: a.bound[m.Role]})
-			}
-		}
+		a.keepRoles(l.Held)
 	}
 	for _, m := range l.Taken {
 		for i := range a.status.Roles {
@@ -111,16 +107,37 @@ func (a *departure) foldRoles(l *execute.Left) {
 			}
 		}
 	}
-	if len(l.Refused) > 0 {
-		var ids []string
-		for _, m := range l.Refused {
-			ids = append(ids, m.Role)
-		}
-		a.addTask(string(leaving.RevokePermissions), leaving.RevokePermissions, "The platform lets no app take these roles away: "+strings.Join(ids, ", ")+". Take them away in its console.")
+	if len(l.Refused) > 0 && o.Err == nil {
+		a.addTask(string(leaving.RevokePermissions), leaving.RevokePermissions, "The platform lets no app take these roles away: "+roleIDs(l.Refused)+". Take them away in its console.")
 	}
 	if l.Read || step.Evidence != "" {
 		step.Evidence = kube.Truncate(a.rolesInWords(), 256)
 	}
+}
+
+// keepRoles keeps the roles that were read. What cannot be kept could not be given back: people take it away.
+func (a *departure) keepRoles(held []directory.RoleMember) {
+	a.status.Roles = nil
+	var more []directory.RoleMember
+	for _, m := range held {
+		if len(a.status.Roles) == maxRoles || len(m.Scope) > maxScope {
+			more = append(more, m)
+			continue
+		}
+		a.status.Roles = append(a.status.Roles, v1alpha1.RevokedRole{ID: m.Role, Scope: m.Scope, State: v1alpha1.RoleHeld, BindingName: a.bound[m.Role]})
+	}
+	if len(more) > 0 {
+		a.addTask(moreRoles, leaving.RevokePermissions, fmt.Sprintf("Rollcall takes away what it can keep, to give it back: %d roles of %d departments each at most. "+
+			"%d are left as they are. Take them away in the platform's console: %s.", maxRoles, maxScope, len(more), roleIDs(more)))
+	}
+}
+
+func roleIDs(roles []directory.RoleMember) string {
+	var ids []string
+	for _, m := range roles {
+		ids = append(ids, m.Role)
+	}
+	return strings.Join(ids, ", ")
 }
 
 func (a *departure) rolesInWords() string {

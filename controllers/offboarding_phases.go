@@ -394,13 +394,9 @@ func (a *departure) departure(d leaving.Decision) execute.Departure {
 	case leaving.ActResidual:
 		l.Gone = a.removed() || a.progress().RemovalAsked
 		l.Led, l.Reports = a.tenant.Mirror.Led(a.spec.UserID)
-		l.Reports = l.Reports[:min(len(l.Reports), mostReports)]
 	}
 	return l
 }
-
-// mostReports bounds how many people are read one by one for a residual check.
-const mostReports = 100
 
 // lastDay of work: the declared one, or the day on which the leaving began.
 func lastDay(ob *v1alpha1.Offboarding) time.Time {

@@ -35,10 +35,11 @@ func (a *departure) layTasks() {
 }
 
 // byHandOver is the task of a hand-over that the platform refused to make with the removal, inheritance that of
-// what it refused to pass on after it.
+// what it refused to pass on after it, moreRoles that of roles which are too many, or reach too far, to be kept.
 const (
 	byHandOver  = "HandOverByHand"
 	inheritance = "Inheritance"
+	moreRoles   = "RolesByHand"
 )
 
 // mostTodo is what a task can say; the CRD says so too, in characters.

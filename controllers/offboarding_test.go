@@ -1,6 +1,7 @@
 package controllers_test
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -170,6 +171,40 @@ var _ = Describe("Offboarding", func() {
 		Expect(c.dingtalk.made("terminateAndHandOver", "E0002")()).To(HaveLen(1))
 	})
 
+	Describe("whose hand-over DingTalk refuses", func() {
+		const allButHR = `{"smartHR":true,"permissions":["qyapi_base","qyapi_manage_addresslist","qyapi_get_member","qyapi_get_department_member",
+			"qyapi_get_department_list","qyapi_get_member_by_mobile","fieldMobile","fieldEmail"]}`
+		for _, refusal := range []struct{ because, options, successor, words string }{
+			{"Smart HR is off", `{"smartHR":false}`, "E0001", "智能人事"},
+			{"the app lacks the right", allButHR, "E0001", "Hrm.Process.ReadWrite"},
+			{"the successor is not there", `{"smartHR":true}`, "E0009", "successor"},
+		} {
+			It("P9: waits for people to hand over, and then removes without a successor, once: "+refusal.because, func() {
+				boss := create(c.person("wang-fang", dingtalkOnly))
+				e := create(c.person("li-na", dingtalkOnly))
+				Eventually(of(boss)).Should(beReady())
+				Eventually(of(e)).Should(beReady())
+				c.dingtalk.configure(refusal.options)
+				ob := c.leave(e, func(o *v1alpha1.OffboardingSpec) {
+					o.SuccessorName, o.SuccessorPersonName, o.Accounts[0].SuccessorUserID = "wang-fang", boss.Spec.Name, refusal.successor
+				})
+				released(e)
+				create(ob)
+				Eventually(of(ob)).Should(stalled("ManualTask", "dingtalk/HandOver"))
+				confirm(ob, "dingtalk/HandOver")
+				Eventually(of(ob)).Should(stalled("ManualTask", "dingtalk/HandOverByHand"))
+				Expect(ob).To(leaves("dingtalk", And(taken("DeleteAccount", "Running"), HaveField("Tasks", ContainElement(And(
+					HaveField("Name", "dingtalk/HandOverByHand"), HaveField("Todo", ContainSubstring(refusal.words))))))))
+				Consistently(onDingTalk(c, "E0002"), "300ms").ShouldNot(BeNil())
+				Expect(c.dingtalk.made("user/delete", "")()).To(BeEmpty())
+				confirm(ob, "dingtalk/HandOverByHand")
+				Eventually(of(ob)).Should(And(inState("Complete"), beReady(), leaves("dingtalk", taken("DeleteAccount", "Done"))))
+				Expect(onDingTalk(c, "E0002")()).To(BeNil())
+				Expect(c.dingtalk.made("user/delete", "E0002")()).To(HaveLen(1))
+			})
+		}
+	})
+
 	// departs lets a person leave WeCom: the Employee is let go, the leaving begins.
 	departs := func(change ...func(*v1alpha1.OffboardingSpec)) *v1alpha1.Offboarding {
 		GinkgoHelper()
@@ -320,6 +355,34 @@ var _ = Describe("Offboarding", func() {
 			Expect(holders(finance)()).To(ConsistOf("E0001"))
 			Expect(onWeCom(c, "E0001")()).NotTo(BeNil())
 			Eventually(c.told(ob)).Should(ContainElement("OffboardingCancelled"))
+		})
+
+		It("P9: leaves to people what it has no room to keep: the 201st role, and one that reaches 51 departments", func() {
+			change(&v1alpha1.EnterpriseAccount{ObjectMeta: c.meta("dingtalk")}, func(a *v1alpha1.EnterpriseAccount) { a.Spec.RateLimit.RequestsPerSecond = 10000 })
+			e := create(c.person("li-na", dingtalkOnly))
+			Eventually(of(e)).Should(beReady())
+			var scope []string
+			for n := range 51 {
+				id := fmt.Sprint(700001 + n)
+				c.dingtalk.byHand("departments", id, fmt.Sprintf(`{"name":"分部%s","parent_id":1}`, id))
+				scope = append(scope, `{"dept_id":`+id+`}`)
+			}
+			c.dingtalk.byHand("roles", "800000", `{"users":[{"userid":"E0001","manageScopes":[`+strings.Join(scope, ",")+`]}]}`)
+			for n := range 201 {
+				c.dingtalk.byHand("roles", fmt.Sprint(800001+n), `{"users":[{"userid":"E0001"}]}`)
+			}
+			ob := c.leave(e, unhanded)
+			released(e)
+			create(ob)
+			Eventually(of(ob)).Should(stalled("ManualTask", "dingtalk/RolesByHand"))
+			Expect(ob).To(leaves("dingtalk", And(
+				HaveField("Roles", And(HaveLen(200), HaveEach(HaveField("State", v1alpha1.RoleRevoked)))),
+				HaveField("Tasks", ConsistOf(HaveField("Todo", ContainSubstring("800000, 800201.")))))))
+			Expect(c.connected(c.dingtalk).(directory.RoleRevoker).RolesOf(ctx, "E0001")).To(ConsistOf(HaveField("Role", "800000"), HaveField("Role", "800201")))
+			Expect(onDingTalk(c, "E0001")()).NotTo(BeNil())
+			confirm(ob, "dingtalk/RolesByHand")
+			Eventually(of(ob)).Should(inState("Complete"))
+			Expect(onDingTalk(c, "E0001")()).To(BeNil())
 		})
 	})
 

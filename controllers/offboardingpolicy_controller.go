@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
@@ -28,6 +30,9 @@ type OffboardingPolicyReconciler struct {
 	Live     client.Reader
 	Recorder events.EventRecorder
 	Hub      *Hub
+	Now      func() time.Time
+	// Linger is how long a policy that was deleted stays for those who are deleted with it.
+	Linger time.Duration
 
 	writes kube.Writes
 }
@@ -55,7 +60,7 @@ func (r *OffboardingPolicyReconciler) SetupWithManager(mgr ctrl.Manager) error {
 // appearing passes that something comes to be, or goes.
 var appearing = predicate.Funcs{UpdateFunc: func(event.UpdateEvent) bool { return false }}
 
-// ending passes that a leaving begins, or is over.
+// ending passes that a leaving begins, is over, or goes.
 var ending = predicate.Funcs{
 	UpdateFunc: func(e event.UpdateEvent) bool {
 		before, ok1 := e.ObjectOld.(*v1alpha1.Offboarding)
@@ -107,7 +112,7 @@ func (r *OffboardingPolicyReconciler) Reconcile(ctx context.Context, req ctrl.Re
 			return done(0, err)
 		}
 	}
-	if !p.DeletionTimestamp.IsZero() && s.needed == 0 {
+	if !p.DeletionTimestamp.IsZero() && s.needed == 0 && s.linger == 0 {
 		return done(0, kube.RemoveFinalizer(ctx, r.Client, p, v1alpha1.Finalizer))
 	}
 	s.report()
@@ -119,7 +124,7 @@ func (r *OffboardingPolicyReconciler) Reconcile(ctx context.Context, req ctrl.Re
 	if s.needed > 0 {
 		return done(goneSoon, nil)
 	}
-	return done(0, nil)
+	return done(s.linger, nil)
 }
 
 // policyScope is what one reconcile knows.
@@ -128,14 +133,16 @@ type policyScope struct {
 	// people are those to whom the policy applies, leaving those who leave by it.
 	people  []*v1alpha1.Employee
 	leaving int
-	// covered are "<number>/<account>" of leavings that are not over, by any policy.
-	covered map[string]bool
+	// covered are "<account>/<number>" of leavings that are not over, by any policy; refused are the declarations by which
+	// nobody leaves, because somebody said no.
+	covered, refused map[string]bool
 	// rivals apply to the same people by the same right, the policy itself among them.
 	rivals map[string]bool
 	// problem is what it refers to and is not there.
 	problem *Problem
-	// needed counts who keeps a policy that is being deleted.
+	// needed counts who keeps a policy that is being deleted, linger is how long it stays in any case.
 	needed int
+	linger time.Duration
 }
 
 // count finds to whom the policy applies, and who applies to them, too.
@@ -149,7 +156,7 @@ func (r *OffboardingPolicyReconciler) count(ctx context.Context, s *policyScope)
 			return fmt.Errorf("listing whom the policy concerns: %w", err)
 		}
 	}
-	s.rivals, s.covered = map[string]bool{}, map[string]bool{}
+	s.rivals, s.covered, s.refused = map[string]bool{}, map[string]bool{}, map[string]bool{}
 	s.contest(policies.Items)
 	for i := range employees.Items {
 		chosen, rivals := choosePolicy(&employees.Items[i], policies.Items)
@@ -181,10 +188,20 @@ func (s *policyScope) contest(all []v1alpha1.OffboardingPolicy) {
 	}
 }
 
-// open finds the leavings that are not over.
+// refusal is what is left of a leaving that was cancelled: an account, and the declaration that asked for it.
+func refusal(account, uid string, generation int64) string {
+	return fmt.Sprintf("%s/%s/%d", account, uid, generation)
+}
+
+// open finds the leavings that are not over, and those that were cancelled.
 func (s *policyScope) open(all []v1alpha1.Offboarding) {
 	for i := range all {
 		ob := &all[i]
+		if ob.Status.State == v1alpha1.OffboardingCancelled {
+			for _, a := range ob.Spec.Accounts {
+				s.refused[refusal(a.Name, ob.Spec.EmployeeUID, ob.Spec.RequestedBy.Generation)] = true
+			}
+		}
 		if isOver(ob) || ob.Spec.Mode == v1alpha1.OffboardingRehearse {
 			continue
 		}
@@ -198,7 +215,8 @@ func (s *policyScope) open(all []v1alpha1.Offboarding) {
 }
 
 // hold counts who keeps a policy that is being deleted: whoever is about to leave and has not begun.
-// A leaving that has begun keeps its terms itself. A namespace that ends takes everybody along.
+// A leaving that has begun keeps its terms itself. A namespace that ends takes everybody along. And a prune that takes
+// people along deletes them in any order, some a moment later: whether they leave must not depend on it.
 func (r *OffboardingPolicyReconciler) hold(ctx context.Context, s *policyScope) error {
 	if s.policy.DeletionTimestamp.IsZero() || len(s.people) == 0 {
 		return nil
@@ -209,11 +227,15 @@ func (r *OffboardingPolicyReconciler) hold(ctx context.Context, s *policyScope) 
 	}
 	for _, e := range s.people {
 		declared := e.Spec.State == v1alpha1.EmployeeDeparted && slices.ContainsFunc(e.Status.Accounts, func(st v1alpha1.EmployeeAccountStatus) bool {
-			return isOwned(st.Origin) && !s.covered[claimKey(st.Name, e.Status.Number)]
+			return isOwned(st.Origin) && !s.covered[claimKey(st.Name, e.Status.Number)] && !s.refused[refusal(st.Name, string(e.UID), e.Generation)]
 		})
-		if ends || declared || !e.DeletionTimestamp.IsZero() {
+		goes := !e.DeletionTimestamp.IsZero()
+		if declared || ends && !goes || goes && controllerutil.ContainsFinalizer(e, v1alpha1.Finalizer) {
 			s.needed++
 		}
+	}
+	if s.policy.Spec.UnannouncedDeletion != v1alpha1.UnannouncedRetain {
+		s.linger = max(0, r.Linger-r.Now().Sub(s.policy.DeletionTimestamp.Time))
 	}
 	return nil
 }

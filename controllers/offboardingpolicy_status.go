@@ -60,8 +60,11 @@ func (s *policyScope) report() {
 	if p == nil {
 		p = s.problem
 	}
-	if s.needed > 0 {
+	switch {
+	case s.needed > 0:
 		p = problem(v1alpha1.ReasonInUse, fmt.Sprintf("it is being deleted, and %d people are about to leave by it", s.needed))
+	case s.linger > 0:
+		p = problem(v1alpha1.ReasonInUse, "it is being deleted, and goes in a moment: who is deleted with it leaves by it")
 	}
 	kube.Summarize(&st.Conditions, s.policy.Generation, summaryOf(p, "what the policy refers to is there"))
 }

@@ -87,11 +87,59 @@ var _ = Describe("OffboardingPolicies", func() {
 		Eventually(of(p)).Should(beReady())
 	})
 
-	It("P10: go at once while nobody leaves by them", func() {
+	It("P10: go soon while nobody leaves by them", func() {
 		p := create(c.policy("standard"))
 		create(c.person("a"))
 		Eventually(of(p)).Should(And(beReady(), WithTransform(applyingTo(1), BeZero())))
 		remove(p)
+		Eventually(of(p)).Should(stands(ending, "InUse", "goes in a moment"))
 		Eventually(exists(p)).Should(BeFalse())
+	})
+
+	It("P10: go at once where nobody could leave by them who is deleted meanwhile", func() {
+		p, kept := create(c.policy("nobody", selecting("team", "sales"))), create(c.policy("standard", unannounced(v1alpha1.UnannouncedRetain)))
+		create(c.person("a"))
+		Eventually(of(kept)).Should(And(beReady(), WithTransform(applyingTo(1), BeZero())))
+		Eventually(of(p)).Should(beReady())
+		for _, p := range []*v1alpha1.OffboardingPolicy{p, kept} {
+			remove(p)
+			Eventually(exists(p), "2s").Should(BeFalse())
+		}
+	})
+
+	It("P9, P10: wait for nobody who has begun to leave, and who goes on with their terms says nothing else", func() {
+		c.open(c.wecom)
+		create(c.department("rd", "研发中心", on[*v1alpha1.Department]("wecom")))
+		p := create(c.policy("standard", brief(week)))
+		e := create(c.person("a", wecomOnly))
+		Eventually(of(e)).Should(beReady())
+		change(e, departed)
+		Eventually(of(e)).Should(waiting("Leaving", "Grace"))
+		remove(p)
+		Eventually(exists(p)).Should(BeFalse())
+		change(e, titled("顾问")) // it is looked at again
+		Eventually(of(e)).Should(waiting("Leaving", "Grace"))
+		Consistently(of(e), "300ms").Should(waiting("Leaving", "Grace"))
+	})
+
+	It("P10: wait for nobody whose departure was rejected", func() {
+		c.open(c.wecom)
+		create(c.department("rd", "研发中心", on[*v1alpha1.Department]("wecom")))
+		p := create(c.policy("standard", brief(week), func(p *v1alpha1.OffboardingPolicy) {
+			p.Spec.Approval.RequiredFor = []v1alpha1.ApprovalCase{v1alpha1.CaseDeparture}
+		}))
+		e := create(c.person("a", wecomOnly))
+		Eventually(of(e)).Should(beReady())
+		change(e, departed)
+		Eventually(c.asked).Should(HaveLen(1))
+		remove(p)
+		asked, err := c.asked()
+		Expect(err).NotTo(HaveOccurred())
+		change(&asked[0], func(a *v1alpha1.Approval) {
+			a.Spec.Decision = v1alpha1.ApprovalDecision{Verdict: v1alpha1.VerdictRejected, By: "chen.jing", Digest: a.Spec.Digest}
+		})
+		Eventually(of(e)).Should(stalled("ApprovalRejected"))
+		Eventually(exists(p)).Should(BeFalse())
+		Expect(of(e)()).To(stalled("ApprovalRejected"), "nothing is asked again")
 	})
 })

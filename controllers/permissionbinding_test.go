@@ -236,6 +236,19 @@ var _ = Describe("Permissions", func() {
 		Expect(b.Status.State).To(Equal(v1alpha1.BindingExpired))
 	})
 
+	It("ends what expired while no manager ran, when one starts a day later, and tells nobody of an end that was", func() {
+		role := c.dingtalk.newRole("审核员")
+		to := time.Now().Add(100 * time.Hour).Truncate(time.Second)
+		b := create(c.binding("guests", "dingtalk", declaring(people[0]), until(to), func(b *v1alpha1.PermissionBinding) { b.Spec.NoticeBeforeHours = []int32{1} }))
+		Eventually(of(b)).Should(And(beReady(), HaveField("Status.HoldersText", "1/1")))
+		manager.stop()
+		today.set(to.Add(24 * time.Hour))
+		manager.start()
+		Eventually(c.dingtalk.holdersOf(role)).Should(BeEmpty())
+		Eventually(of(b)).Should(And(beReady(), HaveField("Status.State", v1alpha1.BindingExpired), HaveField("Status.GrantedUserIDs", BeEmpty())))
+		Expect(all[core.Received](c.dingtalk, "received")()).To(BeEmpty())
+	})
+
 	It("P7: gives a role of high risk to those who were approved, and to nobody else", func() {
 		role := c.wecom.newRole("审核员", people[0])
 		b := create(c.binding("admins", "wecom", declaring(people[0], people[1]), func(b *v1alpha1.PermissionBinding) {

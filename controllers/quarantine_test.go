@@ -108,6 +108,33 @@ var _ = Describe("More people who lose access than the limits allow", func() {
 		Eventually(of(c.account(c.wecom))).Should(And(says("WithinRemovalLimits", "True", "InSync"), HaveField("Status.Removals.ApprovalName", BeEmpty())))
 	})
 
+	It("P2, P6: by a prune that takes the policy along, too, lose it no less and no more", func() {
+		p := &v1alpha1.OffboardingPolicy{ObjectMeta: c.meta("standard")}
+		remove(p)
+		Eventually(of(p)).Should(stands(ending, "InUse", "who is deleted with it leaves by it"), "it was looked at before anybody else was deleted")
+		for _, e := range staff {
+			Expect(api.Delete(ctx, e)).To(Succeed())
+		}
+		apv := asking(people - limit)
+		Eventually(func() int { return c.usable(people) }).Should(Equal(people - limit))
+		for _, e := range staff {
+			Eventually(exists(e)).Should(BeFalse())
+		}
+		Eventually(exists(p)).Should(BeFalse(), "it does not wait until they have left (P10)")
+		Expect(c.leavings()).To(And(HaveLen(people), HaveEach(HaveField("Spec.PolicyName", "standard"))))
+		By("git revert")
+		create(c.policy("standard", brief(week)))
+		for _, e := range staff {
+			create(&v1alpha1.Employee{ObjectMeta: c.meta(e.Name), Spec: e.Spec})
+		}
+		for _, e := range staff {
+			Eventually(of(e)).Should(And(beReady(), HaveField("Status.State", "Active")))
+		}
+		Eventually(of(apv)).Should(HaveField("Status.State", v1alpha1.ApprovalWithdrawn))
+		Expect(c.usable(people)).To(Equal(people))
+		Expect(c.wecom.made("user/create", "")()).To(HaveLen(people))
+	})
+
 	It("P6: leave when somebody approves, exactly those, though somebody else waits by then", func() {
 		for _, e := range staff[:10] {
 			Expect(api.Delete(ctx, e)).To(Succeed())

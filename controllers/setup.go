@@ -59,7 +59,13 @@ type Dependencies struct {
 	// Settle is how long nobody may have come or gone before it is asked about those whom an
 	// account's removalLimits hold; zero is a few seconds.
 	Settle time.Duration
+	// Linger is how long an OffboardingPolicy that was deleted stays for those who are deleted with it; zero is half a minute.
+	Linger time.Duration
 }
+
+// lingerPolicy is longer than a prune takes from a policy to the first of its people. Those who are being deleted keep the
+// policy themselves, so the last may be deleted much later.
+const lingerPolicy = 30 * time.Second
 
 // settleQuarantine is how long a prune of hundreds takes at most between two of them.
 const settleQuarantine = 5 * time.Second
@@ -97,7 +103,9 @@ func Setup(ctx context.Context, mgr ctrl.Manager, d Dependencies) error {
 			Storages: storages, Archives: lasts, Now: d.Now, Tool: tool,
 		},
 		&EmployeeNumberRuleReconciler{Client: mgr.GetClient(), Recorder: recorder},
-		&OffboardingPolicyReconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Hub: hub},
+		&OffboardingPolicyReconciler{
+			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Hub: hub, Now: d.Now, Linger: cmp.Or(d.Linger, lingerPolicy),
+		},
 	}
 	all = append(all, &OffboardingReconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Tenants: tenants, Hub: hub,

@@ -17,14 +17,9 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"rollcall.dev/rollcall/api/v1alpha1"
-	"rollcall.dev/rollcall/controllers"
-	"rollcall.dev/rollcall/internal/metrics"
-	"rollcall.dev/rollcall/internal/provider"
 	"rollcall.dev/rollcall/test/harness"
 )
 
@@ -33,7 +28,8 @@ var (
 	ctx      context.Context
 	api      client.Client
 	logged   = &logbook{}
-	measured = prometheus.NewRegistry()
+	manager  = &managed{}
+	measured *prometheus.Registry // of the manager that runs
 	// volume is where local storages lie.
 	volume string
 	epoch  = time.Now() // ages are measured at this moment, which tells when something was
@@ -86,7 +82,10 @@ var _ = BeforeSuite(func() {
 	var err error
 	api, err = client.New(config, client.Options{Scheme: kinds})
 	Expect(err).NotTo(HaveOccurred())
-	startManager(config, kinds)
+	volume = GinkgoT().TempDir()
+	manager.config, manager.kinds = config, kinds
+	manager.start()
+	DeferCleanup(func() { manager.stop() })
 })
 
 func startServer() *rest.Config {
@@ -97,26 +96,4 @@ func startServer() *rest.Config {
 	DeferCleanup(plane.Stop)
 	Expect(plane.InstallCRDs(starting)).To(Succeed())
 	return plane.Config()
-}
-
-func startManager(config *rest.Config, kinds *runtime.Scheme) {
-	mgr, err := ctrl.NewManager(config, ctrl.Options{
-		Scheme:  kinds,
-		Metrics: metricsserver.Options{BindAddress: "0"},
-		Cache:   cache.Options{DefaultTransform: cache.TransformStripManagedFields()},
-	})
-	Expect(err).NotTo(HaveOccurred())
-	running, stop := context.WithCancel(ctx)
-	volume = GinkgoT().TempDir()
-	Expect(controllers.Setup(running, mgr, controllers.Dependencies{
-		Platforms: provider.All(), Now: today.now, Metrics: metrics.New(measured, func() time.Time { return epoch }),
-		BackupDirectory: volume, Settle: time.Second,
-		UncheckedApprovals: true, // config/policy is tried in test/crd
-	})).To(Succeed())
-	ended := make(chan error, 1)
-	go func() { ended <- mgr.Start(running) }()
-	DeferCleanup(func() {
-		stop()
-		Eventually(ended).Should(Receive(Succeed()), "the manager stops when it is told to")
-	})
 }

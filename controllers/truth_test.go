@@ -3,6 +3,7 @@ package controllers_test
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -291,20 +292,25 @@ func exposition() string {
 	return b.String()
 }
 
-// told are the reasons of the events about an object.
-func (c *company) told(o client.Object) func() ([]string, error) {
-	return func() ([]string, error) {
-		var events eventsv1.EventList
-		if err := api.List(ctx, &events, client.InNamespace(c.namespace)); err != nil {
+// events are those about an object.
+func (c *company) events(o client.Object) func() ([]eventsv1.Event, error) {
+	return func() ([]eventsv1.Event, error) {
+		var all eventsv1.EventList
+		if err := api.List(ctx, &all, client.InNamespace(c.namespace)); err != nil {
 			return nil, err
 		}
-		var reasons []string
-		for _, e := range events.Items {
-			if e.Regarding.UID == o.GetUID() {
-				reasons = append(reasons, e.Reason)
-			}
+		return slices.DeleteFunc(all.Items, func(e eventsv1.Event) bool { return e.Regarding.UID != o.GetUID() }), nil
+	}
+}
+
+// told are the reasons of the events about an object.
+func (c *company) told(o client.Object) func() ([]string, error) {
+	return func() (reasons []string, err error) {
+		events, err := c.events(o)()
+		for _, e := range events {
+			reasons = append(reasons, e.Reason)
 		}
-		return reasons, nil
+		return reasons, err
 	}
 }
 

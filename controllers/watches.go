@@ -137,15 +137,6 @@ func (r *EnterpriseAccountReconciler) leaving(_ context.Context, o client.Object
 	return nil
 }
 
-// ends passes that a leaving begins, is over, or goes.
-var ends = predicate.Funcs{
-	UpdateFunc: func(e event.UpdateEvent) bool {
-		before, ok1 := e.ObjectOld.(*v1alpha1.Offboarding)
-		now, ok2 := e.ObjectNew.(*v1alpha1.Offboarding)
-		return ok1 && ok2 && isOver(before) != isOver(now)
-	},
-}
-
 // sameTenant maps an account to the others of its tenant, which may have waited for it to go.
 func (r *EnterpriseAccountReconciler) sameTenant(ctx context.Context, o client.Object) []reconcile.Request {
 	account, ok := o.(*v1alpha1.EnterpriseAccount)

@@ -321,7 +321,7 @@ const (
 	AccountWaiting AccountState = "Waiting"
 	// AccountVanished accounts were ours and are gone, by no act of ours.
 	AccountVanished AccountState = "Vanished"
-	// AccountDeparted accounts were removed when the person left.
+	// AccountDeparted accounts were removed when the person left, or were not there by then.
 	AccountDeparted AccountState = "Departed"
 )
 

@@ -108,7 +108,8 @@ type RemovalLimits struct {
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=1000000
 	Count *int32 `json:"count,omitempty"`
-	// percent of the people whom Rollcall manages on the account. When omitted, 5.
+	// percent of the people whom Rollcall manages on the account, those who left within the window
+	// included. When omitted, 5.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=100

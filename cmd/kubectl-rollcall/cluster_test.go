@@ -10,6 +10,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/scheme"
@@ -24,6 +25,7 @@ type served struct {
 	*testing.T
 	client.Client
 	kubeconfig string
+	plane      *harness.ControlPlane
 }
 
 func serve(t *testing.T) *served {
@@ -36,7 +38,7 @@ func serve(t *testing.T) *served {
 	}
 	t.Cleanup(plane.Stop)
 	kinds := runtime.NewScheme()
-	s := &served{T: t, kubeconfig: plane.KubeconfigPath()}
+	s := &served{T: t, kubeconfig: plane.KubeconfigPath(), plane: plane}
 	s.must(plane.InstallCRDs(starting), scheme.AddToScheme(kinds), v1alpha1.AddToScheme(kinds))
 	s.Client, err = client.New(plane.Config(), client.Options{Scheme: kinds})
 	s.must(err, s.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "acme"}}))
@@ -104,6 +106,16 @@ func TestDecide(t *testing.T) {
 	}
 	if err == nil || !strings.Contains(err.Error(), "Approved by "+by) {
 		t.Errorf("deciding again: %v\n%s", err, who)
+	}
+	s.must(s.Create(t.Context(), &rbacv1.RoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "acme", Name: "admin"}, Subjects: []rbacv1.Subject{{Kind: "User", APIGroup: rbacv1.GroupName, Name: "ma.chao"}},
+		RoleRef: rbacv1.RoleRef{Kind: "ClusterRole", APIGroup: rbacv1.GroupName, Name: "admin"},
+	}))
+	admin, err := s.plane.AddUser("ma.chao")
+	s.must(err)
+	_, err = (&served{T: t, kubeconfig: admin.KubeconfigPath()}).run("", "approve", apv.Name, "--yes")
+	if err == nil || !strings.Contains(err.Error(), "kubectl create rolebinding approver -n acme --clusterrole=rollcall-approver --user=ma.chao") {
+		t.Errorf("an administrator of the namespace is not told what to do: %v", err)
 	}
 	other := s.approval("limit-wecom-2")
 	if _, err := s.run("", "reject", other.Name, "--yes"); err != nil {

@@ -11,6 +11,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rollcall.dev/rollcall/api/v1alpha1"
@@ -35,13 +36,13 @@ func decide(ctx context.Context, command string, args []string, in io.Reader, ou
 	if err != nil {
 		return err
 	}
-	apv := &v1alpha1.Approval{}
-	if err := c.Get(ctx, client.ObjectKey{Namespace: c.namespace, Name: names[0]}, apv); err != nil {
-		return fmt.Errorf("reading the Approval: %w", err)
-	}
 	user, err := c.whoami(ctx)
 	if err != nil {
 		return err
+	}
+	apv := &v1alpha1.Approval{}
+	if err := c.Get(ctx, client.ObjectKey{Namespace: c.namespace, Name: names[0]}, apv); err != nil {
+		return fmt.Errorf("reading the Approval: %w", unbound(err, c.namespace, user))
 	}
 	if err := show(out, apv); err != nil {
 		return err
@@ -68,7 +69,7 @@ func decide(ctx context.Context, command string, args []string, in io.Reader, ou
 	before := apv.DeepCopy()
 	apv.Spec.Decision = decision
 	if err := c.Patch(ctx, apv, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); err != nil {
-		return fmt.Errorf("writing the decision: %w", err)
+		return fmt.Errorf("writing the decision: %w", unbound(err, c.namespace, user))
 	}
 	_, err = fmt.Fprintf(out, "%s is %s by %s\n", apv.Name, strings.ToLower(string(decision.Verdict)), user)
 	return err
@@ -99,6 +100,15 @@ func exceptions(apv *v1alpha1.Approval, command string, who []string) ([]string,
 		}
 	}
 	return uids, nil
+}
+
+// unbound adds what to do to a refusal that does not say so: of RBAC. That of a policy does.
+func unbound(err error, namespace, user string) error {
+	if !apierrors.IsForbidden(err) || strings.Contains(err.Error(), "ValidatingAdmissionPolicy") {
+		return err
+	}
+	return fmt.Errorf("%w; whoever runs the cluster gives the right to decide, best to somebody who may not change people: kubectl create rolebinding approver -n %s --clusterrole=rollcall-approver --user=%s",
+		err, namespace, user)
 }
 
 // show prints what is asked: everybody whom it lists, and the digest of that.

@@ -77,6 +77,17 @@ func TestProgressIsOneLiveLineOnATerminal(t *testing.T) {
 	}
 }
 
+func TestStepsAreBrokenBetweenWords(t *testing.T) {
+	var out strings.Builder
+	s := &screen{out: &out}
+	s.step("by hand", "%s\n%s", strings.TrimSpace(strings.Repeat("中文 ", 25)), "short")
+	want := "  by hand        " + strings.Repeat("中文 ", 19) + "中文\n" +
+		strings.Repeat(" ", 17) + "中文 中文 中文 中文 中文\n" + strings.Repeat(" ", 17) + "short\n"
+	if got := out.String(); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
 func TestTenantIsFoundByItsCorpID(t *testing.T) {
 	d := &demo{simulator: &harness.Simulator{ControlURL: control(t, http.StatusOK,
 		`{"wecom":[{"name":"acme","corpId":"ww1"},{"name":"globex","corpId":"ww2"}],"dingtalk":[{"name":"other","corpId":"ww3"}]}`)}}

@@ -92,9 +92,10 @@ func (d *demo) grant(ctx context.Context) (rbacv1.Subject, error) {
 	if err := os.WriteFile(filepath.Join(overlay, "kustomization.yaml"), []byte(text), 0o600); err != nil {
 		return none, fmt.Errorf("granting the role: %w", err)
 	}
-	role := filepath.Join("config", "rbac", "system", "role.yaml")
-	if err := d.kubectl(ctx, "apply", "--server-side", "-f", role); err != nil {
-		return none, err
+	for _, role := range []string{"role.yaml", "approver.yaml"} {
+		if err := d.kubectl(ctx, "apply", "--server-side", "-f", filepath.Join("config", "rbac", "system", role)); err != nil {
+			return none, err
+		}
 	}
 	if err := d.kubectl(ctx, "apply", "--server-side", "-k", overlay); err != nil {
 		return none, err

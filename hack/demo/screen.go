@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"golang.org/x/term"
+	"golang.org/x/text/width"
 )
 
 // lineEvery is how often progress is told where no line can be written over.
@@ -26,10 +27,46 @@ func newScreen(out *os.File) *screen {
 	return &screen{out: out, terminal: term.IsTerminal(int(out.Fd()))}
 }
 
+// margin is where the text of a step begins, and columns where it ends at the latest, unless a word is longer.
+const margin, columns = 17, 120
+
 // step tells what was done, and how it went.
 func (s *screen) step(what, format string, args ...any) {
 	s.clear()
-	_, _ = fmt.Fprintf(s.out, "  %-14s %s\n", what, fmt.Sprintf(format, args...))
+	text := fmt.Sprintf(format, args...)
+	_, _ = fmt.Fprintf(s.out, "  %-14s %s\n", what, strings.Join(wrap(text, columns-margin), "\n"+strings.Repeat(" ", margin)))
+}
+
+// wrap breaks each line of a text between words, so that none is wider than so many columns.
+func wrap(text string, most int) (lines []string) {
+	for paragraph := range strings.SplitSeq(text, "\n") {
+		line, used := "", 0
+		for word := range strings.SplitSeq(paragraph, " ") {
+			wide := columnsOf(word)
+			switch {
+			case line == "":
+				line, used = word, wide
+			case used+1+wide > most:
+				lines = append(lines, line)
+				line, used = word, wide
+			default:
+				line, used = line+" "+word, used+1+wide
+			}
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// columnsOf is how many columns a word takes on a screen: a Chinese character takes two.
+func columnsOf(word string) (n int) {
+	for _, r := range word {
+		n++
+		if kind := width.LookupRune(r).Kind(); kind == width.EastAsianWide || kind == width.EastAsianFullwidth {
+			n++
+		}
+	}
+	return n
 }
 
 // text prints lines as they are.

@@ -287,9 +287,14 @@ func departmentsLeft(ctx context.Context, d directory.Directory, seen Seen, l De
 	return left, nil
 }
 
+// mostReports bounds how many people are read one by one. The others count as they were last seen, and are
+// read when these report to it no more.
+const mostReports = 100
+
 func peopleLeft(ctx context.Context, d directory.Directory, seen Seen, l Departure) (left []string, err error) {
-	n := 0
-	for _, id := range l.Reports {
+	now := l.Reports[:min(len(l.Reports), mostReports)]
+	n := len(l.Reports) - len(now)
+	for _, id := range now {
 		got, err := read(ctx, d, seen, id)
 		if unlessNotFound(err) != nil {
 			return nil, err

@@ -1,6 +1,7 @@
 package execute_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -194,6 +195,24 @@ func TestResidualsAreReadAgain(t *testing.T) {
 	s.PlaceResiduals("E1")
 	if o := d.leave(t, execute.Departure{Act: leaving.ActResidual, Gone: true}); o.Err != nil || len(o.Left.Residuals) > 0 {
 		t.Errorf("%v: %q", o.Err, o.Left.Residuals)
+	}
+}
+
+// P9: people who are too many to be read at once are not taken for nobody's.
+func TestP9MorePeopleThanAreReadAtOnce(t *testing.T) {
+	s, d, _, _ := staff(t)
+	look := execute.Departure{Act: leaving.ActResidual}
+	for n := range 130 {
+		id := fmt.Sprintf("R%03d", n)
+		s.Place(directory.Account{ID: id, State: directory.Active, Profile: directory.Profile{Set: directory.FieldManager, Name: "x", Manager: "E2"}})
+		look.Reports = append(look.Reports, id)
+	}
+	if o := d.leave(t, look); o.Err != nil || !slices.ContainsFunc(o.Left.Residuals, func(left string) bool { return strings.HasPrefix(left, "30 people") }) {
+		t.Errorf("30 were not read: %v, %q", o.Err, o.Left.Residuals)
+	}
+	look.Reports = look.Reports[100:]
+	if o := d.leave(t, look); o.Err != nil || slices.ContainsFunc(o.Left.Residuals, func(left string) bool { return strings.Contains(left, "people") }) {
+		t.Errorf("all were read: %v, %q", o.Err, o.Left.Residuals)
 	}
 }
 

@@ -32,7 +32,8 @@ type Facts struct {
 	Admitted []time.Time
 	// Waiting people are over the limit, and nobody has decided about them.
 	Waiting int
-	// Managed people on the account.
+	// Managed people on the account, those who left it within the window included: else the
+	// limit would shrink with everybody whom it lets go.
 	Managed int
 }
 

@@ -119,10 +119,10 @@ func absent(w Wish, f Facts, p *Plan) {
 	case w.State == directory.Frozen && r.Origin == Creating && !f.Absent:
 		// A creation may have happened and not been answered: there may be somebody to freeze (P2).
 		p.Actions = []Action{{Kind: Confirm, ID: w.ID}}
-	case w.State == directory.Frozen && !f.Capabilities.CreatesFrozen:
-		// Nobody who is declared frozen is given a usable account, even for a moment.
 	case !f.Complete && !f.Absent:
 		p.Actions = []Action{{Kind: Confirm, ID: w.ID}}
+	case w.State == directory.Frozen && !f.Capabilities.CreatesFrozen:
+		// Nobody who is declared frozen is given a usable account, even for a moment.
 	default:
 		p.Record.ID, p.Record.Origin = w.ID, Creating
 		// An earlier attempt that began frozen may be the one that comes to be.

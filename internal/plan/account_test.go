@@ -128,6 +128,10 @@ func TestAbsentAccounts(t *testing.T) {
 			wish: func(w *plan.Wish) { w.State = directory.Frozen }, want: "",
 		},
 		{
+			name: "P5: and an incomplete listing does not prove that there is nobody to freeze",
+			wish: func(w *plan.Wish) { w.State = directory.Frozen }, facts: func(f *plan.Facts) { f.Complete = false }, want: "Confirm E0001",
+		},
+		{
 			name: "P2: unless it can begin frozen",
 			wish: func(w *plan.Wish) { w.State = directory.Frozen }, facts: func(f *plan.Facts) { f.Capabilities.CreatesFrozen = true },
 			want: "Create E0001", after: plan.Record{ID: "E0001", Origin: plan.Creating, FrozenByUs: true},

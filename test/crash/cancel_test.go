@@ -97,7 +97,12 @@ func (s *scene) cancelAt(n int, m harness.Moment) (came bool) {
 	s.tap.Reset()
 	s.must(shared.Return(s.ctx, s.namespace, n)) // who was not yet
 	s.stays(n, m.String(), before)
-	return came
+	select {
+	case <-done:
+		return came
+	default: // it may come at this moment, and counts for nothing then
+		return false
+	}
 }
 
 // inGrace is an error until the last leaving of somebody waits for the end of grace. It does their manual tasks.

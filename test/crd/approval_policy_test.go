@@ -3,6 +3,7 @@ package crd
 import (
 	"encoding/json"
 	"fmt"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
+
+	"rollcall.dev/rollcall/test/harness"
 )
 
 var approvals = schema.GroupVersionResource{Group: "rollcall.dev", Version: "v1alpha1", Resource: "approvals"}
@@ -33,7 +36,7 @@ func human(t *testing.T, user string, groups ...string) server {
 // granted gives somebody verbs on a resource of Rollcall in the namespace.
 func granted(t *testing.T, ns, user, resource string, verbs ...string) {
 	t.Helper()
-	name := strings.NewReplacer(":", "-", ".", "-").Replace(user) + "-" + resource + "-" + verbs[0]
+	name := strings.NewReplacer(":", "-", ".", "-", "'*'", "all").Replace(user + "-" + resource + "-" + verbs[0])
 	api.store(t, ns, object(t, fmt.Sprintf(`
 apiVersion: rbac.authorization.k8s.io/v1
 kind: Role
@@ -125,22 +128,69 @@ func TestP7WhoDecides(t *testing.T) {
 
 	granted(t, ns, "zhao.lei", "approvals", "get", "patch")
 	zhao := human(t, "zhao.lei")
-	refused(t, func() error { return decide(t, zhao, ns, "limit-wecom-1", "zhao.lei", dry...) }, "the verb approve", "rollcall-approver")
-
-	admin := approver(t, ns, "ma.chao")
-	granted(t, ns, "ma.chao", "employees", "delete")
-	refused(t, func() error { return decide(t, admin, ns, "limit-wecom-1", "ma.chao", dry...) }, "you may delete employees", "approve-own")
-	granted(t, ns, "ma.chao", "approvals", "approve-own")
-	NewWithT(t).Eventually(func() error { return decide(t, admin, ns, "limit-wecom-1", "ma.chao", dry...) }).
-		WithTimeout(20*time.Second).Should(Succeed(), "somebody may who has both verbs")
+	told(t, func() error { return decide(t, zhao, ns, "limit-wecom-1", "zhao.lei", dry...) }, "the verb approve", "rollcall-approver")
 
 	// Sticky: nobody decides anew, not even the same way under another name.
 	if err := decide(t, chen, ns, "limit-wecom-1", "chen.jing"); err != nil {
 		t.Fatal(err)
 	}
-	if err := refusal(decide(t, admin, ns, "limit-wecom-1", "ma.chao", dry...), "it was decided"); err != nil {
+	if err := refusal(decide(t, zhao, ns, "limit-wecom-1", "zhao.lei", dry...), "it was decided"); err != nil {
 		t.Error(err)
 	}
+}
+
+// told waits until a policy forbids what do tries, does what it says to do, and waits until it is allowed.
+func told(t *testing.T, do func() error, hints ...string) {
+	t.Helper()
+	refused(t, do, append(hints, "kubectl create ")...)
+	_, todo, _ := strings.Cut(do().Error(), ": kubectl ")
+	kubectl, err := harness.ControlPlaneBinary("kubectl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for command := range strings.SplitSeq(todo, " && ") {
+		args := append([]string{"--kubeconfig", api.kubeconfig}, strings.Fields(strings.TrimPrefix(command, "kubectl "))...)
+		if out, err := exec.CommandContext(t.Context(), kubectl, args...).CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v: %s", command, err, out)
+		}
+	}
+	NewWithT(t).Eventually(do).WithTimeout(20*time.Second).Should(Succeed(), todo)
+}
+
+// TestP7WhoMayHaveAsked: whoever may change what is decided about, by whichever verb, may have asked for it, and does not
+// decide, unless they have the verb approve-own; each is told what to do. Whoever may look only, decides.
+func TestP7WhoMayHaveAsked(t *testing.T) {
+	ns := installed(t)
+	guarded(t)
+	question(t, ns, "limit-wecom-1", "")
+	question(t, ns, "exit-wecom", "{purpose: Exit, subjects: [{uid: u1, kind: EnterpriseAccount, name: wecom, action: Leave}]}")
+	reader := approver(t, ns, "sun.li")
+	granted(t, ns, "sun.li", "employees", "get", "list", "watch")
+	may := func(s server, name, user string) func() error {
+		return func() error { return decide(t, s, ns, name, user, dry...) }
+	}
+	NewWithT(t).Eventually(may(reader, "limit-wecom-1", "sun.li")).WithTimeout(20*time.Second).Should(Succeed(), "who may only look")
+	for _, verb := range []string{"delete", "deletecollection", "patch", "update", "create"} {
+		user := "ma.chao." + verb
+		s := approver(t, ns, user)
+		granted(t, ns, user, "employees", verb)
+		refused(t, may(s, "limit-wecom-1", user), "you may change employees", "approve-own")
+		NewWithT(t).Eventually(may(s, "exit-wecom", user)).WithTimeout(20*time.Second).Should(Succeed(), "people may have other people ask for an exit")
+		granted(t, ns, user, "enterpriseaccounts", verb)
+		refused(t, may(s, "exit-wecom", user), "you may change enterpriseaccounts", "approve-own")
+	}
+
+	// An administrator of the company is told to let somebody else decide; one who is alone, how to decide all the same.
+	granted(t, ns, "guo.jing", "'*'", "get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")
+	alone := human(t, "guo.jing")
+	refused(t, may(alone, "limit-wecom-1", "guo.jing"), "the verb approve", "who may not change employees there, as you may: ",
+		"kubectl create rolebinding approver -n "+ns+" --clusterrole=rollcall-approver --user=NAME")
+	bound(t, ns, "guo.jing", "ClusterRole", "rollcall-approver")
+	told(t, may(alone, "limit-wecom-1", "guo.jing"), "you may change employees", "let somebody decide who may not")
+
+	// Whoever has every verb has approve-own, too: cluster-admin is not stopped.
+	bound(t, ns, "root", "ClusterRole", "cluster-admin")
+	NewWithT(t).Eventually(may(human(t, "root"), "limit-wecom-1", "root")).WithTimeout(20*time.Second).Should(Succeed(), "cluster-admin")
 }
 
 // TestP7WhatIsDecided: of the groups, in time, about what is still asked.

@@ -32,11 +32,13 @@ const root = "../.."
 
 // server is a real API server with the CRDs installed, used as kubectl uses it.
 type server struct {
-	config   *rest.Config
-	kube     kubernetes.Interface
-	dynamic  dynamic.Interface
-	mapper   *restmapper.DeferredDiscoveryRESTMapper
-	warnings *warnings
+	config *rest.Config
+	// kubeconfig of an administrator, for kubectl; of the first connection only.
+	kubeconfig string
+	kube       kubernetes.Interface
+	dynamic    dynamic.Interface
+	mapper     *restmapper.DeferredDiscoveryRESTMapper
+	warnings   *warnings
 }
 
 var api server
@@ -64,6 +66,7 @@ func run(m *testing.M) (code int, err error) {
 	if api, err = connect(plane.Config()); err != nil {
 		return 1, err
 	}
+	api.kubeconfig = plane.KubeconfigPath()
 	return m.Run(), nil
 }
 

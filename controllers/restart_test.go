@@ -1,0 +1,199 @@
+package controllers_test
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	crmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
+
+	"rollcall.dev/rollcall/api/v1alpha1"
+)
+
+var _ = Describe("A manager that ends between the record and the act", func() {
+	var c *company
+	var e *v1alpha1.Employee
+
+	BeforeEach(func() {
+		c = founded()
+		c.secret("wecom-credentials", c.wecom.keys)
+		create(c.account(c.wecom, limited(1)))
+		create(c.department("rd", "研发中心", on[*v1alpha1.Department]("wecom")))
+		e = create(c.person("li-na", wecomOnly))
+		Eventually(of(e)).Should(beReady())
+	})
+
+	It("P2, P6: is followed by one that freezes whom it admitted, and counts them", func() {
+		second := create(c.person("wang-fang", wecomOnly))
+		Eventually(of(second)).Should(beReady())
+		ended := manager.endsAfter(e, "admittedTime")
+		change(e, frozen)
+		ended()
+		Expect(of(e)()).To(standsOn("wecom", HaveField("AdmittedTime", Not(BeNil()))))
+		admitted := e.Status.Accounts[0].AdmittedTime
+		Expect(c.wecom.made("user/update", "E0001")()).To(BeEmpty(), "nothing was done")
+		change(second, frozen)
+		manager.start()
+		Eventually(of(e)).Should(And(beReady(), standsOn("wecom", And(HaveField("State", v1alpha1.AccountFrozen), HaveField("AdmittedTime", Equal(admitted))))))
+		Expect(onWeCom(c, "E0001")()).To(HaveField("Enable", 0))
+		Eventually(of(second)).Should(stalled("RemovalLimitReached"))
+		Expect(onWeCom(c, "E0002")()).To(HaveField("Enable", 1))
+	})
+
+	// begun has somebody leave, and the manager end when that is recorded; it returns the name of the leaving.
+	begun := func(leave func()) string {
+		GinkgoHelper()
+		create(c.policy("standard", brief(week)))
+		ended := manager.endsAfter(e, "offboardingName")
+		leave()
+		ended()
+		Expect(c.leavings()).To(BeEmpty(), "it is recorded, and not made")
+		Expect(of(e)()).To(standsOn("wecom", HaveField("OffboardingName", Not(BeEmpty()))))
+		Expect(onWeCom(c, "E0001")()).To(HaveField("Enable", 1))
+		return e.Status.OffboardingName
+	}
+	left := func(name string) {
+		GinkgoHelper()
+		Eventually(c.leavings).Should(ConsistOf(And(HaveField("Name", name), inState("Grace"))))
+		Expect(onWeCom(c, "E0001")()).To(HaveField("Enable", 0))
+		Consistently(c.leavings, "300ms").Should(HaveLen(1))
+	}
+
+	It("P2, P3: is followed by one that begins the leaving of who was declared departed, once", func() {
+		name := begun(func() { change(e, departed) })
+		manager.start()
+		left(name)
+		Expect(of(e)()).To(waiting("Leaving", "Grace"))
+	})
+
+	It("P2, P3: is followed by one that begins the leaving of who was deleted, once", func() {
+		name := begun(func() { remove(e) })
+		Expect(exists(e)()).To(BeTrue(), "the object stays until the leaving is durable")
+		manager.start()
+		left(name)
+		Eventually(exists(e)).Should(BeFalse())
+	})
+
+	It("P3, P9: is followed by one that lets who was declared again meanwhile be, and names no leaving that never was", func() {
+		begun(func() { change(e, departed) })
+		change(e, active)
+		manager.start()
+		Eventually(of(e)).Should(And(beReady(), HaveField("Status.State", "Active"), HaveField("Status.OffboardingName", BeEmpty()),
+			standsOn("wecom", HaveField("OffboardingName", BeEmpty()))))
+		Expect(c.leavings()).To(BeEmpty())
+		Expect(onWeCom(c, "E0001")()).To(HaveField("Enable", 1))
+	})
+})
+
+// turnstile holds up what the manager writes about Employees until each is let through.
+type turnstile struct {
+	namespace string
+	mu        sync.Mutex
+	open      []string // names that may pass
+	wide      bool     // everybody may
+	held      []string
+	moved     chan struct{}
+}
+
+// pass is how the manager's requests go.
+func (t *turnstile) pass(r *http.Request, next http.RoundTripper) (*http.Response, error) {
+	_, name, about := strings.Cut(r.URL.Path, "/namespaces/"+t.namespace+"/employees/")
+	name, _, _ = strings.Cut(name, "/")
+	for about && r.Method == http.MethodPatch {
+		t.mu.Lock()
+		if t.wide || slices.Contains(t.open, name) {
+			t.mu.Unlock()
+			break
+		}
+		if !slices.Contains(t.held, name) {
+			t.held = append(t.held, name)
+		}
+		moved := t.moved
+		t.mu.Unlock()
+		select {
+		case <-moved:
+		case <-r.Context().Done():
+			return nil, r.Context().Err()
+		}
+	}
+	return next.RoundTrip(r)
+}
+
+// let lets these pass, or everybody.
+func (t *turnstile) let(names ...string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.open, t.wide = append(t.open, names...), len(names) == 0
+	close(t.moved)
+	t.moved = make(chan struct{})
+}
+
+// waits are those who are held up.
+func (t *turnstile) waits() []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.held)
+}
+
+// queued is how much waits for its turn in a controller.
+func queued(controller string) (n float64) {
+	GinkgoHelper()
+	families, err := crmetrics.Registry.Gather()
+	Expect(err).NotTo(HaveOccurred())
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			for _, l := range m.GetLabel() {
+				if f.GetName() == "workqueue_depth" && l.GetName() == "controller" && l.GetValue() == controller {
+					n += m.GetGauge().GetValue()
+				}
+			}
+		}
+	}
+	return n
+}
+
+var _ = Describe("Somebody who loses access while many arrive", func() {
+	It("P2: is the next whom the manager turns to, be it by a freeze, a departure or a deletion", func() {
+		const atOnce, arriving = 2, 40 // the first is how many people the manager looks at at once
+		c := founded()
+		c.secret("wecom-credentials", c.wecom.keys)
+		create(c.account(c.wecom))
+		create(c.department("rd", "研发中心", on[*v1alpha1.Department]("wecom")))
+		create(c.policy("standard", brief(week)))
+		var staff []*v1alpha1.Employee
+		for _, name := range []string{"li-na", "wang-fang", "liu-yang"} {
+			staff = append(staff, create(c.person(name, wecomOnly)))
+		}
+		for _, e := range staff {
+			Eventually(of(e)).Should(beReady())
+		}
+		c.settled()
+		gate := &turnstile{namespace: c.namespace, moved: make(chan struct{}), open: []string{"li-na", "wang-fang", "liu-yang"}}
+		manager.use(gate.pass)
+		DeferCleanup(func() { gate.let(); manager.use(nil) })
+		var newcomers []*v1alpha1.Employee
+		for i := range arriving {
+			newcomers = append(newcomers, create(c.person(fmt.Sprintf("new-%02d", i), wecomOnly)))
+		}
+		Eventually(gate.waits).Should(HaveLen(atOnce))
+		Eventually(queued).WithArguments("employee").Should(BeNumerically(">=", arriving-atOnce))
+		before := queued("employee")
+		change(staff[0], frozen)
+		change(staff[1], departed)
+		remove(staff[2])
+		Eventually(queued).WithArguments("employee").Should(BeNumerically(">=", before+3))
+		gate.let(gate.waits()[0])
+		for _, id := range []string{"E0001", "E0002", "E0003"} {
+			Eventually(onWeCom(c, id)).Should(HaveField("Enable", 0), id)
+		}
+		Expect(len(gate.waits())).To(BeNumerically("<=", atOnce+1), "nobody else was turned to meanwhile")
+		gate.let()
+		for _, e := range newcomers {
+			Eventually(of(e)).Should(beReady())
+		}
+	})
+})
