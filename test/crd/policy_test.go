@@ -44,9 +44,11 @@ func guarded(t *testing.T) {
 	t.Helper()
 	documents := kustomize(t, filepath.Join(root, "config", "policy"))
 	api.warnings.take()
-	made, ctx := full(t)["approval"], context.WithoutCancel(t.Context())
+	made, ctx := full(t), context.WithoutCancel(t.Context())
 	t.Cleanup(func() { // the last of all: a policy that is deleted holds a moment longer, and the next tests make what it forbids
-		NewWithT(t).Eventually(func() error { return api.create(ctx, "default", made.DeepCopy()) }).WithTimeout(20 * time.Second).Should(Succeed())
+		for _, forbidden := range []string{"approval", "offboarding"} {
+			NewWithT(t).Eventually(func() error { return api.create(ctx, "default", made[forbidden].DeepCopy()) }).WithTimeout(20 * time.Second).Should(Succeed())
+		}
 	})
 	for _, document := range documents {
 		o := object(t, string(document))
