@@ -1,7 +1,9 @@
 package controllers_test
 
 import (
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -198,7 +200,7 @@ var _ = Describe("Permissions", func() {
 	It("ends to the second, and says so before", func() {
 		role := c.dingtalk.newRole("审核员")
 		soon := time.Now().Add(6 * time.Second).Truncate(time.Second)
-		b := create(c.binding("guests", "dingtalk", declaring(people[0]), until(soon)))
+		b := create(c.binding("guests", "dingtalk", declaring(people[0]), until(soon), func(b *v1alpha1.PermissionBinding) { b.Spec.OwnerRef.Name = people[1].Name }))
 		Eventually(of(b)).Should(And(beReady(), HaveField("Status.State", v1alpha1.BindingActive)))
 		Expect(c.dingtalk.holdersOf(role)()).To(numbers(people[0]))
 		Eventually(of(b)).Should(HaveField("Status.NoticedHours", ConsistOf(int32(24), int32(168))))
@@ -206,7 +208,10 @@ var _ = Describe("Permissions", func() {
 		Expect(time.Now()).To(And(BeTemporally(">=", soon), BeTemporally("<", soon.Add(time.Second))))
 		Eventually(c.dingtalk.holdersOf(role)).Should(BeEmpty())
 		Eventually(of(b)).Should(And(beReady(), HaveField("Status.GrantedUserIDs", BeEmpty())))
-		Eventually(all[core.Received](c.dingtalk, "received")).Should(ConsistOf(And(HaveField("To", people[0].Status.Number), HaveField("Text", ContainSubstring("审核员")), HaveField("Count", 1))), "one notice, of the shortest time")
+		told := func(e *v1alpha1.Employee) types.GomegaMatcher {
+			return And(HaveField("To", e.Status.Number), HaveField("Text", ContainSubstring("审核员")), HaveField("Count", 1))
+		}
+		Eventually(all[core.Received](c.dingtalk, "received")).Should(ConsistOf(told(people[0]), told(people[1])), "one notice, of the shortest time, to the holder and to who answers for it")
 	})
 
 	It("begins and ends by the injected clock, also after a day in which nobody looked", func() {
@@ -378,6 +383,56 @@ var _ = Describe("Permissions", func() {
 		remove(b)
 		Eventually(exists(b)).Should(BeFalse(), "P10: what is protected holds up nobody")
 		Expect(c.dingtalk.holdersOf(role)()).To(HaveLen(2))
+	})
+
+	It("lets the role reach the departments that are declared, and then others, without taking it away", func() {
+		role := c.dingtalk.newRole("审核员")
+		create(c.department("sales", "销售部"))
+		scoped := func(names ...string) func(*v1alpha1.PermissionBinding) {
+			return func(b *v1alpha1.PermissionBinding) {
+				b.Spec.ScopeRefs = nil
+				for _, name := range names {
+					b.Spec.ScopeRefs = append(b.Spec.ScopeRefs, v1alpha1.DepartmentReference{Name: name})
+				}
+			}
+		}
+		reach := func() ([]string, error) {
+			members, err := c.dingtalk.console().RoleMembers(ctx, role)
+			if err != nil || len(members) != 1 {
+				return nil, fmt.Errorf("%d hold it: %w", len(members), err)
+			}
+			return members[0].Scope, nil
+		}
+		rd, sales := strconv.Itoa(c.unit(c.dingtalk, "rd")), strconv.Itoa(c.unit(c.dingtalk, "sales"))
+		b := create(c.binding("reviewers", "dingtalk", declaring(people[0]), scoped("rd")))
+		Eventually(of(b)).Should(beReady())
+		Expect(reach()).To(ConsistOf(rd))
+		change(b, scoped("sales", "rd"))
+		Eventually(reach).Should(ConsistOf(rd, sales))
+		change(b, scoped("nowhere"))
+		Eventually(of(b)).Should(says("Ready", "False", "WaitingForDepartment", "scopeRefs", "nowhere"))
+		Expect(reach()).To(ConsistOf(rd, sales), "as it was, while it is not known what is meant")
+		change(b, scoped())
+		Eventually(reach).Should(BeEmpty(), "the whole company")
+		Eventually(of(b)).Should(beReady())
+		Expect(c.dingtalk.made("role/removerolesforemps", "")()).To(BeEmpty())
+	})
+
+	It("shares a role between bindings: who is declared by one of them keeps it", func() {
+		role := c.wecom.newRole("审核员")
+		one := create(c.binding("one", "wecom", declaring(people[0], people[1]), exclusive))
+		Eventually(of(one)).Should(And(beReady(), HaveField("Status.HoldersText", "2/2")))
+		two := create(c.binding("two", "wecom", declaring(people[1], people[2])))
+		Eventually(of(two)).Should(And(beReady(), HaveField("Status.HoldersText", "2/2")))
+		c.resync(c.wecom)
+		Eventually(of(one)).Should(beReady())
+		Expect(c.wecom.holdersOf(role)()).To(numbers(people...))
+		remove(one)
+		Eventually(exists(one)).Should(BeFalse())
+		Expect(c.wecom.holdersOf(role)()).To(numbers(people[1], people[2]))
+		remove(two)
+		Eventually(exists(two)).Should(BeFalse())
+		Expect(c.wecom.holdersOf(role)()).To(BeEmpty())
 	})
 
 	It("protects holders from other bindings of the role, too", func() {
