@@ -52,6 +52,8 @@ func standing(o client.Object) (observed *int64, conditions []metav1.Condition) 
 		observed, conditions = o.Status.ObservedGeneration, o.Status.Conditions
 	case *v1alpha1.Backup:
 		observed, conditions = o.Status.ObservedGeneration, o.Status.Conditions
+	case *v1alpha1.PermissionBinding:
+		observed, conditions = o.Status.ObservedGeneration, o.Status.Conditions
 	case *v1alpha1.Restore:
 		observed, conditions = o.Status.ObservedGeneration, o.Status.Conditions
 	case *v1alpha1.OffboardingPolicy:
