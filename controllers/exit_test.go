@@ -125,6 +125,7 @@ var _ = Describe("Leaving a platform", func() {
 
 		It("P1, P7: is approved, backed up whole, told once and reported, and deletes nobody: "+platform, func() {
 			t := twinOf()
+			create(c.policy("standard", brief(0))) // by which nobody leaves who is on the platform until its end
 			role := t.role("审核员", people[0].Status.Number, people[1].Status.Number)
 			a := exit(t, v1alpha1.ExitExecute)
 			remove(a)
@@ -158,6 +159,11 @@ var _ = Describe("Leaving a platform", func() {
 				d.Spec.Accounts = slices.DeleteFunc(d.Spec.Accounts, func(x v1alpha1.DepartmentAccount) bool { return x.Name == platform })
 			})
 			Eventually(exists(a)).Should(BeFalse())
+			Expect(c.leavings()).To(BeEmpty())
+			for _, e := range people {
+				Eventually(of(e)).Should(standsOn(platform, HaveField("Reason", "Retained")))
+				Expect(seen[any](t, "users", e.Status.Number)()).NotTo(BeNil(), "nor does its end")
+			}
 			var reports corev1.ConfigMapList
 			Expect(api.List(ctx, &reports, client.InNamespace(c.namespace))).To(Succeed())
 			Expect(reports.Items).To(ContainElement(HaveField("Data", HaveKeyWithValue("report.md", ContainSubstring(b.Status.Verification.ManifestSHA256)))))
