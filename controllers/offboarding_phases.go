@@ -138,7 +138,7 @@ func (r *OffboardingReconciler) next(ctx context.Context, a *departure, f *leavi
 			a.begun(leaving.Grace, leaving.Waiting)
 		case d.Act == leaving.ActNotify && a.unsendable():
 		case d.Act == leaving.ActInherit && a.task(inheritance) != nil:
-			a.holdBy(d.Step, &leaving.Hold{Reason: leaving.ManualTask, Message: "somebody has to do, and confirm, " + a.task(inheritance).Name})
+			a.holdBy(d.Step, &leaving.Hold{Reason: leaving.ManualTask, Message: "somebody has to do and confirm " + a.task(inheritance).Name})
 			return nil
 		default:
 			a.begin(d)
@@ -266,7 +266,11 @@ func (a *departure) begun(s leaving.Step, state leaving.State) *v1alpha1.Offboar
 
 // holdBy records what a step waits for. What has not begun is Pending.
 func (a *departure) holdBy(s leaving.Step, h *leaving.Hold) {
-	a.problem = problem(h.Reason, h.Message)
+	words := h.Message
+	if h.Reason == v1alpha1.ReasonManualTask {
+		words += fmt.Sprintf(": kubectl rollcall confirm %s TASK -n %s", a.scope.ob.Name, a.scope.ob.Namespace)
+	}
+	a.problem = problem(h.Reason, words)
 	if !h.Until.IsZero() {
 		a.wait = max(time.Second, h.Until.Sub(a.scope.now))
 	}
@@ -280,7 +284,7 @@ func (a *departure) holdBy(s leaving.Step, h *leaving.Hold) {
 	if st.Attempts == 0 || s == leaving.ResidualCheck || s == leaving.HandOver {
 		a.begun(s, leaving.Waiting)
 	}
-	st.Message = kube.Truncate(h.Message, 512)
+	st.Message = kube.Truncate(words, 512)
 }
 
 // begin records an act before it is done.
@@ -326,7 +330,7 @@ func actDigest(l *execute.Departure) string {
 
 // offer makes the lane's task of an act.
 func (a *departure) offer(l execute.Departure, digest string, d leaving.Decision) {
-	t, by := a.tenant, a.by()
+	t, by := a.tenant, a.by(l.Act)
 	priority := leavePriority
 	if d.Act == leaving.ActFreeze || d.Step == leaving.Freeze {
 		priority = freezePriority
@@ -337,10 +341,10 @@ func (a *departure) offer(l execute.Departure, digest string, d leaving.Decision
 }
 
 // by says for the record who stands behind the leaving.
-func (a *departure) by() execute.By {
+func (a *departure) by(act leaving.Act) execute.By {
 	ob := a.scope.ob
 	by := onBehalf(a.tenant, ob, "Offboarding", ob.Spec.Reason)
-	if m := ob.Spec.RequestedBy.FieldManager; m != "" {
+	if m := ob.Spec.RequestedBy.FieldManager; m != "" && act != execute.ActAttest { // whoever confirms has written last
 		by.Actor.Manager = m
 	}
 	by.Actor.Approver = ob.Status.ApprovedBy

@@ -30,7 +30,7 @@ func (a *departure) layTasks() {
 		}
 	}
 	if len(todo) > 0 {
-		a.addTask(string(leaving.HandOver), leaving.HandOver, strings.Join(todo, " "))
+		a.addTask(string(leaving.HandOver), leaving.HandOver, strings.Join(todo, "\n"))
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	. "github.com/onsi/gomega"
 	"github.com/onsi/gomega/types"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rollcall.dev/rollcall/api/v1alpha1"
@@ -165,6 +166,7 @@ var _ = Describe("Offboarding", func() {
 		Eventually(of(ob)).Should(stalled("ManualTask", "dingtalk/HandOver"))
 		Expect(ob).To(leaves("dingtalk", And(taken("Freeze", "Skipped"), taken("Backup", "Done"), taken("HandOver", "Waiting"))))
 		Expect(ob.Status.Access).To(Equal(v1alpha1.AccessOpen))
+		Expect(ob).To(says(v1alpha1.ConditionAccessRevoked, metav1.ConditionFalse, "FreezeUnsupported", "E-210: dingtalk: ", "can be used until grace ends"))
 		confirm(ob, "dingtalk/HandOver")
 		Eventually(of(ob)).Should(And(inState("Complete"), beReady()))
 		Expect(onDingTalk(c, "E0002")()).To(BeNil())

@@ -233,7 +233,8 @@ type RateLimit struct {
 // +kubebuilder:validation:MinProperties=1
 type EnterpriseAccountStatus struct {
 	// conditions are Ready, Reconciling and Stalled as kstatus reads them; CredentialsValid;
-	// DirectoryRead (the whole directory was read and can be trusted).
+	// DirectoryRead (the whole directory was read and can be trusted); WithinRemovalLimits (nobody waits
+	// because more people would lose access than removalLimits allow).
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -259,7 +260,7 @@ type EnterpriseAccountStatus struct {
 	// +kubebuilder:validation:Minimum=0
 	Departments *int32 `json:"departments,omitempty"`
 	// unmanagedUserIDs names accounts that no Employee declares, the first 50 by id.
-	// Rollcall never touches them.
+	// Rollcall never touches them, but for those of people who leave and whose Employee is gone.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1

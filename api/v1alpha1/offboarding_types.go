@@ -209,7 +209,7 @@ type OffboardingAccount struct {
 
 // Confirmation says that a manual task is done.
 type Confirmation struct {
-	// task as status shows it, e.g. wecom/Calendars.
+	// task as status shows it, e.g. wecom/HandOver.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
@@ -224,7 +224,7 @@ type Confirmation struct {
 // OffboardingStatus is how far a leaving is.
 // +kubebuilder:validation:MinProperties=1
 type OffboardingStatus struct {
-	// conditions are Ready (the leaving is over: complete, or cancelled without a trace), Reconciling
+	// conditions are Ready (the leaving is over: complete or cancelled; or it was rehearsed), Reconciling
 	// and Stalled as kstatus reads them; AccessRevoked (no account of it can be used); BackedUp (every
 	// account has a verified backup, or the terms want none).
 	// +optional
@@ -455,7 +455,7 @@ const (
 
 // ManualTask is something that no API does.
 type ManualTask struct {
-	// name to confirm it by, e.g. wecom/Calendars.
+	// name to confirm it by, e.g. wecom/HandOver.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
