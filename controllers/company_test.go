@@ -1,14 +1,17 @@
 package controllers_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -18,10 +21,12 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	crmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"rollcall.dev/rollcall/api/v1alpha1"
+	"rollcall.dev/rollcall/internal/audit"
 	"rollcall.dev/rollcall/test/simulator/core"
 	"rollcall.dev/rollcall/test/simulator/dingtalk"
 	"rollcall.dev/rollcall/test/simulator/wecom"
@@ -311,6 +316,55 @@ func (c *company) open(platforms ...*twin) {
 		c.secret(t.Name()+"-credentials", t.keys)
 		create(c.account(t))
 	}
+}
+
+// trail is an audit trail on a disk that can be full.
+type trail struct {
+	*audit.Folder
+	path string
+	full atomic.Bool
+}
+
+func (t *trail) Append(ctx context.Context, first uint64, lines []byte) error {
+	if t.full.Load() {
+		return errors.New("no space left on device")
+	}
+	return t.Folder.Append(ctx, first, lines)
+}
+
+// trails are those of accounts whose specs ask for one.
+var trails sync.Map
+
+// trailOf opens the audit trail of an account, nil if it has none.
+func trailOf(account types.NamespacedName) (*audit.Log, error) {
+	if t, ok := trails.Load(account); ok {
+		return audit.New(t.(*trail), time.Now), nil
+	}
+	return nil, nil //nolint:nilnil // no records are kept
+}
+
+// trail gives the company's account on WeCom a trail; it is opened after that.
+func (c *company) trail() *trail {
+	GinkgoHelper()
+	t := &trail{path: filepath.Join(GinkgoT().TempDir(), "trail")}
+	t.Folder = audit.NewFolder(t.path)
+	trails.Store(types.NamespacedName{Namespace: c.namespace, Name: "wecom"}, t)
+	return t
+}
+
+// of are the records of an action. The whole trail has to be unbroken.
+func (t *trail) of(action string) (found []audit.Record) {
+	GinkgoHelper()
+	text, err := audit.OpenFolder(t.path)
+	Expect(err).NotTo(HaveOccurred())
+	defer text.Close()
+	_, err = audit.Verify(text, audit.Head{}, func(r *audit.Record) {
+		if r.Action == action {
+			found = append(found, *r)
+		}
+	})
+	Expect(err).NotTo(HaveOccurred())
+	return found
 }
 
 // mode changes how an account works.

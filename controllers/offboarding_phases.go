@@ -93,8 +93,6 @@ func (r *OffboardingReconciler) proceedOn(ctx context.Context, a *departure) err
 			a.problem = a.unreachable()
 		}
 		return nil
-	case a.attest():
-		return nil
 	}
 	a.reopen()
 	f := a.facts()
@@ -121,6 +119,8 @@ func (r *OffboardingReconciler) next(ctx context.Context, a *departure, f *leavi
 			return nil
 		case d.Over:
 			a.over = true
+			return nil
+		case a.attest(d.Act):
 			return nil
 		case d.Hold == deletionAsked:
 			answer, err := r.askDeletion(ctx, a)

@@ -64,8 +64,12 @@ func (a *departure) task(word string) *v1alpha1.ManualTask {
 	return nil
 }
 
-// attest has confirmations recorded in the trail before they count, and reports whether there are any.
-func (a *departure) attest() bool {
+// attest has confirmations recorded in the trail before they count, and reports whether there are any. The trail may be one
+// that cannot be written: access is taken away (P2), and what there is saved, before.
+func (a *departure) attest(next leaving.Act) bool {
+	if next == leaving.ActConfirm || next == leaving.ActFreeze || next == leaving.ActBackup {
+		return false
+	}
 	tasks := map[string]string{}
 	for i := range a.status.Tasks {
 		for _, c := range a.scope.ob.Spec.Confirmations {
