@@ -135,12 +135,9 @@ func leftOn(ob *v1alpha1.Offboarding, account string) *v1alpha1.OffboardingAccou
 	return nil
 }
 
-// frozeIt reports whether the leaving froze the account, or may have: it asked, and was cancelled before it learned
-// what came of it. It asks only for accounts that are not frozen.
+// frozeIt reports whether the leaving froze the account, or may have: that is recorded before it asks.
 func frozeIt(left *v1alpha1.OffboardingAccountStatus) bool {
-	return left.FrozenBy == v1alpha1.FrozenByRollcall || slices.ContainsFunc(left.Steps, func(st v1alpha1.OffboardingStepStatus) bool {
-		return st.Name == v1alpha1.OffboardingStepName(leaving.Freeze) && st.Attempts > 0
-	})
+	return left.FrozenBy == v1alpha1.FrozenByRollcall
 }
 
 // removedBy reports whether the leaving has removed the account.

@@ -114,7 +114,6 @@ func (r *OffboardingReconciler) next(ctx context.Context, a *departure, f *leavi
 		a.settle(d.Settled)
 		switch {
 		case d.Cancelled:
-			a.ownFreeze()
 			a.skipRest(cancelledWords)
 			return nil
 		case d.Over:
@@ -161,13 +160,6 @@ func (a *departure) skipRest(why string) {
 		}
 	}
 	a.over = true
-}
-
-// ownFreeze records a freeze that was begun as ours, whatever came of it: the Employee gives access back.
-func (a *departure) ownFreeze() {
-	if st := a.step(leaving.Freeze); st.Attempts > 0 && !leaving.State(st.State).Over() {
-		a.status.FrozenBy = v1alpha1.FrozenByRollcall
-	}
 }
 
 // reject ends the leaving of the account because somebody said no.
@@ -222,11 +214,8 @@ func (a *departure) settle(all []leaving.Settled) {
 			}
 			st.Evidence = kube.Truncate(a.evidence(d.Step, st), 256)
 		}
-		if d.Step == leaving.Freeze && d.State == leaving.Done {
-			a.status.FrozenBy = a.spec.FrozenBy
-			if st.Attempts > 0 {
-				a.status.FrozenBy = v1alpha1.FrozenByRollcall
-			}
+		if d.Step == leaving.Freeze && (d.State != leaving.Done || st.Attempts == 0) {
+			a.status.FrozenBy = a.spec.FrozenBy // we did not freeze it after all
 		}
 	}
 }
@@ -317,8 +306,12 @@ func (a *departure) begin(d leaving.Decision) {
 		st.EndTime = nil
 		st.Message = kube.Truncate(a.problem.Message, 512)
 	}
-	if d.Act == leaving.ActNotify {
+	switch d.Act {
+	case leaving.ActNotify:
 		a.sending()
+	case leaving.ActFreeze:
+		// Ours, whatever comes of it: who is declared again before that is known gets access back all the same.
+		a.status.FrozenBy = v1alpha1.FrozenByRollcall
 	}
 	a.offer(l, digest, d)
 }

@@ -354,7 +354,7 @@ type OffboardingAccountStatus struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	BackupName string `json:"backupName,omitempty"`
-	// frozenBy is Rollcall when the leaving froze the account.
+	// frozenBy is Rollcall when the leaving froze the account, or has asked for that and does not know yet what came of it.
 	// +optional
 	FrozenBy FrozenBy `json:"frozenBy,omitempty"`
 	// roles that were read before they were taken away: a cancelled leaving gives them back.
