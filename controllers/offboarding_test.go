@@ -312,6 +312,16 @@ var _ = Describe("Offboarding", func() {
 		Eventually(exists(again)).Should(BeFalse(), "nothing has begun")
 	})
 
+	It("P2, P4: stops as soon as somebody else holds the account, and goes on as soon as they let it go", func() {
+		ob := departs(unhanded, inGrace)
+		Eventually(of(ob)).Should(inState("Grace"))
+		holder := create(c.person("wang-fang", wecomOnly, numbered("X1"), pinned("wecom", "E0001"), adopting("wecom", v1alpha1.AdoptionOverwrite)))
+		Eventually(of(ob)).Should(stalled("DataConflict", "wang-fang"))
+		released(holder)
+		Eventually(of(ob)).Should(And(inState("Grace"), waiting("Grace")))
+		Eventually(onWeCom(c, "E0001")).Should(HaveField("Enable", 0))
+	})
+
 	It("P5: says so when the account is gone by no act of ours, and goes on", func() {
 		ob := departs(unhanded, inGrace)
 		Eventually(of(ob)).Should(inState("Grace"))
