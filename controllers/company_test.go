@@ -580,6 +580,16 @@ func (c *company) resync(t *twin) {
 // listed is when the last successful listing of the account began.
 func (c *company) listed(account string) time.Time {
 	GinkgoHelper()
+	age, known := c.gauge("rollcall_mirror_age_seconds", map[string]string{"account": account})
+	if !known {
+		return time.Time{}
+	}
+	return epoch.Add(-time.Duration(age * float64(time.Second)))
+}
+
+// gauge is what a metric of the company's namespace with these labels, and no others, says.
+func (c *company) gauge(name string, labels map[string]string) (value float64, known bool) {
+	GinkgoHelper()
 	families, err := measured.Gather()
 	Expect(err).NotTo(HaveOccurred())
 	for _, f := range families {
@@ -588,12 +598,13 @@ func (c *company) listed(account string) time.Time {
 			for _, l := range m.GetLabel() {
 				of[l.GetName()] = l.GetValue()
 			}
-			if f.GetName() == "rollcall_mirror_age_seconds" && of["namespace"] == c.namespace && of["account"] == account {
-				return epoch.Add(-time.Duration(m.GetGauge().GetValue() * float64(time.Second)))
+			namespace := of["namespace"]
+			if delete(of, "namespace"); f.GetName() == name && namespace == c.namespace && maps.Equal(of, labels) {
+				return m.GetGauge().GetValue(), true
 			}
 		}
 	}
-	return time.Time{}
+	return 0, false
 }
 
 // calls are the calls to the tenant.

@@ -106,6 +106,7 @@ func (r *OffboardingReconciler) Reconcile(ctx context.Context, req ctrl.Request)
 	if err := r.Get(ctx, req.NamespacedName, ob); err != nil {
 		if apierrors.IsNotFound(err) {
 			r.forget(req.String())
+			r.Metrics.Overdue(req.NamespacedName, nil)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
@@ -137,6 +138,7 @@ func (r *OffboardingReconciler) Reconcile(ctx context.Context, req ctrl.Request)
 	}
 	r.writes.Note(ob)
 	r.announce(before, s)
+	r.Metrics.Overdue(req.NamespacedName, s.overdue())
 	return done(r.act(ctx, s))
 }
 

@@ -330,6 +330,17 @@ func (s *offboardingScope) mark(a *departure) {
 	}
 }
 
+// overdue is the step of each account that takes longer than it may, if it does.
+func (s *offboardingScope) overdue() map[string]v1alpha1.OffboardingStepName {
+	late := map[string]v1alpha1.OffboardingStepName{}
+	for _, a := range s.accounts {
+		if st := a.current(); st != nil && st.OverdueSince != nil && !a.over {
+			late[a.spec.Name] = st.Name
+		}
+	}
+	return late
+}
+
 // due is how long until the step is overdue; zero if it is, or never will be.
 func (s *offboardingScope) due(a *departure) time.Duration {
 	st := a.current()

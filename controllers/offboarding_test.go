@@ -627,8 +627,14 @@ var _ = Describe("Offboarding", func() {
 		Eventually(of(ob)).Should(leaves("wecom", HaveField("Steps", ContainElement(And(HaveField("Name", v1alpha1.OffboardingStepName("DeleteAccount")), HaveField("OverdueSince", Not(BeNil())))))))
 		Expect(ob).To(stalled("ManualTask"))
 		Eventually(c.told(ob)).Should(ContainElement("Leaving"))
+		late := func() float64 {
+			n, _ := c.gauge("rollcall_offboardings_overdue", map[string]string{"account": "wecom", "step": "DeleteAccount"})
+			return n
+		}
+		Eventually(late).Should(BeEquivalentTo(1))
 		confirm(ob, "wecom/HandOver")
 		Eventually(of(ob)).Should(inState("Complete"))
+		Eventually(late).Should(BeZero())
 	})
 
 	It("says what refuses to go, and why", func() {
