@@ -209,6 +209,8 @@ type found struct {
 	residuals []string
 	// freezeLimit is why the platform did not freeze this account.
 	freezeLimit string
+	// began is the notice whose first attempt was made since the manager started.
+	began v1alpha1.NoticeTo
 }
 
 func (r *OffboardingReconciler) recall(ob *v1alpha1.Offboarding, account string) *found {

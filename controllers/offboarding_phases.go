@@ -102,7 +102,11 @@ func (r *OffboardingReconciler) proceedOn(ctx context.Context, a *departure) err
 	if a.over {
 		return nil
 	}
-	return r.next(ctx, a, &f)
+	if err := r.next(ctx, a, &f); err != nil {
+		return err
+	}
+	a.ask()
+	return nil
 }
 
 // next settles what is over, until there is something to do or to wait for.

@@ -2,6 +2,7 @@ package controllers_test
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
@@ -472,6 +473,36 @@ var _ = Describe("Offboarding", func() {
 			})
 		}
 	})
+
+	for _, fails := range []bool{false, true} {
+		It(fmt.Sprintf("tells whom a notice missed as soon as DingTalk does, and waits for nothing; asking fails: %t", fails), func() {
+			change(&corev1.Secret{ObjectMeta: c.meta("dingtalk-credentials")}, func(s *corev1.Secret) { s.StringData = map[string]string{"agentId": "3000000001"} })
+			boss := create(c.person("wang-fang", dingtalkOnly))
+			Eventually(of(boss)).Should(beReady())
+			e := create(c.person("li-na", dingtalkOnly))
+			Eventually(of(e)).Should(beReady())
+			if fails {
+				c.dingtalk.fault(core.Fault{Kind: core.KindHTTPStatus, HTTPStatus: http.StatusBadGateway, Operation: "getsendprogress"})
+			}
+			ob := c.leave(e, unhanded, inGrace, func(o *v1alpha1.OffboardingSpec) {
+				o.Terms.Notices, o.Terms.Administrators = []v1alpha1.Notice{{To: v1alpha1.NoticeAdministrators}}, []v1alpha1.EmployeeReference{{Name: "wang-fang"}}
+				o.Accounts[0].AdministratorUserIDs = []string{"E0001", "gone"}
+			})
+			released(e)
+			create(ob)
+			told := func(missed, asked types.GomegaMatcher) types.GomegaMatcher {
+				return And(inState("Grace"), leaves("dingtalk", HaveField("Notices", ConsistOf(And(HaveField("State", v1alpha1.NoticeSent), HaveField("Missed", missed), HaveField("Asked", asked))))))
+			}
+			Eventually(of(ob)).Should(told(BeNil(), BeZero()))
+			if fails {
+				Eventually(of(ob)).Should(told(BeNil(), BeEquivalentTo(1)))
+			} else {
+				Eventually(of(ob)).Should(told(HaveValue(BeEquivalentTo(1)), BeEquivalentTo(1)))
+				Expect(ob).To(leaves("dingtalk", HaveField("Steps", ContainElement(HaveField("Evidence", ContainSubstring("(missed 1)"))))))
+			}
+			Expect(c.dingtalk.received()).To(ConsistOf(And(HaveField("To", "E0001"), HaveField("Count", 1))))
+		})
+	}
 
 	It("passes customers on after the removal, a day later as the platform does: WeCom", func() {
 		boss := create(c.person("wang-fang", wecomOnly))

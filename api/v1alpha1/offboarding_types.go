@@ -490,15 +490,24 @@ type SentNotice struct {
 	// startTime of the first attempt.
 	// +optional
 	StartTime *metav1.Time `json:"startTime,omitempty"`
+	// sentTime is when the platform took it.
+	// +optional
+	SentTime *metav1.Time `json:"sentTime,omitempty"`
 	// receipt is the platform's id of it.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
 	Receipt string `json:"receipt,omitempty"`
-	// missed counts people whom it did not reach, as far as the platform tells.
+	// missed counts people whom it did not reach, as far as the platform tells. When omitted, it has not told yet, or
+	// did not within the time in which it can be asked.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	Missed *int32 `json:"missed,omitempty"`
+	// asked is how often the platform was asked, after it took the notice, whom it missed.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=3
+	Asked int32 `json:"asked,omitempty"`
 }
 
 // NoticeState is how a notice stands.

@@ -2650,6 +2650,10 @@ func (in *SentNotice) DeepCopyInto(out *SentNotice) {
 		in, out := &in.StartTime, &out.StartTime
 		*out = (*in).DeepCopy()
 	}
+	if in.SentTime != nil {
+		in, out := &in.SentTime, &out.SentTime
+		*out = (*in).DeepCopy()
+	}
 	if in.Missed != nil {
 		in, out := &in.Missed, &out.Missed
 		*out = new(int32)
