@@ -377,7 +377,7 @@ func (r *OffboardingReconciler) announceOn(before *v1alpha1.Offboarding, a *depa
 			old = before.Status.Accounts[i]
 		}
 	}
-	if a.status.FrozenBy == v1alpha1.FrozenByRollcall && isDone(a.status.Steps, leaving.Freeze) && !isDone(old.Steps, leaving.Freeze) {
+	if frozen(a.status) && !frozen(&old) {
 		tell(corev1.EventTypeNormal, v1alpha1.EventFrozen, "Freeze", "froze the account %s on %s", a.spec.UserID, a.spec.Name)
 	}
 	if a.status.State == v1alpha1.AccountDeparted && old.State != v1alpha1.AccountDeparted {
@@ -399,9 +399,10 @@ func (a *departure) ended(act leaving.Act) bool {
 	return a.outcome != nil && a.outcome.Left != nil && a.outcome.Left.Act == act
 }
 
-func isDone(all []v1alpha1.OffboardingStepStatus, name leaving.Step) bool {
-	st := stepIn(all, v1alpha1.OffboardingStepName(name))
-	return st != nil && st.State == v1alpha1.StepState(leaving.Done)
+// frozen reports that the leaving froze the account, and has seen that it is.
+func frozen(on *v1alpha1.OffboardingAccountStatus) bool {
+	st := stepIn(on.Steps, v1alpha1.OffboardingStepName(leaving.Freeze))
+	return on.FrozenBy == v1alpha1.FrozenByRollcall && st != nil && st.State == v1alpha1.StepState(leaving.Done)
 }
 
 func stepIn(all []v1alpha1.OffboardingStepStatus, name v1alpha1.OffboardingStepName) *v1alpha1.OffboardingStepStatus {
