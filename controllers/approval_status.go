@@ -69,8 +69,8 @@ func summarizeApproval(apv *v1alpha1.Approval) {
 			summary.Reason, summary.Message = v1alpha1.ReasonApprovalUnchecked, uncheckedMessage
 			break
 		}
-		summary.Message = fmt.Sprintf("somebody has to decide about %d before %s: kubectl rollcall approve (or reject) %s -n %s",
-			apv.Spec.Count, apv.Spec.ExpireTime.UTC().Format(time.RFC3339), apv.Name, apv.Namespace)
+		summary.Message = fmt.Sprintf("somebody has to decide about %s before %s: kubectl rollcall approve (or reject) %s -n %s",
+			about(apv), apv.Spec.ExpireTime.UTC().Format(time.RFC3339), apv.Name, apv.Namespace)
 	case v1alpha1.ApprovalApproved:
 		summary.Message = "approved by " + by
 	case v1alpha1.ApprovalRejected:
@@ -81,6 +81,17 @@ func summarizeApproval(apv *v1alpha1.Approval) {
 		summary.Message = "nobody has to decide any more: what it lists has changed, or is no longer wanted"
 	}
 	kube.Summarize(&s.Conditions, apv.Generation, summary)
+}
+
+// about says in a few words what an Approval is about.
+func about(apv *v1alpha1.Approval) string {
+	switch {
+	case apv.Spec.Purpose == v1alpha1.ApprovalExit:
+		return "leaving " + apv.Spec.AccountName
+	case apv.Spec.Count == 1:
+		return "1 person"
+	}
+	return fmt.Sprintf("%d people", apv.Spec.Count)
 }
 
 // goneIn is how soon a withdrawn Approval goes; nil when it is kept. What was decided is
@@ -106,11 +117,11 @@ func (r *ApprovalReconciler) announce(before, after *v1alpha1.Approval) {
 	case v1alpha1.ApprovalPending:
 		tell(corev1.EventTypeWarning, v1alpha1.ReasonApprovalPending, "%s", after.Spec.Summary)
 	case v1alpha1.ApprovalApproved:
-		tell(corev1.EventTypeNormal, v1alpha1.EventApproved, "%s approved about %d", after.Spec.Decision.By, after.Spec.Count)
+		tell(corev1.EventTypeNormal, v1alpha1.EventApproved, "approved by %s: %s", after.Spec.Decision.By, about(after))
 	case v1alpha1.ApprovalRejected:
-		tell(corev1.EventTypeNormal, v1alpha1.ReasonApprovalRejected, "%s rejected about %d", after.Spec.Decision.By, after.Spec.Count)
+		tell(corev1.EventTypeNormal, v1alpha1.ReasonApprovalRejected, "rejected by %s: %s", after.Spec.Decision.By, about(after))
 	case v1alpha1.ApprovalExpired:
-		tell(corev1.EventTypeWarning, v1alpha1.ReasonApprovalExpired, "nobody decided in time")
+		tell(corev1.EventTypeWarning, v1alpha1.ReasonApprovalExpired, "nobody decided in time about %s", about(after))
 	case v1alpha1.ApprovalWithdrawn: // told by who withdrew it
 	}
 }

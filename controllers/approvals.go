@@ -57,7 +57,7 @@ type Answer struct {
 // What was approved and has begun is not asked again: an approval that has expired is none,
 // and another one is made. So it is when nobody decided in time, or the question was withdrawn.
 func (a *Approvals) Ask(ctx context.Context, q Question) (Answer, error) {
-	digest := pureQuestion(q.Namespace, q.Account, q.Purpose, q.Subjects).Digest()
+	digest := q.pure().Digest()
 	var known v1alpha1.ApprovalList
 	if err := a.List(ctx, &known, client.InNamespace(q.Namespace), client.MatchingFields{indexDigest: digest}); err != nil {
 		return Answer{}, fmt.Errorf("listing Approvals: %w", err)
@@ -184,11 +184,22 @@ func (a *Approvals) answer(apv *v1alpha1.Approval) Answer {
 // approvalRecord translates an Approval; what it lists is what its digest is computed from.
 func approvalRecord(apv *v1alpha1.Approval) approval.Record {
 	return approval.Record{
-		Question: pureQuestion(apv.Namespace, apv.Spec.AccountName, apv.Spec.Purpose, apv.Spec.Subjects),
-		Digest:   apv.Spec.Digest, Expires: apv.Spec.ExpireTime.Time,
+		Question: Question{
+			Namespace: apv.Namespace, Account: apv.Spec.AccountName, Purpose: apv.Spec.Purpose, Summary: apv.Spec.Summary, Subjects: apv.Spec.Subjects,
+		}.pure(),
+		Digest: apv.Spec.Digest, Expires: apv.Spec.ExpireTime.Time,
 		Withdrawn: apv.Status.State == v1alpha1.ApprovalWithdrawn,
 		Verdict:   string(apv.Spec.Decision.Verdict), DecidedDigest: apv.Spec.Decision.Digest,
 	}
+}
+
+// pure is what is decided about. What an exit does is in its summary only.
+func (q Question) pure() approval.Question {
+	p := pureQuestion(q.Namespace, q.Account, q.Purpose, q.Subjects)
+	if q.Purpose == v1alpha1.ApprovalExit {
+		p.Terms = kube.Truncate(q.Summary, maxSummary)
+	}
+	return p
 }
 
 func pureQuestion(namespace, account string, purpose v1alpha1.ApprovalPurpose, subjects []v1alpha1.ApprovalSubject) approval.Question {
@@ -228,7 +239,7 @@ const decideWithin = 7 * 24 * time.Hour
 
 // newApproval is the Approval of a question. It has no owner: a decision outlives what it was about.
 func (a *Approvals) newApproval(q Question, digest string, after types.UID) *v1alpha1.Approval {
-	pure := pureQuestion(q.Namespace, q.Account, q.Purpose, q.Subjects)
+	pure := q.pure()
 	approval.Sort(pure.Subjects)
 	expire := q.Expire
 	if expire <= 0 {

@@ -1,14 +1,17 @@
 package controllers_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -18,10 +21,12 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	crmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"rollcall.dev/rollcall/api/v1alpha1"
+	"rollcall.dev/rollcall/internal/audit"
 	"rollcall.dev/rollcall/test/simulator/core"
 	"rollcall.dev/rollcall/test/simulator/dingtalk"
 	"rollcall.dev/rollcall/test/simulator/wecom"
@@ -317,6 +322,55 @@ func (c *company) open(platforms ...*twin) {
 	}
 }
 
+// trail is an audit trail on a disk that can be full.
+type trail struct {
+	*audit.Folder
+	path string
+	full atomic.Bool
+}
+
+func (t *trail) Append(ctx context.Context, first uint64, lines []byte) error {
+	if t.full.Load() {
+		return errors.New("no space left on device")
+	}
+	return t.Folder.Append(ctx, first, lines)
+}
+
+// trails are those of accounts whose specs ask for one.
+var trails sync.Map
+
+// trailOf opens the audit trail of an account, nil if it has none.
+func trailOf(account types.NamespacedName) (*audit.Log, error) {
+	if t, ok := trails.Load(account); ok {
+		return audit.New(t.(*trail), time.Now), nil
+	}
+	return nil, nil //nolint:nilnil // no records are kept
+}
+
+// trail gives the company's account on WeCom a trail; it is opened after that.
+func (c *company) trail() *trail {
+	GinkgoHelper()
+	t := &trail{path: filepath.Join(GinkgoT().TempDir(), "trail")}
+	t.Folder = audit.NewFolder(t.path)
+	trails.Store(types.NamespacedName{Namespace: c.namespace, Name: "wecom"}, t)
+	return t
+}
+
+// of are the records of an action. The whole trail has to be unbroken.
+func (t *trail) of(action string) (found []audit.Record) {
+	GinkgoHelper()
+	text, err := audit.OpenFolder(t.path)
+	Expect(err).NotTo(HaveOccurred())
+	defer text.Close()
+	_, err = audit.Verify(text, audit.Head{}, func(r *audit.Record) {
+		if r.Action == action {
+			found = append(found, *r)
+		}
+	})
+	Expect(err).NotTo(HaveOccurred())
+	return found
+}
+
 // mode changes how an account works.
 func mode(m v1alpha1.Mode) func(*v1alpha1.EnterpriseAccount) {
 	return func(a *v1alpha1.EnterpriseAccount) { a.Spec.Mode = m }
@@ -530,6 +584,16 @@ func (c *company) resync(t *twin) {
 // listed is when the last successful listing of the account began.
 func (c *company) listed(account string) time.Time {
 	GinkgoHelper()
+	age, known := c.gauge("rollcall_mirror_age_seconds", map[string]string{"account": account})
+	if !known {
+		return time.Time{}
+	}
+	return epoch.Add(-time.Duration(age * float64(time.Second)))
+}
+
+// gauge is what a metric of the company's namespace with these labels, and no others, says.
+func (c *company) gauge(name string, labels map[string]string) (value float64, known bool) {
+	GinkgoHelper()
 	families, err := measured.Gather()
 	Expect(err).NotTo(HaveOccurred())
 	for _, f := range families {
@@ -538,12 +602,13 @@ func (c *company) listed(account string) time.Time {
 			for _, l := range m.GetLabel() {
 				of[l.GetName()] = l.GetValue()
 			}
-			if f.GetName() == "rollcall_mirror_age_seconds" && of["namespace"] == c.namespace && of["account"] == account {
-				return epoch.Add(-time.Duration(m.GetGauge().GetValue() * float64(time.Second)))
+			namespace := of["namespace"]
+			if delete(of, "namespace"); f.GetName() == name && namespace == c.namespace && maps.Equal(of, labels) {
+				return m.GetGauge().GetValue(), true
 			}
 		}
 	}
-	return time.Time{}
+	return 0, false
 }
 
 // calls are the calls to the tenant.

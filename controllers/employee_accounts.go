@@ -12,7 +12,6 @@ import (
 	"rollcall.dev/rollcall/internal/directory"
 	"rollcall.dev/rollcall/internal/execute"
 	"rollcall.dev/rollcall/internal/plan"
-	"rollcall.dev/rollcall/internal/tenant"
 )
 
 // accounts decides about the person on each account.
@@ -31,8 +30,7 @@ func (r *EmployeeReconciler) accounts(ctx context.Context, s *employeeScope) err
 		}
 		s.accounts = append(s.accounts, a)
 	}
-	s.takenOff(func(account string) *tenant.Tenant { return r.Tenants.Get(s.employee.Namespace + "/" + account) })
-	return nil
+	return r.takenOff(ctx, s)
 }
 
 // standing is how the person stands on the account, as recorded.

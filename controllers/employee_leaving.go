@@ -18,7 +18,6 @@ import (
 	"rollcall.dev/rollcall/internal/directory"
 	"rollcall.dev/rollcall/internal/leaving"
 	"rollcall.dev/rollcall/internal/plan"
-	"rollcall.dev/rollcall/internal/tenant"
 )
 
 // leavings reads what is known of the person's leavings, and which policy applies where that matters.
@@ -136,12 +135,9 @@ func leftOn(ob *v1alpha1.Offboarding, account string) *v1alpha1.OffboardingAccou
 	return nil
 }
 
-// frozeIt reports whether the leaving froze the account, or may have: it asked, and was cancelled before it learned
-// what came of it. It asks only for accounts that are not frozen.
+// frozeIt reports whether the leaving froze the account, or may have: that is recorded before it asks.
 func frozeIt(left *v1alpha1.OffboardingAccountStatus) bool {
-	return left.FrozenBy == v1alpha1.FrozenByRollcall || slices.ContainsFunc(left.Steps, func(st v1alpha1.OffboardingStepStatus) bool {
-		return st.Name == v1alpha1.OffboardingStepName(leaving.Freeze) && st.Attempts > 0
-	})
+	return left.FrozenBy == v1alpha1.FrozenByRollcall
 }
 
 // removedBy reports whether the leaving has removed the account.
@@ -283,22 +279,27 @@ func (a *employeeAccount) restrain(s *employeeScope, before plan.Record) {
 }
 
 // takenOff decides about the accounts that the spec no longer lists and that are, or may just come to be, on the
-// platform: they are left, each by itself, or stay as they are where no policy says how. What was never asked for,
-// is gone, or is no more than an invitation, is forgotten.
-func (s *employeeScope) takenOff(tenants func(account string) *tenant.Tenant) {
+// platform: they are left, each by itself, or stay as they are where no policy says how, or where the EnterpriseAccount is
+// deleted: nobody is deleted on a platform because the company leaves it. What was never asked for, is gone, or is no more
+// than an invitation, is forgotten.
+func (r *EmployeeReconciler) takenOff(ctx context.Context, s *employeeScope) error {
 	e := s.employee
 	for i := range e.Status.Accounts {
 		st := &e.Status.Accounts[i]
 		if slices.Contains(employeeAccounts(e), st.Name) || st.Origin == "" || st.State == v1alpha1.AccountVanished || st.State == v1alpha1.AccountInvited {
 			continue
 		}
-		a := &employeeAccount{status: *st.DeepCopy(), leaving: s.leavingOf(st.Name), tenant: tenants(st.Name)}
-		ob := a.leaving
+		account, _, err := enterpriseAccount(ctx, r, e.Namespace, st.Name)
+		if err != nil {
+			return err
+		}
+		a := r.standing(s, st.Name)
+		ob, ending := a.leaving, account != nil && !account.DeletionTimestamp.IsZero()
 		switch {
 		case a.follow(false):
 		case ob != nil && s.answers(ob, st) && removedBy(ob, st.Name):
 			continue
-		case st.Reason == v1alpha1.ReasonRetained && !s.departed(), !isOwned(st.Origin), s.policy == nil, ob != nil && s.answers(ob, st):
+		case st.Reason == v1alpha1.ReasonRetained && !s.departed(), !isOwned(st.Origin), s.policy == nil, ending, ob != nil && s.answers(ob, st):
 			// What was left as it is once is not left for a policy that came later.
 			a.problem = problem(v1alpha1.ReasonRetained, "no longer declared: the account is left on the platform as it is, and can be used")
 		default:
@@ -307,6 +308,7 @@ func (s *employeeScope) takenOff(tenants func(account string) *tenant.Tenant) {
 		a.status.Differences = nil
 		s.off = append(s.off, a)
 	}
+	return nil
 }
 
 // begin prepares the Offboardings of what is left from now on. What is recorded with it has them made, whatever

@@ -129,6 +129,19 @@ var _ = Describe("Somebody who leaves", func() {
 		Expect(onWeCom(c, "E0001")()).To(HaveField("Enable", 1))
 	})
 
+	It("P2: is declared again before it is known that the freeze was made, and can use the account again", func() {
+		create(c.policy("standard", brief(week)))
+		c.wecom.fault(core.Fault{Kind: core.KindDropAfter, Operation: "user/update", Times: 1})
+		heal := c.wecom.fault(core.Fault{Kind: core.KindDropBefore, Operation: "user/get"})
+		change(e, departed)
+		Eventually(onWeCom(c, "E0001")).Should(HaveField("Enable", 0))
+		change(e, active)
+		Eventually(of(c.theLeaving())).Should(And(inState("Cancelled"), leaves("wecom", taken("Freeze", "Skipped"))))
+		heal()
+		Eventually(of(e)).Should(And(beReady(), standsOn("wecom", HaveField("FrozenBy", BeEmpty()))))
+		Expect(onWeCom(c, "E0001")()).To(HaveField("Enable", 1))
+	})
+
 	It("P3: is declared again too late, and gets a new account", func() {
 		create(c.policy("standard", brief(0)))
 		heal := c.wecom.fault(core.Fault{Kind: core.KindLatency, Operation: "user/delete", DelayMillis: 1500})

@@ -53,7 +53,7 @@ type EnterpriseAccountReconciler struct {
 // +kubebuilder:rbac:groups=rollcall.dev,resources=enterpriseaccounts,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=rollcall.dev,resources=enterpriseaccounts/status,verbs=patch
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;patch
-// +kubebuilder:rbac:groups="",resources=configmaps,verbs=create
+// +kubebuilder:rbac:groups="",resources=configmaps,verbs=get;create
 // +kubebuilder:rbac:groups=rollcall.dev,resources=backups,verbs=get;list;watch;create
 // +kubebuilder:rbac:groups=rollcall.dev,resources=approvals,verbs=get;list;watch;create
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch

@@ -1,8 +1,12 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -50,6 +54,8 @@ type exitScope struct {
 	work func(context.Context) (exitOutcome, error)
 	// fold: the job of the step has ended, and what it did is in the status.
 	fold bool
+	// fresh: that the step has begun is not durable yet.
+	fresh bool
 	// problem is what the step waits for.
 	problem *Problem
 	again   time.Duration
@@ -86,7 +92,7 @@ func (r *EnterpriseAccountReconciler) exit(ctx context.Context, before, account 
 		return done(staleRetry, nil)
 	case s.fold:
 		r.Exits.Acknowledge(s.key())
-		return done(staleRetry, nil)
+		return done(cmp.Or(s.again, staleRetry), nil)
 	case s.work != nil:
 		name := client.ObjectKeyFromObject(account)
 		r.Exits.Start(jobs.Job[struct{}, exitOutcome]{
@@ -113,7 +119,7 @@ func (s *exitScope) begin() {
 			break
 		}
 	}
-	if s.step.StartTime == nil {
+	if s.fresh = s.step.StartTime == nil; s.fresh {
 		s.step.StartTime = &s.now
 	}
 	s.step.State = v1alpha1.StepState(leaving.Running)
@@ -138,6 +144,9 @@ func (s *exitScope) report() {
 	summary := kube.Summary{Stand: kube.Reconciling, Reason: v1alpha1.ReasonLeaving, Message: "the company leaves the platform: " + string(s.step.Name)}
 	if p := s.problem; p != nil {
 		summary = kube.Summary{Stand: stand(p.Reason), Reason: p.Reason, Message: fmt.Sprintf("the company leaves the platform, and %s waits: %s", s.step.Name, p.Message)}
+	}
+	if x.Terms.StorageName != "" && x.Terms != exitTerms(s.account) {
+		summary.Message += "; spec.exit was changed since it was approved: what was approved is done (status.exit.terms). To let the account go as it is instead, take spec.exit out"
 	}
 	if s.step.Name == v1alpha1.ExitReport && leaving.State(s.step.State).Over() {
 		x.CompletionTime, x.Step = &s.now, ""
@@ -182,7 +191,10 @@ func (s *exitScope) take(state jobs.State[struct{}, exitOutcome]) {
 	s.fold = true
 	o := state.Result
 	if o.cursor != "" {
-		s.step.Cursor = o.cursor
+		s.step.Cursor, s.step.Sending = o.cursor, v1alpha1.ExitSending{}
+	}
+	if (o.unsent || o.skip) && s.step.Sending.Attempts == 1 {
+		s.step.Sending = v1alpha1.ExitSending{} // it begins anew, however late
 	}
 	if o.total > 0 {
 		s.step.Total = &o.total
@@ -207,17 +219,20 @@ func (s *exitScope) take(state jobs.State[struct{}, exitOutcome]) {
 // deletion of an account without an exit does: Kubernetes takes no deletion back.
 func (r *EnterpriseAccountReconciler) exitApprove(ctx context.Context, s *exitScope) error {
 	a := s.account
-	answer, err := r.Approvals.Ask(ctx, Question{
-		Namespace: a.Namespace, Account: a.Name, Purpose: v1alpha1.ApprovalExit, Expire: exitExpire, Groups: a.Spec.Exit.ApproverGroups,
-		Summary:  fmt.Sprintf("leave the platform of %s: a full backup is made, everybody there is told, roles are taken away; no account is deleted", a.Name),
-		Subjects: []v1alpha1.ApprovalSubject{{UID: string(a.UID), Kind: "EnterpriseAccount", Name: a.Name, Action: "Leave"}},
-	})
+	answer, err := r.Approvals.Ask(ctx, exitQuestion(a))
 	if err != nil {
 		return err
 	}
-	a.Status.Exit.ApprovalName = answer.Name
+	x := &a.Status.Exit
+	if before := x.ApprovalName; before != "" && before != answer.Name { // spec.exit says something else by now
+		if err := r.Approvals.withdraw(ctx, client.ObjectKey{Namespace: a.Namespace, Name: before}); err != nil {
+			return err
+		}
+	}
+	x.ApprovalName = answer.Name
 	switch answer.State {
 	case v1alpha1.ApprovalApproved:
+		x.Terms = exitTerms(a)
 		s.settle(leaving.Done, "approved by %s", answer.Approver)
 	case v1alpha1.ApprovalRejected:
 		for i := range a.Status.Exit.Steps {
@@ -230,6 +245,26 @@ func (r *EnterpriseAccountReconciler) exitApprove(ctx context.Context, s *exitSc
 	return nil
 }
 
+func exitTerms(a *v1alpha1.EnterpriseAccount) v1alpha1.ExitTerms {
+	x := &a.Spec.Exit
+	return v1alpha1.ExitTerms{StorageName: x.StorageRef.Name, Destination: x.Destination, Language: x.Language}
+}
+
+// exitQuestion is what is decided about an exit. Its summary tells the terms, and the whole of them by their digest.
+func exitQuestion(a *v1alpha1.EnterpriseAccount) Question {
+	x := &a.Spec.Exit
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q", []any{x.StorageRef.Name, x.Destination, x.Language, x.ApproverGroups}))
+	summary := fmt.Sprintf("leave the platform of %s as its spec.exit says (sha256:%s): roles are taken away, no account is deleted, a full backup goes to the BackupStorage %s, and everybody there is told",
+		a.Name, hex.EncodeToString(sum[:16]), x.StorageRef.Name)
+	if x.Destination != "" {
+		summary += " to go on with: " + x.Destination
+	}
+	return Question{
+		Namespace: a.Namespace, Account: a.Name, Purpose: v1alpha1.ApprovalExit, Summary: summary, Expire: exitExpire, Groups: x.ApproverGroups,
+		Subjects: []v1alpha1.ApprovalSubject{{UID: string(a.UID), Kind: "EnterpriseAccount", Name: a.Name, Action: "Leave"}},
+	}
+}
+
 // exitBackup makes the last, full Backup, and waits until it is verified (P1).
 func (r *EnterpriseAccountReconciler) exitBackup(ctx context.Context, s *exitScope) error {
 	a := s.account
@@ -240,13 +275,16 @@ func (r *EnterpriseAccountReconciler) exitBackup(ctx context.Context, s *exitSco
 	switch {
 	case apierrors.IsNotFound(err):
 		b = &v1alpha1.Backup{ObjectMeta: metav1.ObjectMeta{Namespace: a.Namespace, Name: name}, Spec: v1alpha1.BackupSpec{
-			AccountRef: v1alpha1.AccountReference{Name: a.Name}, StorageRef: a.Spec.Exit.StorageRef,
+			AccountRef: v1alpha1.AccountReference{Name: a.Name}, StorageRef: v1alpha1.StorageReference{Name: a.Status.Exit.Terms.StorageName},
 		}}
 		if err := r.Create(ctx, b); err != nil && !apierrors.IsAlreadyExists(err) {
 			return fmt.Errorf("making the last Backup: %w", err)
 		}
 	case err != nil:
 		return fmt.Errorf("reading the last Backup: %w", err)
+	case !savesAll(b, a):
+		s.wait(problem(v1alpha1.ReasonBackupFailed, fmt.Sprintf("the Backup %s is not of this exit: delete it", name)), exitRetry)
+		return nil
 	case meta.IsStatusConditionTrue(b.Status.Conditions, v1alpha1.ConditionVerified) && meta.IsStatusConditionTrue(b.Status.Conditions, v1alpha1.ConditionReady):
 		s.settle(leaving.Done, "archive %s, manifest %s", b.Status.Archive.Key, b.Status.Verification.ManifestSHA256)
 		return nil
@@ -257,6 +295,12 @@ func (r *EnterpriseAccountReconciler) exitBackup(ctx context.Context, s *exitSco
 	}
 	s.wait(p, exitRetry)
 	return nil
+}
+
+// savesAll reports whether a Backup is the one that an exit makes: of the whole account, and where it was approved.
+func savesAll(b *v1alpha1.Backup, a *v1alpha1.EnterpriseAccount) bool {
+	return b.Spec.AccountRef.Name == a.Name && b.Spec.StorageRef.Name == a.Status.Exit.Terms.StorageName && b.Spec.ArchiveKey == "" &&
+		len(b.Spec.People.UserIDs)+len(b.Spec.People.EmployeeRefs)+len(b.Spec.Datasets) == 0
 }
 
 func exitBackupName(a *v1alpha1.EnterpriseAccount) string {
@@ -278,11 +322,12 @@ func (r *EnterpriseAccountReconciler) exitWork(ctx context.Context, s *exitScope
 	}
 	w := &exitWork{
 		directory: s.at.tenant.Directory, by: by, cursor: s.step.Cursor, owned: owned,
-		people: slices.Sorted(s.at.tenant.Mirror.IDs()), text: exitNotice(s.account),
+		people: slices.Sorted(s.at.tenant.Mirror.IDs()), text: exitNotice(s.account.Status.Exit.Terms),
 		departments: s.at.tenant.Mirror.State().Departments,
 	}
 	switch s.step.Name {
 	case v1alpha1.ExitNotify:
+		s.sending(w)
 		s.work = w.notify
 	case v1alpha1.ExitRevoke:
 		s.work = w.revoke
@@ -291,6 +336,28 @@ func (r *EnterpriseAccountReconciler) exitWork(ctx context.Context, s *exitScope
 	case v1alpha1.ExitApprove, v1alpha1.ExitBackup, v1alpha1.ExitReport:
 	}
 	return nil
+}
+
+// sending records who is told next, before they are. Those of whom it is not known whether they were told are told again
+// while the platform knows exactly that again, and left at that when it does not: better once too few than twice.
+func (s *exitScope) sending(w *exitWork) {
+	b := &s.step.Sending
+	late := func() bool {
+		return !s.now.Before(&metav1.Time{Time: b.StartTime.Add(w.directory.Capabilities().NoticeWindow)})
+	}
+	if b.StartTime != nil && (b.Digest != w.digest() || late()) {
+		s.step.Unknown += b.Count
+		s.step.Cursor, w.cursor, *b = b.Cursor, b.Cursor, v1alpha1.ExitSending{}
+	}
+	w.unknown = s.step.Unknown
+	batch := w.batch()
+	if len(batch) == 0 {
+		return
+	}
+	if b.StartTime == nil {
+		*b = v1alpha1.ExitSending{StartTime: &s.now, Count: int32(len(batch)), Cursor: batch[len(batch)-1], Digest: w.digest()}
+	}
+	b.Attempts++
 }
 
 // owned are the user ids on the account that Rollcall created or adopted (P4).
@@ -308,14 +375,28 @@ func (r *EnterpriseAccountReconciler) owned(ctx context.Context, account *v1alph
 	return ids, nil
 }
 
-// exitReport leaves a report behind that outlives the account.
+// exitReport leaves a report behind that outlives the account. It says the same whenever it is written.
 func (r *EnterpriseAccountReconciler) exitReport(ctx context.Context, s *exitScope) error {
+	if s.fresh {
+		s.again = staleRetry // its time is in it
+		return nil
+	}
 	a := s.account
 	report := &corev1.ConfigMap{
 		ObjectMeta: metav1.ObjectMeta{Namespace: a.Namespace, Name: "exit-" + a.Name[:min(len(a.Name), 40)] + "-" + string(a.UID)[:8]},
 		Data:       map[string]string{"report.md": s.markdown()},
 	}
-	if err := r.Create(ctx, report); err != nil && !apierrors.IsAlreadyExists(err) {
+	switch err := r.Create(ctx, report); {
+	case apierrors.IsAlreadyExists(err):
+		there := &corev1.ConfigMap{}
+		if err := r.Live.Get(ctx, client.ObjectKeyFromObject(report), there); err != nil {
+			return fmt.Errorf("reading the closing report: %w", err)
+		}
+		if !maps.Equal(there.Data, report.Data) {
+			s.wait(problem(v1alpha1.ReasonDataConflict, fmt.Sprintf("the ConfigMap %s is there and is not the closing report: delete it", report.Name)), exitRetry)
+			return nil
+		}
+	case err != nil:
 		return fmt.Errorf("writing the closing report: %w", err)
 	}
 	r.Recorder.Eventf(a, nil, corev1.EventTypeNormal, v1alpha1.EventDeparted, "Exit", "the company has left the platform: the ConfigMap %s reports it", report.Name)
@@ -327,7 +408,7 @@ func (s *exitScope) markdown() string {
 	x := &s.account.Status.Exit
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Leaving %s (%s, %s)\n\nBegun %s, over %s. Approval: %s. Backup: %s.\n\n", s.account.Name, s.account.Status.Platform,
-		tenantID(s.account), x.StartTime.UTC().Format(time.RFC3339), s.now.UTC().Format(time.RFC3339), x.ApprovalName, x.BackupName)
+		tenantID(s.account), moment(x.StartTime), moment(s.step.StartTime), x.ApprovalName, x.BackupName)
 	b.WriteString("| step | state | from | to | done | |\n|---|---|---|---|---|---|\n")
 	for _, step := range x.Steps {
 		if step.Name == v1alpha1.ExitReport {

@@ -50,7 +50,7 @@ func (r *EnterpriseAccountReconciler) rehearse(ctx context.Context, account *v1a
 	}
 	w := &exitWork{
 		directory: at.tenant.Directory, owned: owned, people: slices.Sorted(at.tenant.Mirror.IDs()),
-		departments: at.tenant.Mirror.State().Departments, text: exitNotice(account),
+		departments: at.tenant.Mirror.State().Departments, text: exitNotice(exitTerms(account)),
 	}
 	storage, name := account.Spec.Exit.StorageRef.Name, client.ObjectKeyFromObject(account)
 	r.Exits.Start(jobs.Job[struct{}, exitOutcome]{

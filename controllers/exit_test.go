@@ -79,7 +79,9 @@ func (c *company) decide(purpose v1alpha1.ApprovalPurpose, verdict v1alpha1.Appr
 	Eventually(func(g Gomega) {
 		var found v1alpha1.ApprovalList
 		g.Expect(api.List(ctx, &found, client.InNamespace(c.namespace))).To(Succeed())
-		found.Items = slices.DeleteFunc(found.Items, func(a v1alpha1.Approval) bool { return a.Spec.Purpose != purpose })
+		found.Items = slices.DeleteFunc(found.Items, func(a v1alpha1.Approval) bool {
+			return a.Spec.Purpose != purpose || a.Spec.Decision.Verdict != "" || a.Status.State == v1alpha1.ApprovalWithdrawn
+		})
 		g.Expect(found.Items).To(HaveLen(1))
 		apv = found.Items[0]
 	}).Should(Succeed())
@@ -125,6 +127,7 @@ var _ = Describe("Leaving a platform", func() {
 
 		It("P1, P7: is approved, backed up whole, told once and reported, and deletes nobody: "+platform, func() {
 			t := twinOf()
+			create(c.policy("standard", brief(0))) // by which nobody leaves who is on the platform until its end
 			role := t.role("审核员", people[0].Status.Number, people[1].Status.Number)
 			a := exit(t, v1alpha1.ExitExecute)
 			remove(a)
@@ -158,6 +161,11 @@ var _ = Describe("Leaving a platform", func() {
 				d.Spec.Accounts = slices.DeleteFunc(d.Spec.Accounts, func(x v1alpha1.DepartmentAccount) bool { return x.Name == platform })
 			})
 			Eventually(exists(a)).Should(BeFalse())
+			Expect(c.leavings()).To(BeEmpty())
+			for _, e := range people {
+				Eventually(of(e)).Should(standsOn(platform, HaveField("Reason", "Retained")))
+				Expect(seen[any](t, "users", e.Status.Number)()).NotTo(BeNil(), "nor does its end")
+			}
 			var reports corev1.ConfigMapList
 			Expect(api.List(ctx, &reports, client.InNamespace(c.namespace))).To(Succeed())
 			Expect(reports.Items).To(ContainElement(HaveField("Data", HaveKeyWithValue("report.md", ContainSubstring(b.Status.Verification.ManifestSHA256)))))
@@ -176,6 +184,50 @@ var _ = Describe("Leaving a platform", func() {
 			Expect(t.holders(role)()).To(ConsistOf(people[0].Status.Number))
 		})
 	}
+
+	It("P7: is exactly what was approved: what is declared before is asked anew, and after it changes nothing", func() {
+		a := exit(c.wecom, v1alpha1.ExitExecute)
+		remove(a)
+		Eventually(of(a)).Should(says(v1alpha1.ConditionStalled, metav1.ConditionTrue, "ApprovalPending"))
+		first := &v1alpha1.Approval{ObjectMeta: c.meta(a.Status.Exit.ApprovalName)}
+		change(a, func(a *v1alpha1.EnterpriseAccount) {
+			a.Spec.Exit.Destination, a.Spec.Exit.StorageRef.Name = "钉钉", "later"
+		})
+		Eventually(of(a)).Should(HaveField("Status.Exit.ApprovalName", Not(Equal(first.Name))))
+		Eventually(of(first)).Should(HaveField("Status.State", v1alpha1.ApprovalWithdrawn))
+		apv := c.decide(v1alpha1.ApprovalExit, v1alpha1.VerdictApproved)
+		Expect(apv.Spec.Summary).To(And(ContainSubstring("钉钉"), ContainSubstring("later")))
+		Eventually(of(a)).Should(step("Backup", "Waiting", "not verified yet"))
+		change(a, func(a *v1alpha1.EnterpriseAccount) {
+			a.Spec.Exit.Destination, a.Spec.Exit.StorageRef.Name = "别处", v.Name
+		})
+		Eventually(of(a)).Should(says(v1alpha1.ConditionReady, metav1.ConditionFalse, "WaitingForBackup", "spec.exit was changed since it was approved"))
+		create(&v1alpha1.BackupStorage{ObjectMeta: c.meta("later"), Spec: v1alpha1.BackupStorageSpec{
+			Location:   v1alpha1.StorageLocation{Local: v1alpha1.LocalVolume{Folder: v.folder + "-later"}},
+			Encryption: v1alpha1.Encryption{IdentitySecretRef: v1alpha1.SecretReference{Name: "archives-key"}},
+		}})
+		Eventually(of(a)).WithTimeout(time.Minute).Should(HaveField("Status.Exit.CompletionTime", Not(BeNil())))
+		Expect(v.keys(v.folder + "-later")).To(HaveLen(1))
+		Expect(c.wecom.received()).To(And(Not(BeEmpty()), HaveEach(HaveField("Text", And(ContainSubstring("钉钉"), Not(ContainSubstring("别处")))))))
+		Expect(of(apv)()).To(HaveField("Status.State", v1alpha1.ApprovalApproved))
+	})
+
+	It("P1: takes no other Backup for its own, and no other ConfigMap for its report", func() {
+		a := exit(c.wecom, v1alpha1.ExitExecute)
+		Expect(of(a)()).NotTo(BeNil())
+		name := "exit-wecom-" + string(a.UID)[:8]
+		b := create(c.backup(name, "wecom", func(b *v1alpha1.Backup) { b.Spec.People.UserIDs = []string{"founder"} }))
+		report := create(&corev1.ConfigMap{ObjectMeta: c.meta(name), Data: map[string]string{"report.md": "# nothing was done"}})
+		Eventually(of(b)).Should(beReady())
+		remove(a)
+		c.decide(v1alpha1.ApprovalExit, v1alpha1.VerdictApproved)
+		Eventually(of(a)).Should(And(step("Backup", "Waiting", "not of this exit"), says(v1alpha1.ConditionStalled, metav1.ConditionTrue, "BackupFailed")))
+		remove(b)
+		Eventually(of(a)).WithTimeout(time.Minute).Should(And(step("Report", "Waiting", "is not the closing report"), says(v1alpha1.ConditionStalled, metav1.ConditionTrue, "DataConflict")))
+		remove(report)
+		Eventually(of(a)).WithTimeout(time.Minute).Should(HaveField("Status.Exit.CompletionTime", Not(BeNil())))
+		Expect(of(report)()).To(HaveField("Data", HaveKeyWithValue("report.md", ContainSubstring("| Backup | Done |"))))
+	})
 
 	It("P10: lets the account go as it is when it is rejected, or when the exit is taken out", func() {
 		a := exit(c.wecom, v1alpha1.ExitExecute)

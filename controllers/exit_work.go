@@ -2,6 +2,9 @@ package controllers
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -27,6 +30,8 @@ type exitWork struct {
 	owned       map[string]bool
 	departments int
 	text        string
+	// unknown counts people who may not have been told.
+	unknown int32
 }
 
 // exitOutcome is what a job of an exit did.
@@ -38,13 +43,14 @@ type exitOutcome struct {
 	// platform cannot do it, and the exit goes on.
 	over, skip bool
 	message    string
+	// unsent: nobody was told.
+	unsent bool
 	// steps are what a rehearsal found.
 	steps []v1alpha1.ExitStepStatus
 }
 
 // exitNotice is what everybody on the tenant is told.
-func exitNotice(account *v1alpha1.EnterpriseAccount) string {
-	x := &account.Spec.Exit
+func exitNotice(x v1alpha1.ExitTerms) string {
 	if x.Language == v1alpha1.NoticeEnglish {
 		text := "The company stops using this platform. What is here has been backed up; from now on nothing here is kept up to date."
 		if x.Destination != "" {
@@ -59,22 +65,36 @@ func exitNotice(account *v1alpha1.EnterpriseAccount) string {
 	return text
 }
 
+// batch is who is told next.
+func (w *exitWork) batch() []string {
+	at, found := slices.BinarySearch(w.people, w.cursor)
+	if found {
+		at++
+	}
+	return w.people[at:min(at+noticeBatch, len(w.people))]
+}
+
+// digest is equal while what is sent next is: the platform knows only exactly that again.
+func (w *exitWork) digest() string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q", append([]string{w.text}, w.batch()...)))
+	return hex.EncodeToString(sum[:])
+}
+
 // notify tells the next hundred. Whom a crash leaves untold, or told without a record,
-// is told again with the same text, which the platform delivers once.
+// is told again with the same text, as long as the platform delivers that once.
 func (w *exitWork) notify(ctx context.Context) (o exitOutcome, err error) {
 	n, can := w.directory.(directory.Notifier)
 	if !can {
 		o.skip = true
 		return o, &directory.Error{Class: directory.NotSupported, Operation: string(plan.Notify), Message: "this platform sends no messages: tell people yourself"}
 	}
-	at, found := slices.BinarySearch(w.people, w.cursor)
-	if found {
-		at++
-	}
-	batch := w.people[at:min(at+noticeBatch, len(w.people))]
+	batch := w.batch()
 	o.total = int32(len(w.people))
 	if len(batch) == 0 {
 		o.over, o.message = true, "everybody was told"
+		if w.unknown > 0 {
+			o.message = fmt.Sprintf("of %d people it is not known whether they were told: no answer came, and asking again was too late. The others were told", w.unknown)
+		}
 		return o, nil
 	}
 	var receipt directory.Receipt
@@ -88,6 +108,9 @@ func (w *exitWork) notify(ctx context.Context) (o exitOutcome, err error) {
 		o.cursor, o.done = batch[len(batch)-1], int32(len(batch)-len(receipt.Missed))
 	case directory.NotSupported, directory.PermissionDenied:
 		o.skip = true
+	case directory.RateLimited, directory.Unauthenticated, directory.Invalid, directory.Unavailable:
+		_, said := errors.AsType[*directory.Error](err) // what else went wrong may have been on the way
+		o.unsent = said && !directory.IsCancelled(err)
 	}
 	return o, err
 }

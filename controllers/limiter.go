@@ -94,7 +94,7 @@ func (l *Limiter) Admit(ctx context.Context, account types.NamespacedName, c Can
 	}
 	book.answer(c, false, look.now)
 	return Admission{Problem: problem(v1alpha1.ReasonRemovalLimit, fmt.Sprintf(
-		"more people would lose access than the removalLimits of %s allow: nothing is done before somebody decides about everybody who waits (status.removals of the EnterpriseAccount names the Approval)", account.Name))}, nil
+		"more people would lose access to %s than its removalLimits allow: nothing is done before somebody has decided about everybody who waits; kubectl get approvals lists what is asked", account.Name))}, nil
 }
 
 // ledger is what the Limiter knows of one account, and the lock under which it answers.

@@ -14,7 +14,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
-	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -61,7 +60,7 @@ func (r *OffboardingReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	changed := builder.WithPredicates(predicate.GenerationChangedPredicate{})
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.Offboarding{}, changed).
-		Watches(&v1alpha1.Employee{}, handler.EnqueueRequestsFromMapFunc(r.ofPerson), builder.WithPredicates(declaredAgain)).
+		Watches(&v1alpha1.Employee{}, handler.EnqueueRequestsFromMapFunc(r.ofPerson), builder.WithPredicates(placed)).
 		Watches(&v1alpha1.Backup{}, handler.EnqueueRequestsFromMapFunc(listedBy[v1alpha1.OffboardingList](r, indexBackup))).
 		Watches(&v1alpha1.Approval{}, handler.EnqueueRequestsFromMapFunc(asked)).
 		Watches(&v1alpha1.EnterpriseAccount{}, handler.EnqueueRequestsFromMapFunc(listedBy[v1alpha1.OffboardingList](r, indexAccount)), changed).
@@ -70,22 +69,20 @@ func (r *OffboardingReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Complete(r)
 }
 
-// ofPerson are the leavings of who has this number.
-func (r *OffboardingReconciler) ofPerson(ctx context.Context, o client.Object) []reconcile.Request {
+// ofPerson are the leavings of who has this number, which declaring them again cancels, and those of the accounts that they
+// hold or claim: while somebody else holds one, nothing is done to it.
+func (r *OffboardingReconciler) ofPerson(ctx context.Context, o client.Object) (found []reconcile.Request) {
 	e, ok := o.(*v1alpha1.Employee)
-	if !ok || declaredNumber(e) == "" {
+	if !ok {
 		return nil
 	}
-	return requests[v1alpha1.OffboardingList](ctx, r, e.Namespace, indexNumber, fold(declaredNumber(e)))
-}
-
-// declaredAgain passes what can cancel a leaving: somebody appears, gets a number, is declared otherwise, or goes.
-var declaredAgain = predicate.Funcs{
-	UpdateFunc: func(e event.UpdateEvent) bool {
-		before, ok1 := e.ObjectOld.(*v1alpha1.Employee)
-		now, ok2 := e.ObjectNew.(*v1alpha1.Employee)
-		return ok1 && ok2 && (before.Generation != now.Generation || declaredNumber(before) != declaredNumber(now))
-	},
+	for _, number := range numberKeys(e) {
+		found = append(found, requests[v1alpha1.OffboardingList](ctx, r, e.Namespace, indexNumber, number)...)
+	}
+	for _, claim := range claimKeys(e) {
+		found = append(found, requests[v1alpha1.OffboardingList](ctx, r, e.Namespace, indexClaim, claim)...)
+	}
+	return found
 }
 
 // asked are the leavings that an Approval is about.
@@ -109,6 +106,7 @@ func (r *OffboardingReconciler) Reconcile(ctx context.Context, req ctrl.Request)
 	if err := r.Get(ctx, req.NamespacedName, ob); err != nil {
 		if apierrors.IsNotFound(err) {
 			r.forget(req.String())
+			r.Metrics.Overdue(req.NamespacedName, nil)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
@@ -140,6 +138,7 @@ func (r *OffboardingReconciler) Reconcile(ctx context.Context, req ctrl.Request)
 	}
 	r.writes.Note(ob)
 	r.announce(before, s)
+	r.Metrics.Overdue(req.NamespacedName, s.overdue())
 	return done(r.act(ctx, s))
 }
 
@@ -212,6 +211,8 @@ type found struct {
 	residuals []string
 	// freezeLimit is why the platform did not freeze this account.
 	freezeLimit string
+	// began is the notice whose first attempt was made since the manager started.
+	began v1alpha1.NoticeTo
 }
 
 func (r *OffboardingReconciler) recall(ob *v1alpha1.Offboarding, account string) *found {

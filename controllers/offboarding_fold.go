@@ -46,10 +46,10 @@ func (a *departure) fold(o *execute.Outcome) {
 		}
 	case leaving.ActNotify:
 		a.notified(o)
+	case execute.ActDelivered:
+		a.missed(l)
 	case leaving.ActRemove:
-		if l.Removal.Successor != "" && refused(o.Err) {
-			a.addTask(byHandOver, leaving.DeleteAccount, "The platform does not hand over: "+inItsWords(o.Err)+". Pass on what the person is responsible for; when this is confirmed, the account is removed without a successor.")
-		}
+		a.foldRemoval(o)
 	case leaving.ActInherit:
 		a.foldInheritance(o)
 	case leaving.ActResidual:
@@ -60,6 +60,12 @@ func (a *departure) fold(o *execute.Outcome) {
 		if o.Err == nil {
 			a.confirmed(l.Tasks)
 		}
+	}
+}
+
+func (a *departure) foldRemoval(o *execute.Outcome) {
+	if o.Left.Removal.Successor != "" && refused(o.Err) {
+		a.addTask(byHandOver, leaving.DeleteAccount, "The platform does not hand over: "+inItsWords(o.Err)+". Pass on what the person is responsible for; when this is confirmed, the account is removed without a successor.")
 	}
 }
 

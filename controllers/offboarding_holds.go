@@ -5,7 +5,10 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
+
+	"k8s.io/apimachinery/pkg/util/duration"
 
 	"rollcall.dev/rollcall/api/v1alpha1"
 	"rollcall.dev/rollcall/internal/leaving"
@@ -22,7 +25,7 @@ func (r *OffboardingReconciler) ask(ctx context.Context, s *offboardingScope) er
 		return nil
 	}
 	q := question(ob, purpose, "Leave")
-	q.Summary = fmt.Sprintf("%s leaves: the accounts are frozen, backed up and handed over, and then what the policy says is done", ob.Spec.Number)
+	q.Summary = summaryOfLeaving(ob)
 	answer, err := r.Approvals.Ask(ctx, q)
 	if err != nil {
 		return err
@@ -47,6 +50,23 @@ func purposeOf(ob *v1alpha1.Offboarding) (v1alpha1.ApprovalPurpose, bool) {
 	return v1alpha1.ApprovalAccountRemoval, needs(v1alpha1.CaseAccountRemoval)
 }
 
+// summaryOfLeaving says what happens if it is approved.
+func summaryOfLeaving(ob *v1alpha1.Offboarding) string {
+	terms, accounts := &ob.Spec.Terms, make([]string, 0, len(ob.Spec.Accounts))
+	for _, a := range ob.Spec.Accounts {
+		accounts = append(accounts, a.Name)
+	}
+	backup, last := "a verified backup is made", "the accounts are deleted after a grace of "+duration.HumanDuration(graceOf(terms))
+	if terms.Backup.Mode == v1alpha1.BackupNone {
+		backup = "no backup is made"
+	}
+	if terms.FinalAction == v1alpha1.FinalKeep {
+		last = "the accounts are kept"
+	}
+	return fmt.Sprintf("%s leaves %s: access ends where the platform can end it, %s, what the person looked after is handed over, and %s",
+		ob.Spec.Number, strings.Join(accounts, ", "), backup, last)
+}
+
 func question(ob *v1alpha1.Offboarding, purpose v1alpha1.ApprovalPurpose, action string) Question {
 	terms := &ob.Spec.Terms.Approval
 	expire := defaultExpire
@@ -69,11 +89,11 @@ func take(ob *v1alpha1.Offboarding, answer Answer) *Problem {
 		ob.Status.ApprovedBy = answer.Approver
 		return nil
 	case v1alpha1.ApprovalExpired:
-		return problem(v1alpha1.ReasonApprovalExpired, fmt.Sprintf("nobody decided about the Approval %q in time: nothing happens; delete it to have it asked again, or declare the person again to cancel", answer.Name))
+		return problem(v1alpha1.ReasonApprovalExpired, fmt.Sprintf("nobody decided about the Approval %q in time: it is asked again in another", answer.Name))
 	case v1alpha1.ApprovalRejected:
 		return problem(v1alpha1.ReasonApprovalRejected, fmt.Sprintf("the Approval %q was rejected", answer.Name))
 	}
-	return problem(v1alpha1.ReasonApprovalPending, fmt.Sprintf("the Approval %q has to be decided before anything happens", answer.Name))
+	return problem(v1alpha1.ReasonApprovalPending, fmt.Sprintf("somebody has to decide first: kubectl rollcall approve (or reject) %s -n %s", answer.Name, ob.Namespace))
 }
 
 // admit says what holds the leaving on one account, and asks the account's limits before its first act (P6).

@@ -94,8 +94,6 @@ func (r *OffboardingReconciler) proceedOn(ctx context.Context, a *departure) err
 			a.problem = a.unreachable()
 		}
 		return nil
-	case a.attest():
-		return nil
 	}
 	a.reopen()
 	f := a.facts()
@@ -105,7 +103,11 @@ func (r *OffboardingReconciler) proceedOn(ctx context.Context, a *departure) err
 	if a.over {
 		return nil
 	}
-	return r.next(ctx, a, &f)
+	if err := r.next(ctx, a, &f); err != nil {
+		return err
+	}
+	a.ask()
+	return nil
 }
 
 // next settles what is over, until there is something to do or to wait for.
@@ -117,11 +119,12 @@ func (r *OffboardingReconciler) next(ctx context.Context, a *departure, f *leavi
 		a.settle(d.Settled)
 		switch {
 		case d.Cancelled:
-			a.ownFreeze()
 			a.skipRest(cancelledWords)
 			return nil
 		case d.Over:
 			a.over = true
+			return nil
+		case a.attest(d.Act):
 			return nil
 		case d.Hold == deletionAsked:
 			answer, err := r.askDeletion(ctx, a)
@@ -139,7 +142,7 @@ func (r *OffboardingReconciler) next(ctx context.Context, a *departure, f *leavi
 			a.begun(leaving.Grace, leaving.Waiting)
 		case d.Act == leaving.ActNotify && a.unsendable():
 		case d.Act == leaving.ActInherit && a.task(inheritance) != nil:
-			a.holdBy(d.Step, &leaving.Hold{Reason: leaving.ManualTask, Message: "somebody has to do, and confirm, " + a.task(inheritance).Name})
+			a.holdBy(d.Step, &leaving.Hold{Reason: leaving.ManualTask, Message: "somebody has to do and confirm " + a.task(inheritance).Name})
 			return nil
 		default:
 			a.begin(d)
@@ -162,13 +165,6 @@ func (a *departure) skipRest(why string) {
 		}
 	}
 	a.over = true
-}
-
-// ownFreeze records a freeze that was begun as ours, whatever came of it: the Employee gives access back.
-func (a *departure) ownFreeze() {
-	if st := a.step(leaving.Freeze); st.Attempts > 0 && !leaving.State(st.State).Over() {
-		a.status.FrozenBy = v1alpha1.FrozenByRollcall
-	}
 }
 
 // reject ends the leaving of the account because somebody said no.
@@ -223,11 +219,8 @@ func (a *departure) settle(all []leaving.Settled) {
 			}
 			st.Evidence = kube.Truncate(a.evidence(d.Step, st), 256)
 		}
-		if d.Step == leaving.Freeze && d.State == leaving.Done {
-			a.status.FrozenBy = a.spec.FrozenBy
-			if st.Attempts > 0 {
-				a.status.FrozenBy = v1alpha1.FrozenByRollcall
-			}
+		if d.Step == leaving.Freeze && (d.State != leaving.Done || st.Attempts == 0) {
+			a.status.FrozenBy = a.spec.FrozenBy // we did not freeze it after all
 		}
 	}
 }
@@ -267,7 +260,11 @@ func (a *departure) begun(s leaving.Step, state leaving.State) *v1alpha1.Offboar
 
 // holdBy records what a step waits for. What has not begun is Pending.
 func (a *departure) holdBy(s leaving.Step, h *leaving.Hold) {
-	a.problem = problem(h.Reason, h.Message)
+	words := h.Message
+	if h.Reason == v1alpha1.ReasonManualTask {
+		words += fmt.Sprintf(": kubectl rollcall confirm %s TASK -n %s", a.scope.ob.Name, a.scope.ob.Namespace)
+	}
+	a.problem = problem(h.Reason, words)
 	if !h.Until.IsZero() {
 		a.wait = max(time.Second, h.Until.Sub(a.scope.now))
 	}
@@ -281,7 +278,7 @@ func (a *departure) holdBy(s leaving.Step, h *leaving.Hold) {
 	if st.Attempts == 0 || s == leaving.ResidualCheck || s == leaving.HandOver {
 		a.begun(s, leaving.Waiting)
 	}
-	st.Message = kube.Truncate(h.Message, 512)
+	st.Message = kube.Truncate(words, 512)
 }
 
 // begin records an act before it is done.
@@ -314,8 +311,12 @@ func (a *departure) begin(d leaving.Decision) {
 		st.EndTime = nil
 		st.Message = kube.Truncate(a.problem.Message, 512)
 	}
-	if d.Act == leaving.ActNotify {
+	switch d.Act {
+	case leaving.ActNotify:
 		a.sending()
+	case leaving.ActFreeze:
+		// Ours, whatever comes of it: who is declared again before that is known gets access back all the same.
+		a.status.FrozenBy = v1alpha1.FrozenByRollcall
 	}
 	a.offer(l, digest, d)
 }
@@ -327,7 +328,7 @@ func actDigest(l *execute.Departure) string {
 
 // offer makes the lane's task of an act.
 func (a *departure) offer(l execute.Departure, digest string, d leaving.Decision) {
-	t, by := a.tenant, a.by()
+	t, by := a.tenant, a.by(l.Act)
 	priority := leavePriority
 	if d.Act == leaving.ActFreeze || d.Step == leaving.Freeze {
 		priority = freezePriority
@@ -338,10 +339,10 @@ func (a *departure) offer(l execute.Departure, digest string, d leaving.Decision
 }
 
 // by says for the record who stands behind the leaving.
-func (a *departure) by() execute.By {
+func (a *departure) by(act leaving.Act) execute.By {
 	ob := a.scope.ob
 	by := onBehalf(a.tenant, ob, "Offboarding", ob.Spec.Reason)
-	if m := ob.Spec.RequestedBy.FieldManager; m != "" {
+	if m := ob.Spec.RequestedBy.FieldManager; m != "" && act != execute.ActAttest { // whoever confirms has written last
 		by.Actor.Manager = m
 	}
 	by.Actor.Approver = ob.Status.ApprovedBy

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/util/duration"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rollcall.dev/rollcall/api/v1alpha1"
@@ -220,7 +221,7 @@ func (p *rehearsal) step(a *departure, f *leaving.Facts, step leaving.Step) (wha
 		if early {
 			return "not kept: the account cannot be frozen", nil
 		}
-		return fmt.Sprintf("wait for %s; declaring the person again until then cancels", graceOf(terms)), nil
+		return fmt.Sprintf("wait for %s; declaring the person again before that is over cancels", duration.HumanDuration(graceOf(terms))), nil
 	case leaving.DeleteAccount:
 		if terms.FinalAction == v1alpha1.FinalKeep {
 			return "nothing: the policy keeps the account as it is", nil

@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -159,9 +160,9 @@ func (s *offboardingScope) step() v1alpha1.OffboardingStepName {
 	return v1alpha1.OffboardingStepName(order[first])
 }
 
-// deletion is when the next grace ends.
+// deletion is when the next grace ends of what is still there, or, when nothing is, the last one ended.
 func (s *offboardingScope) deletion() *metav1.Time {
-	var next *metav1.Time
+	var next, last *metav1.Time
 	if s.ob.Spec.Terms.FinalAction == v1alpha1.FinalKeep {
 		return nil
 	}
@@ -170,11 +171,15 @@ func (s *offboardingScope) deletion() *metav1.Time {
 		if ends.IsZero() || a.isCancelled() {
 			continue
 		}
-		if at := stamp(ends); next == nil || at.Before(next) {
+		at := stamp(ends)
+		if last == nil || last.Before(at) {
+			last = at
+		}
+		if !a.removed() && (next == nil || at.Before(next)) {
 			next = at
 		}
 	}
-	return next
+	return cmp.Or(next, last)
 }
 
 // tally counts accounts by how far their leaving is.
@@ -256,18 +261,17 @@ func (s *offboardingScope) access() v1alpha1.AccessState {
 // conditions says what was reached. What was not has the reason why.
 func (s *offboardingScope) conditions() {
 	ob := s.ob
-	set := func(conditionType string, reached bool, words, not string) {
+	set := func(conditionType string, reached bool, p *Problem, words, not string) {
 		if reached {
 			kube.Set(&ob.Status.Conditions, ob.Generation, conditionType, metav1.ConditionTrue, v1alpha1.ReasonInSync, words)
 			return
 		}
-		p := s.problem
 		if p == nil {
 			p = problem(v1alpha1.ReasonRetained, not)
 		}
 		kube.Set(&ob.Status.Conditions, ob.Generation, conditionType, metav1.ConditionFalse, p.Reason, kube.Coded(p.Reason, p.Message))
 	}
-	set(v1alpha1.ConditionAccessRevoked, ob.Status.Access == v1alpha1.AccessRevoked, "no account can be used", "an account can be used: the leaving has ended")
+	set(v1alpha1.ConditionAccessRevoked, ob.Status.Access == v1alpha1.AccessRevoked, cmp.Or(s.unfreezable(), s.problem), "no account can be used", "an account can be used: the leaving has ended")
 	saved, wanted := true, ob.Spec.Terms.Backup.Mode != v1alpha1.BackupNone
 	for _, a := range s.accounts {
 		saved = saved && a.step(leaving.Backup).State == v1alpha1.StepState(leaving.Done)
@@ -276,7 +280,18 @@ func (s *offboardingScope) conditions() {
 	if !wanted {
 		words = "the policy wants no backup"
 	}
-	set(v1alpha1.ConditionBackedUp, saved || !wanted, words, "not every account has a backup: the leaving has ended")
+	set(v1alpha1.ConditionBackedUp, saved || !wanted, s.problem, words, "not every account has a backup: the leaving has ended")
+}
+
+// unfreezable says why somebody who leaves can still get in, though everything is done that takes access away; nil if it is not, or
+// nobody can.
+func (s *offboardingScope) unfreezable() *Problem {
+	for _, a := range s.accounts {
+		if st := a.step(leaving.Freeze); !a.over && a.status.State == v1alpha1.AccountActive && st.State == v1alpha1.StepState(leaving.Skipped) {
+			return problem(v1alpha1.ReasonFreezeUnsupported, a.spec.Name+": "+st.Message)
+		}
+	}
+	return nil
 }
 
 // defaultTimeLimit is how long a step may take, as the CRD says.
@@ -315,6 +330,17 @@ func (s *offboardingScope) mark(a *departure) {
 	}
 }
 
+// overdue is the step of each account that takes longer than it may, if it does.
+func (s *offboardingScope) overdue() map[string]v1alpha1.OffboardingStepName {
+	late := map[string]v1alpha1.OffboardingStepName{}
+	for _, a := range s.accounts {
+		if st := a.current(); st != nil && st.OverdueSince != nil && !a.over {
+			late[a.spec.Name] = st.Name
+		}
+	}
+	return late
+}
+
 // due is how long until the step is overdue; zero if it is, or never will be.
 func (s *offboardingScope) due(a *departure) time.Duration {
 	st := a.current()
@@ -351,7 +377,7 @@ func (r *OffboardingReconciler) announceOn(before *v1alpha1.Offboarding, a *depa
 			old = before.Status.Accounts[i]
 		}
 	}
-	if a.status.FrozenBy == v1alpha1.FrozenByRollcall && old.FrozenBy != v1alpha1.FrozenByRollcall {
+	if frozen(a.status) && !frozen(&old) {
 		tell(corev1.EventTypeNormal, v1alpha1.EventFrozen, "Freeze", "froze the account %s on %s", a.spec.UserID, a.spec.Name)
 	}
 	if a.status.State == v1alpha1.AccountDeparted && old.State != v1alpha1.AccountDeparted {
@@ -371,6 +397,12 @@ func (r *OffboardingReconciler) announceOn(before *v1alpha1.Offboarding, a *depa
 // ended reports that the act is what the lane has just done.
 func (a *departure) ended(act leaving.Act) bool {
 	return a.outcome != nil && a.outcome.Left != nil && a.outcome.Left.Act == act
+}
+
+// frozen reports that the leaving froze the account, and has seen that it is.
+func frozen(on *v1alpha1.OffboardingAccountStatus) bool {
+	st := stepIn(on.Steps, v1alpha1.OffboardingStepName(leaving.Freeze))
+	return on.FrozenBy == v1alpha1.FrozenByRollcall && st != nil && st.State == v1alpha1.StepState(leaving.Done)
 }
 
 func stepIn(all []v1alpha1.OffboardingStepStatus, name v1alpha1.OffboardingStepName) *v1alpha1.OffboardingStepStatus {

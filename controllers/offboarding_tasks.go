@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -30,7 +31,7 @@ func (a *departure) layTasks() {
 		}
 	}
 	if len(todo) > 0 {
-		a.addTask(string(leaving.HandOver), leaving.HandOver, strings.Join(todo, " "))
+		a.addTask(string(leaving.HandOver), leaving.HandOver, strings.Join(todo, "\n"))
 	}
 }
 
@@ -64,8 +65,12 @@ func (a *departure) task(word string) *v1alpha1.ManualTask {
 	return nil
 }
 
-// attest has confirmations recorded in the trail before they count, and reports whether there are any.
-func (a *departure) attest() bool {
+// attest has confirmations recorded in the trail before they count, and reports whether there are any. The trail may be one
+// that cannot be written: access is taken away (P2), and what there is saved, before.
+func (a *departure) attest(next leaving.Act) bool {
+	if next == leaving.ActConfirm || next == leaving.ActFreeze || next == leaving.ActBackup {
+		return false
+	}
 	tasks := map[string]string{}
 	for i := range a.status.Tasks {
 		for _, c := range a.scope.ob.Spec.Confirmations {
@@ -169,6 +174,7 @@ func (a *departure) endNotice(state v1alpha1.NoticeState) {
 func (a *departure) sending() {
 	if a.noticeStatus(a.notice.To) == nil {
 		a.status.Notices = append(a.status.Notices, v1alpha1.SentNotice{To: a.notice.To, State: v1alpha1.NoticeSending, StartTime: stamp(a.scope.now)})
+		a.known.began = a.notice.To
 	}
 }
 
@@ -194,11 +200,13 @@ func (a *departure) notified(o *execute.Outcome) {
 	}
 	switch directory.ClassOf(o.Err) {
 	case "":
-		missed := int32(min(len(o.Left.Receipt.Missed), 1<<31-1)) // bounded
-		st.State, st.Receipt, st.Missed = v1alpha1.NoticeSent, kube.Truncate(o.Left.Receipt.ID, 128), &missed
+		st.State, st.Receipt, st.SentTime = v1alpha1.NoticeSent, kube.Truncate(o.Left.Receipt.ID, 128), stamp(a.scope.now)
+		if !o.Left.Receipt.Later {
+			st.Missed = counted(o.Left.Receipt.Missed)
+		}
 	case directory.OutcomeUnknown: // sent again while the platform knows it again
 	case directory.RateLimited, directory.Unavailable, directory.Unauthenticated:
-		if !o.Asked { // it was not sent: it begins anew, however late
+		if !o.Asked && a.known.began == st.To { // it was not sent, nor by a manager before: it begins anew, however late
 			a.status.Notices = slices.DeleteFunc(a.status.Notices, func(n v1alpha1.SentNotice) bool { return n.To == st.To })
 		}
 	default:
@@ -207,12 +215,74 @@ func (a *departure) notified(o *execute.Outcome) {
 	a.step(leaving.Notify).Evidence = kube.Truncate(a.noticesInWords(), 256)
 }
 
+func counted(ids []string) *int32 {
+	n := int32(min(len(ids), 1<<31-1))
+	return &n
+}
+
+// missed takes over whom the platform says that a notice missed.
+func (a *departure) missed(l *execute.Left) {
+	st := a.noticeStatus(v1alpha1.NoticeTo(l.Notice))
+	if !l.Read || st == nil || st.Receipt != l.Message {
+		return // that it was not told changes nothing: the notice was sent
+	}
+	st.Missed = counted(l.Receipt.Missed)
+	a.step(leaving.Notify).Evidence = kube.Truncate(a.noticesInWords(), 256)
+}
+
+// ask has the platform asked whom a notice missed, while there is nothing else to do. Nothing waits for the answer: it
+// gives way to whatever comes next.
+func (a *departure) ask() {
+	if a.tenant == nil || a.again || a.over || a.underway || a.offered != nil {
+		return
+	}
+	var next *v1alpha1.SentNotice
+	var wait time.Duration
+	for _, st := range a.untold() {
+		l := a.delivered(st)
+		if a.underway = a.tenant.Lane.Peek(a.scope.lane, actDigest(&l)).Underway; a.underway {
+			return
+		}
+		if w, again := notice.Ask(st.SentTime.Time, int(st.Asked), a.scope.now); again && (next == nil || w < wait) {
+			next, wait = st, w
+		}
+	}
+	switch {
+	case next == nil:
+	case wait > 0:
+		a.wait = sooner(a.wait, wait)
+	default:
+		next.Asked++
+		l := a.delivered(next)
+		a.offer(l, actDigest(&l), leaving.Decision{Act: l.Act})
+		a.offered.Priority = sweepPriority
+	}
+}
+
+// untold are the notices that were sent, and of which the platform has not told yet whom they missed.
+func (a *departure) untold() (all []*v1alpha1.SentNotice) {
+	for i := range a.status.Notices {
+		if st := &a.status.Notices[i]; st.State == v1alpha1.NoticeSent && st.SentTime != nil && st.Receipt != "" && st.Missed == nil {
+			all = append(all, st)
+		}
+	}
+	return all
+}
+
+// delivered is the lane's task of asking whom a notice missed.
+func (a *departure) delivered(st *v1alpha1.SentNotice) execute.Departure {
+	return execute.Departure{Act: execute.ActDelivered, Account: a.spec.UserID, Notice: string(st.To), Message: st.Receipt}
+}
+
 func (a *departure) noticesInWords() string {
 	var words []string
 	for _, n := range a.status.Notices {
 		word := string(n.To) + " " + string(n.State)
 		if n.Receipt != "" {
 			word += " " + n.Receipt
+		}
+		if n.Missed != nil && *n.Missed > 0 {
+			word += fmt.Sprintf(" (missed %d)", *n.Missed)
 		}
 		words = append(words, word)
 	}

@@ -2,6 +2,7 @@ package controllers_test
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	. "github.com/onsi/gomega"
 	"github.com/onsi/gomega/types"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rollcall.dev/rollcall/api/v1alpha1"
@@ -165,6 +167,7 @@ var _ = Describe("Offboarding", func() {
 		Eventually(of(ob)).Should(stalled("ManualTask", "dingtalk/HandOver"))
 		Expect(ob).To(leaves("dingtalk", And(taken("Freeze", "Skipped"), taken("Backup", "Done"), taken("HandOver", "Waiting"))))
 		Expect(ob.Status.Access).To(Equal(v1alpha1.AccessOpen))
+		Expect(ob).To(says(v1alpha1.ConditionAccessRevoked, metav1.ConditionFalse, "FreezeUnsupported", "E-210: dingtalk: ", "can be used until grace ends"))
 		confirm(ob, "dingtalk/HandOver")
 		Eventually(of(ob)).Should(And(inState("Complete"), beReady()))
 		Expect(onDingTalk(c, "E0002")()).To(BeNil())
@@ -308,6 +311,16 @@ var _ = Describe("Offboarding", func() {
 		Expect(c.wecom.changesSince(since)).To(BeEmpty())
 		remove(again)
 		Eventually(exists(again)).Should(BeFalse(), "nothing has begun")
+	})
+
+	It("P2, P4: stops as soon as somebody else holds the account, and goes on as soon as they let it go", func() {
+		ob := departs(unhanded, inGrace)
+		Eventually(of(ob)).Should(inState("Grace"))
+		holder := create(c.person("wang-fang", wecomOnly, numbered("X1"), pinned("wecom", "E0001"), adopting("wecom", v1alpha1.AdoptionOverwrite)))
+		Eventually(of(ob)).Should(stalled("DataConflict", "wang-fang"))
+		released(holder)
+		Eventually(of(ob)).Should(And(inState("Grace"), waiting("Grace")))
+		Eventually(onWeCom(c, "E0001")).Should(HaveField("Enable", 0))
 	})
 
 	It("P5: says so when the account is gone by no act of ours, and goes on", func() {
@@ -460,6 +473,36 @@ var _ = Describe("Offboarding", func() {
 			})
 		}
 	})
+
+	for _, fails := range []bool{false, true} {
+		It(fmt.Sprintf("tells whom a notice missed as soon as DingTalk does, and waits for nothing; asking fails: %t", fails), func() {
+			change(&corev1.Secret{ObjectMeta: c.meta("dingtalk-credentials")}, func(s *corev1.Secret) { s.StringData = map[string]string{"agentId": "3000000001"} })
+			boss := create(c.person("wang-fang", dingtalkOnly))
+			Eventually(of(boss)).Should(beReady())
+			e := create(c.person("li-na", dingtalkOnly))
+			Eventually(of(e)).Should(beReady())
+			if fails {
+				c.dingtalk.fault(core.Fault{Kind: core.KindHTTPStatus, HTTPStatus: http.StatusBadGateway, Operation: "getsendprogress"})
+			}
+			ob := c.leave(e, unhanded, inGrace, func(o *v1alpha1.OffboardingSpec) {
+				o.Terms.Notices, o.Terms.Administrators = []v1alpha1.Notice{{To: v1alpha1.NoticeAdministrators}}, []v1alpha1.EmployeeReference{{Name: "wang-fang"}}
+				o.Accounts[0].AdministratorUserIDs = []string{"E0001", "gone"}
+			})
+			released(e)
+			create(ob)
+			told := func(missed, asked types.GomegaMatcher) types.GomegaMatcher {
+				return And(inState("Grace"), leaves("dingtalk", HaveField("Notices", ConsistOf(And(HaveField("State", v1alpha1.NoticeSent), HaveField("Missed", missed), HaveField("Asked", asked))))))
+			}
+			Eventually(of(ob)).Should(told(BeNil(), BeZero()))
+			if fails {
+				Eventually(of(ob)).Should(told(BeNil(), BeEquivalentTo(1)))
+			} else {
+				Eventually(of(ob)).Should(told(HaveValue(BeEquivalentTo(1)), BeEquivalentTo(1)))
+				Expect(ob).To(leaves("dingtalk", HaveField("Steps", ContainElement(HaveField("Evidence", ContainSubstring("(missed 1)"))))))
+			}
+			Expect(c.dingtalk.received()).To(ConsistOf(And(HaveField("To", "E0001"), HaveField("Count", 1))))
+		})
+	}
 
 	It("passes customers on after the removal, a day later as the platform does: WeCom", func() {
 		boss := create(c.person("wang-fang", wecomOnly))
@@ -615,8 +658,14 @@ var _ = Describe("Offboarding", func() {
 		Eventually(of(ob)).Should(leaves("wecom", HaveField("Steps", ContainElement(And(HaveField("Name", v1alpha1.OffboardingStepName("DeleteAccount")), HaveField("OverdueSince", Not(BeNil())))))))
 		Expect(ob).To(stalled("ManualTask"))
 		Eventually(c.told(ob)).Should(ContainElement("Leaving"))
+		late := func() float64 {
+			n, _ := c.gauge("rollcall_offboardings_overdue", map[string]string{"account": "wecom", "step": "DeleteAccount"})
+			return n
+		}
+		Eventually(late).Should(BeEquivalentTo(1))
 		confirm(ob, "wecom/HandOver")
 		Eventually(of(ob)).Should(inState("Complete"))
+		Eventually(late).Should(BeZero())
 	})
 
 	It("says what refuses to go, and why", func() {
@@ -680,5 +729,34 @@ var _ = Describe("Offboarding", func() {
 			Mode: v1alpha1.OffboardingRehearse, EmployeeRef: v1alpha1.EmployeeReference{Name: "nobody"},
 		}})
 		Eventually(of(nobody)).Should(And(inState("Rehearsed"), HaveField("Status.Rehearsal.Obstacles", ConsistOf(ContainSubstring("no Employee")))))
+	})
+})
+
+var _ = Describe("Offboarding, with a trail", func() {
+	It("P2, P8: freezes, and freezes again, while the trail cannot be written that confirmations wait for, and removes nobody", func() {
+		c := founded()
+		c.room()
+		trail := c.trail()
+		c.open(c.wecom, c.dingtalk)
+		create(c.department("rd", "研发中心"))
+		e := create(c.person("li-na", wecomOnly))
+		Eventually(of(e)).Should(beReady())
+		ob := c.leave(e, func(o *v1alpha1.OffboardingSpec) { o.Confirmations = []v1alpha1.Confirmation{{Task: "wecom/HandOver"}} })
+		released(e)
+		trail.full.Store(true)
+		c.wecom.fault(core.Fault{Kind: core.KindDropBefore, Operation: "user/update", Times: 1})
+		create(ob)
+		Eventually(onWeCom(c, "E0001")).Should(HaveField("Enable", 0))
+		Eventually(of(ob)).Should(And(says("Ready", "False", "AuditUnavailable"), leaves("wecom", And(taken("Freeze", "Done"), taken("Backup", "Done")))))
+		By("giving access back on the platform meanwhile")
+		c.wecom.byHand("users", "E0001", `{"enable":1}`)
+		c.resync(c.wecom)
+		Eventually(onWeCom(c, "E0001")).Should(HaveField("Enable", 0))
+		Expect(of(ob)()).To(leaves("wecom", HaveField("Tasks", ConsistOf(HaveField("ConfirmedTime", BeNil())))))
+		Expect(c.wecom.made("user/delete", "")()).To(BeEmpty())
+		trail.full.Store(false)
+		Eventually(of(ob)).Should(inState("Complete"))
+		Expect(trail.of("Attest")).To(HaveLen(2), "an intent before it, and an outcome")
+		Expect(trail.of("Remove")).To(HaveLen(2))
 	})
 })

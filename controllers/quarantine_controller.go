@@ -237,8 +237,8 @@ func summaryOfHeld(account string, held []v1alpha1.ApprovalSubject) string {
 			frozen++
 		}
 	}
-	return fmt.Sprintf("%d people lose their access to %s, more than its removalLimits allow: %d leave, %d are frozen. Rejecting keeps their accounts as they are",
-		len(held), account, len(held)-frozen, frozen)
+	return fmt.Sprintf("more people would lose access to %s than its removalLimits allow. If this is approved, %d leave and %d are frozen; if it is rejected, their accounts stay as they are",
+		account, len(held)-frozen, frozen)
 }
 
 // reportRemovals fills in what the status says of the limits.

@@ -36,6 +36,8 @@ type Metrics interface {
 	ApprovalMetrics
 	QuarantineMetrics
 	BindingMetrics
+	// Overdue says at which steps an Offboarding takes longer than it may, by account; none when it does nowhere, or is gone.
+	Overdue(offboarding types.NamespacedName, steps map[string]v1alpha1.OffboardingStepName)
 }
 
 // Dependencies are what the composition root chooses.

@@ -66,7 +66,7 @@ type ApprovalSpec struct {
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=5000
 	Subjects []ApprovalSubject `json:"subjects,omitempty"`
-	// digest of the purpose, the account and the subjects.
+	// digest of the purpose, the account and the subjects; where a company leaves a platform, of the summary, too.
 	// +required
 	// +kubebuilder:validation:MinLength=64
 	// +kubebuilder:validation:MaxLength=64

@@ -233,7 +233,8 @@ type RateLimit struct {
 // +kubebuilder:validation:MinProperties=1
 type EnterpriseAccountStatus struct {
 	// conditions are Ready, Reconciling and Stalled as kstatus reads them; CredentialsValid;
-	// DirectoryRead (the whole directory was read and can be trusted).
+	// DirectoryRead (the whole directory was read and can be trusted); WithinRemovalLimits (nobody waits
+	// because more people would lose access than removalLimits allow).
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -259,7 +260,7 @@ type EnterpriseAccountStatus struct {
 	// +kubebuilder:validation:Minimum=0
 	Departments *int32 `json:"departments,omitempty"`
 	// unmanagedUserIDs names accounts that no Employee declares, the first 50 by id.
-	// Rollcall never touches them.
+	// Rollcall never touches them, but for those of people who leave and whose Employee is gone.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
@@ -348,6 +349,9 @@ type ExitStatus struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	ApprovalName string `json:"approvalName,omitempty"`
+	// terms that were approved. They are carried out, whatever spec.exit says by now.
+	// +optional
+	Terms ExitTerms `json:"terms,omitempty,omitzero"`
 	// backupName of the last, full Backup.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
@@ -376,6 +380,48 @@ const (
 	ExitReport        ExitStepName = "Report"
 )
 
+// ExitTerms are what of spec.exit is carried out.
+type ExitTerms struct {
+	// storageName of the BackupStorage that the last, full backup goes to.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	StorageName string `json:"storageName,omitempty"`
+	// destination that notices tell.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=200
+	Destination string `json:"destination,omitempty"`
+	// language of the notice to everybody.
+	// +optional
+	Language NoticeLanguage `json:"language,omitempty"`
+}
+
+// ExitSending is a message to some of the people of a tenant that was begun.
+type ExitSending struct {
+	// startTime of the first attempt.
+	// +required
+	StartTime *metav1.Time `json:"startTime,omitempty"`
+	// attempts that were begun.
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	Attempts int32 `json:"attempts,omitempty"`
+	// count of people.
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	Count int32 `json:"count,omitempty"`
+	// cursor is the platform's id of the last of them.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	Cursor string `json:"cursor,omitempty"`
+	// digest of the text and of the people: only exactly the same is known again by the platform.
+	// +required
+	// +kubebuilder:validation:MinLength=64
+	// +kubebuilder:validation:MaxLength=64
+	Digest string `json:"digest,omitempty"`
+}
+
 // ExitStepStatus is how far a step of leaving a platform is.
 type ExitStepStatus struct {
 	// name of the step.
@@ -397,6 +443,14 @@ type ExitStepStatus struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
 	Cursor string `json:"cursor,omitempty"`
+	// sending are the people who are being told, as long as it is not known what became of it.
+	// +optional
+	Sending ExitSending `json:"sending,omitempty,omitzero"`
+	// unknown counts people who may not have been told, or were: no answer came, and it was too late to tell them again
+	// without some of them being told twice.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	Unknown int32 `json:"unknown,omitempty"`
 	// startTime of the first attempt.
 	// +optional
 	StartTime *metav1.Time `json:"startTime,omitempty"`

@@ -209,7 +209,7 @@ type OffboardingAccount struct {
 
 // Confirmation says that a manual task is done.
 type Confirmation struct {
-	// task as status shows it, e.g. wecom/Calendars.
+	// task as status shows it, e.g. wecom/HandOver.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
@@ -224,7 +224,7 @@ type Confirmation struct {
 // OffboardingStatus is how far a leaving is.
 // +kubebuilder:validation:MinProperties=1
 type OffboardingStatus struct {
-	// conditions are Ready (the leaving is over: complete, or cancelled without a trace), Reconciling
+	// conditions are Ready (the leaving is over: complete or cancelled; or it was rehearsed), Reconciling
 	// and Stalled as kstatus reads them; AccessRevoked (no account of it can be used); BackedUp (every
 	// account has a verified backup, or the terms want none).
 	// +optional
@@ -354,7 +354,7 @@ type OffboardingAccountStatus struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	BackupName string `json:"backupName,omitempty"`
-	// frozenBy is Rollcall when the leaving froze the account.
+	// frozenBy is Rollcall when the leaving froze the account, or has asked for that and does not know yet what came of it.
 	// +optional
 	FrozenBy FrozenBy `json:"frozenBy,omitempty"`
 	// roles that were read before they were taken away: a cancelled leaving gives them back.
@@ -461,7 +461,7 @@ const (
 
 // ManualTask is something that no API does.
 type ManualTask struct {
-	// name to confirm it by, e.g. wecom/Calendars.
+	// name to confirm it by, e.g. wecom/HandOver.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
@@ -496,15 +496,24 @@ type SentNotice struct {
 	// startTime of the first attempt.
 	// +optional
 	StartTime *metav1.Time `json:"startTime,omitempty"`
+	// sentTime is when the platform took it.
+	// +optional
+	SentTime *metav1.Time `json:"sentTime,omitempty"`
 	// receipt is the platform's id of it.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
 	Receipt string `json:"receipt,omitempty"`
-	// missed counts people whom it did not reach, as far as the platform tells.
+	// missed counts people whom it did not reach, as far as the platform tells. When omitted, it has not told yet, or
+	// did not within the time in which it can be asked.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	Missed *int32 `json:"missed,omitempty"`
+	// asked is how often the platform was asked, after it took the notice, whom it missed.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=3
+	Asked int32 `json:"asked,omitempty"`
 }
 
 // NoticeState is how a notice stands.

@@ -3,9 +3,11 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -187,6 +189,24 @@ func TestConfirm(t *testing.T) {
 	s.must(s.Get(t.Context(), client.ObjectKeyFromObject(ob), ob))
 	if c := ob.Spec.Confirmations; len(c) != 2 || c[0] != (v1alpha1.Confirmation{Task: "wecom/Calendars", Note: "done by phone"}) {
 		t.Errorf("confirmations %+v", c)
+	}
+	ob.Status.Accounts[0].Tasks = nil
+	for i := range 4 {
+		ob.Status.Accounts[0].Tasks = append(ob.Status.Accounts[0].Tasks, v1alpha1.ManualTask{Name: fmt.Sprint("wecom/", i), Step: "HandOver", Todo: "do it"})
+	}
+	s.must(s.Status().Update(t.Context(), ob))
+	var all sync.WaitGroup
+	for i := range 4 { // each finds that the others, or Rollcall, have just written
+		all.Go(func() {
+			if _, err := s.run("", "confirm", "li-na-1", fmt.Sprint("wecom/", i)); err != nil {
+				t.Errorf("at once with others: %v", err)
+			}
+		})
+	}
+	all.Wait()
+	s.must(s.Get(t.Context(), client.ObjectKeyFromObject(ob), ob))
+	if n := len(ob.Spec.Confirmations); n != 2+4 {
+		t.Errorf("%d confirmations are left of 6", n)
 	}
 	named := 0
 	for _, m := range ob.ManagedFields {

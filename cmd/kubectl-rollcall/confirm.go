@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rollcall.dev/rollcall/api/v1alpha1"
@@ -30,29 +31,39 @@ func confirm(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	ob := &v1alpha1.Offboarding{}
-	if err := c.Get(ctx, client.ObjectKey{Namespace: c.namespace, Name: names[0]}, ob); err != nil {
-		return fmt.Errorf("reading the Offboarding: %w", err)
-	}
-	if slices.ContainsFunc(ob.Spec.Confirmations, func(c v1alpha1.Confirmation) bool { return c.Task == names[1] }) {
-		return fmt.Errorf("%s was confirmed before", names[1])
-	}
-	if open := tasks(ob); !slices.Contains(open, names[1]) {
-		return fmt.Errorf("%s has no task %q; open are: %s", ob.Name, names[1], strings.Join(open, ", "))
-	}
 	user, err := c.whoami(ctx)
 	if err != nil {
 		return err
 	}
+	// Rollcall writes into it at any moment.
+	err = retry.RetryOnConflict(retry.DefaultBackoff, func() error { return c.confirm(ctx, names[0], names[1], *note, user) })
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(out, "%s of %s is confirmed by %s\n", names[1], names[0], user)
+	return err
+}
+
+// confirm writes one confirmation, if the task is open.
+func (c *cluster) confirm(ctx context.Context, name, task, note, user string) error {
+	ob := &v1alpha1.Offboarding{}
+	if err := c.Get(ctx, client.ObjectKey{Namespace: c.namespace, Name: name}, ob); err != nil {
+		return fmt.Errorf("reading the Offboarding: %w", err)
+	}
+	if slices.ContainsFunc(ob.Spec.Confirmations, func(c v1alpha1.Confirmation) bool { return c.Task == task }) {
+		return fmt.Errorf("%s was confirmed before", task)
+	}
+	if open := tasks(ob); !slices.Contains(open, task) {
+		return fmt.Errorf("%s has no task %q; open are: %s", name, task, strings.Join(open, ", "))
+	}
 	before := ob.DeepCopy()
-	ob.Spec.Confirmations = append(ob.Spec.Confirmations, v1alpha1.Confirmation{Task: names[1], Note: *note})
+	ob.Spec.Confirmations = append(ob.Spec.Confirmations, v1alpha1.Confirmation{Task: task, Note: note})
 	// Who confirmed it is read from the field manager.
 	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
 	if err := c.Patch(ctx, ob, patch, client.FieldOwner(fieldManager(user))); err != nil {
 		return fmt.Errorf("writing the confirmation: %w", err)
 	}
-	_, err = fmt.Fprintf(out, "%s of %s is confirmed by %s\n", names[1], ob.Name, user)
-	return err
+	return nil
 }
 
 // fieldManager names the caller; the API server takes up to 128 characters.

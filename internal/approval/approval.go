@@ -24,6 +24,8 @@ type Question struct {
 	// Account is empty when it is about none in particular.
 	Account  string
 	Subjects []Subject
+	// Terms are what is decided about beside the subjects; empty where they say it all.
+	Terms string `json:",omitempty"`
 }
 
 // Sort orders subjects as people look for them: by number, then by name.

@@ -53,6 +53,8 @@ func TestP7DigestIsOfExactlyWhatIsAsked(t *testing.T) {
 		"another name":      func(q *approval.Question) { q.Subjects[1].Name = "wang-fang-2" },
 		"another person":    func(q *approval.Question) { q.Subjects[1].Number = "E0009" },
 		"another action":    func(q *approval.Question) { q.Subjects[2].Action = "Leave" },
+		"terms":             func(q *approval.Question) { q.Terms = "to 飞书" },
+		"other terms":       func(q *approval.Question) { q.Terms = "to nowhere" },
 		"borders of fields": func(q *approval.Question) { q.Subjects[1].Name, q.Subjects[1].UID = "wang-fang-1u", "2" },
 	} {
 		q := question()

@@ -115,6 +115,8 @@ type Receipt struct {
 	ID string
 	// Missed are the accounts that it did not go to, as far as the platform tells.
 	Missed []string
+	// Later: the platform tells whom it missed only later, by Delivered.
+	Later bool
 }
 
 // Notifier is implemented by directories that can send messages to people.
@@ -127,7 +129,8 @@ type Notifier interface {
 	Notify(ctx context.Context, to []string, text string) (Receipt, error)
 
 	// Delivered asks what became of a message within a day of sending it: Missed
-	// are those whom it did not reach. NotSupported: the platform does not tell.
+	// are those whom it did not reach. Unavailable: it is being sent still. NotSupported:
+	// the platform does not tell more than its receipt did.
 	Delivered(ctx context.Context, r Receipt) (Receipt, error)
 }
 

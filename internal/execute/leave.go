@@ -15,6 +15,9 @@ import (
 // ActAttest records that a person has confirmed what no API does. It changes nothing.
 const ActAttest leaving.Act = "Attest"
 
+// ActDelivered asks whom a notice missed that was sent. It changes nothing.
+const ActDelivered leaving.Act = "Delivered"
+
 // Departure is one act of leaving on one account.
 type Departure struct {
 	Act leaving.Act
@@ -29,6 +32,8 @@ type Departure struct {
 	// Notice names the notice that To gets with Text.
 	Notice, Text string
 	To           []string
+	// Message is the platform's id of a notice that was sent, for Delivered.
+	Message string
 	// Gone: the account was removed, and is looked for by Residual. Led are departments and
 	// Reports people that were seen to name it as their manager.
 	Gone         bool
@@ -80,6 +85,8 @@ func leave(ctx context.Context, d directory.Directory, seen Seen, l Departure, b
 		return residual(ctx, d, seen, l, o)
 	case ActAttest:
 		return attest(ctx, l, by)
+	case ActDelivered:
+		return delivered(ctx, d, l, o)
 	}
 	return fmt.Errorf("leaving by %q: no such act", l.Act)
 }
@@ -175,6 +182,17 @@ func notify(ctx context.Context, d directory.Directory, l Departure, by By, o *O
 		o.Done = append(o.Done, plan.Notify)
 	}
 	o.Asked = directory.ClassOf(err) == directory.OutcomeUnknown
+	return err
+}
+
+// delivered asks whom a notice missed.
+func delivered(ctx context.Context, d directory.Directory, l Departure, o *Outcome) (err error) {
+	n, can := d.(directory.Notifier)
+	if !can {
+		return cannot("notify", "this platform sends no messages")
+	}
+	o.Left.Receipt, err = n.Delivered(ctx, directory.Receipt{ID: l.Message})
+	o.Left.Read = err == nil
 	return err
 }
 

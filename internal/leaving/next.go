@@ -230,7 +230,7 @@ func (d *decider) handOver() {
 }
 
 func (d *decider) tasks() *Hold {
-	return &Hold{Reason: ManualTask, Message: "somebody has to do, and confirm, " + strings.Join(d.facts.TasksOpen, ", ")}
+	return &Hold{Reason: ManualTask, Message: "somebody has to do and confirm " + strings.Join(d.facts.TasksOpen, ", ")}
 }
 
 func (d *decider) revoke() {
@@ -251,7 +251,7 @@ func (d *decider) grace() {
 	case d.progress.GraceEnds.IsZero():
 		d.Act = ActBeginGrace
 	case d.facts.Now.Before(d.progress.GraceEnds):
-		d.Hold = &Hold{Reason: InGrace, Until: d.progress.GraceEnds, Message: "the account is removed at " + d.progress.GraceEnds.UTC().Format(time.RFC3339) + "; declaring the person again before cancels"}
+		d.Hold = &Hold{Reason: InGrace, Until: d.progress.GraceEnds, Message: "the account is deleted at " + d.progress.GraceEnds.UTC().Format(time.RFC3339) + "; to cancel, declare the person again before"}
 	default:
 		d.settle(Grace, Done, "grace is over")
 	}

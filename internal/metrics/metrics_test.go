@@ -274,3 +274,27 @@ func TestP12NoLabelNamesAPerson(t *testing.T) {
 		t.Errorf("only %d kinds of calls were counted", calls)
 	}
 }
+
+func TestOverdue(t *testing.T) {
+	const backup, handOver = "rollcall_offboardings_overdue{account=wecom,namespace=acme,step=Backup}", "rollcall_offboardings_overdue{account=wecom,namespace=acme,step=HandOver}"
+	b := open(t)
+	one, other := types.NamespacedName{Namespace: "acme", Name: "li-na"}, types.NamespacedName{Namespace: "acme", Name: "wang-fang"}
+	at := func(s v1alpha1.OffboardingStepName) map[string]v1alpha1.OffboardingStepName {
+		return map[string]v1alpha1.OffboardingStepName{"wecom": s}
+	}
+	b.Overdue(one, at("Backup"))
+	b.Overdue(one, at("Backup")) // it is looked at again
+	b.has(backup, 1)
+	b.Overdue(other, at("Backup"))
+	b.has(backup, 2)
+	b.Overdue(one, at("HandOver"))
+	b.has(backup, 1)
+	b.has(handOver, 1)
+	b.Overdue(one, nil)
+	b.Overdue(other, nil)
+	for _, s := range []string{backup, handOver} {
+		if n, there := b.series()[s]; there {
+			t.Errorf("%s is %v when nobody is late", s, n)
+		}
+	}
+}

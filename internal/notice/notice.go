@@ -4,6 +4,7 @@ package notice
 
 import (
 	"strings"
+	"time"
 	"unicode/utf8"
 )
 
@@ -113,4 +114,20 @@ func cut(text string) string {
 		at--
 	}
 	return text[:at] + more
+}
+
+// asks are how long after a notice was sent the platform is asked whom it missed, until it tells. It is done within
+// seconds, or there is a queue; who cannot be told by then is not asked about for ever.
+var asks = []time.Duration{5 * time.Second, 5 * time.Minute, time.Hour}
+
+// told is how long platforms tell (internal/directory, Notifier).
+const told = 24 * time.Hour
+
+// Ask says how long to wait until the platform is asked whom a notice missed that was sent then, when it was asked that
+// often before; zero is now. False: it is not asked any more.
+func Ask(sent time.Time, asked int, now time.Time) (wait time.Duration, again bool) {
+	if asked >= len(asks) || now.Sub(sent) >= told {
+		return 0, false
+	}
+	return max(0, sent.Add(asks[asked]).Sub(now)), true
 }

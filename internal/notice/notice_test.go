@@ -3,6 +3,7 @@ package notice_test
 import (
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"rollcall.dev/rollcall/internal/notice"
@@ -85,5 +86,29 @@ func TestNoTextIsTooLong(t *testing.T) {
 	exact := strings.Repeat("a", notice.Limit)
 	if got := notice.Text(notice.Leaver, notice.Chinese, exact, facts); got != exact {
 		t.Error("what fits is cut")
+	}
+}
+
+func TestThePlatformIsAskedAFewTimesAtMost(t *testing.T) {
+	sent := time.Date(2026, 11, 25, 9, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		after time.Duration
+		asked int
+		wait  time.Duration
+		again bool
+	}{
+		{0, 0, 5 * time.Second, true},
+		{4 * time.Second, 0, time.Second, true},
+		{5 * time.Second, 0, 0, true},
+		{5 * time.Second, 1, 5*time.Minute - 5*time.Second, true},
+		{3 * time.Hour, 0, 0, true}, // nobody could ask before
+		{3 * time.Hour, 2, 0, true},
+		{3 * time.Hour, 3, 0, false},
+		{24*time.Hour - 1, 0, 0, true},
+		{24 * time.Hour, 0, 0, false}, // nobody answers any more
+	} {
+		if wait, again := notice.Ask(sent, c.asked, sent.Add(c.after)); wait != c.wait || again != c.again {
+			t.Errorf("%s after it was sent, asked %d times: in %s, %t; want %s, %t", c.after, c.asked, wait, again, c.wait, c.again)
+		}
 	}
 }

@@ -258,7 +258,7 @@ func (f *Fake) Notify(ctx context.Context, to []string, text string) (directory.
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.ids++
-	receipt := directory.Receipt{ID: strconv.Itoa(f.ids)}
+	receipt := directory.Receipt{ID: strconv.Itoa(f.ids), Later: true}
 	for _, id := range to {
 		switch {
 		case f.accounts[f.key(id)] == nil:
@@ -268,7 +268,7 @@ func (f *Fake) Notify(ctx context.Context, to []string, text string) (directory.
 		}
 	}
 	told := receipt
-	told.Missed = slices.Concat(receipt.Missed, fault.Missed)
+	told.Missed, told.Later = slices.Concat(receipt.Missed, fault.Missed), false
 	f.leaving.receipts[receipt.ID] = told
 	if fault.Err != nil {
 		return directory.Receipt{}, fault.Err

@@ -526,6 +526,9 @@ func missesStrangers(t *testing.T, s *suite) {
 func (s *suite) missed(t *testing.T, n directory.Notifier, r directory.Receipt, want ...string) {
 	t.Helper()
 	told, err := n.Delivered(t.Context(), r)
+	if r.Later != (err == nil) || told.Later {
+		t.Errorf("the receipt says that more is told later: %t, then %t; and that is asked: %v", r.Later, told.Later, err)
+	}
 	if err != nil {
 		s.fails(t, "Delivered", err, directory.NotSupported)
 		told = r

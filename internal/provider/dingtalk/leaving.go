@@ -408,7 +408,7 @@ func (d *Directory) Notify(ctx context.Context, to []string, words string) (dire
 	if err != nil {
 		return directory.Receipt{}, err
 	}
-	return directory.Receipt{ID: string(a.Task)}, nil
+	return directory.Receipt{ID: string(a.Task), Later: true}, nil
 }
 
 // pace keeps to the number of receivers in a minute: DingTalk drops what is beyond
