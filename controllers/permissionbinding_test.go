@@ -596,13 +596,15 @@ var _ = Describe("Permissions", func() {
 			p.Spec.SkipSteps = slices.DeleteFunc(p.Spec.SkipSteps, func(s v1alpha1.SkippableStep) bool { return s == "RevokePermissions" })
 		}))
 		bound, byHand := c.wecom.newRole("审核员"), c.wecom.newRole("摄影组", people[0])
-		b := create(c.binding("reviewers", "wecom", declaring(people...)))
+		b := create(c.binding("reviewers", "wecom", declaring(people...), func(b *v1alpha1.PermissionBinding) {
+			b.Spec.Protection.KeepUserIDs = []string{people[0].Status.Number} // so that the leaving has to take it
+		}))
 		Eventually(of(b)).Should(And(beReady(), HaveField("Status.HoldersText", "3/3")))
 		change(people[0], departed)
 		Eventually(of(c.theLeaving())).Should(inState("Grace"))
-		Eventually(c.wecom.holdersOf(bound)).Should(numbers(people[1], people[2]))
+		Expect(c.wecom.holdersOf(bound)()).To(numbers(people[1], people[2]))
 		Expect(c.wecom.holdersOf(byHand)()).To(BeEmpty())
-		change(b, declaring(people[1], people[2]))
+		change(b, declaring(people[1], people[2]), func(b *v1alpha1.PermissionBinding) { b.Spec.Protection = v1alpha1.BindingProtection{} })
 		change(people[0], active)
 		Eventually(of(people[0])).Should(And(beReady(), HaveField("Status.State", "Active")))
 		Eventually(c.wecom.holdersOf(byHand)).Should(numbers(people[0]), "what no binding is about is given back")
@@ -648,6 +650,25 @@ var _ = Describe("Permissions", func() {
 		c.resync(c.dingtalk)
 		Consistently(of(b), "500ms").Should(HaveField("ResourceVersion", version))
 		Expect(reads()).To(Equal(before+1), "one page of holders for a listing")
+	})
+})
+
+var _ = Describe("An account that only a permission is about", func() {
+	It("P10: goes with the PermissionBinding, and not before", func() {
+		c := founded()
+		c.open(c.wecom)
+		c.wecom.newRole("审核员")
+		b := create(c.binding("reviewers", "wecom", func(b *v1alpha1.PermissionBinding) {
+			b.Spec.Subjects.MatchLabels = map[string]v1alpha1.LabelValue{"duty": "audit"}
+		}))
+		Eventually(of(b)).Should(beReady())
+		a := c.account(c.wecom)
+		remove(a)
+		Eventually(of(a)).Should(says("Ready", "False", "InUse", "1 PermissionBindings"))
+		Consistently(exists(a), "300ms").Should(BeTrue())
+		remove(b)
+		Eventually(exists(a)).Should(BeFalse())
+		Expect(exists(b)()).To(BeFalse())
 	})
 })
 
