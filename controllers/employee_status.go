@@ -113,11 +113,7 @@ func (s *employeeScope) sayUnique() {
 func (r *EmployeeReconciler) announce(before *v1alpha1.Employee, s *employeeScope) {
 	e := s.employee
 	announce(r.Recorder, e, before.Status.Conditions, e.Status.Conditions)
-	for _, old := range before.Status.Accounts {
-		if old.State == v1alpha1.AccountInvited && accountStatus(e, old.Name) == nil {
-			r.tellInvited(e, old.Name, "TakeOff")
-		}
-	}
+	r.announceForgotten(before, e)
 	for _, a := range s.accounts {
 		// The account keeps events about several from being counted as one.
 		on := &v1alpha1.EnterpriseAccount{ObjectMeta: metav1.ObjectMeta{Namespace: a.key.Namespace, Name: a.key.Name}}
@@ -140,6 +136,15 @@ func (r *EmployeeReconciler) announce(before *v1alpha1.Employee, s *employeeScop
 			case kind == plan.Update && old != nil && len(old.Differences) > 0 && old.AppliedVersion == a.version:
 				tell(v1alpha1.EventUpdated, "Update", "put right on %s: %s", a.status.Name, strings.Join(old.Differences, ", "))
 			}
+		}
+	}
+}
+
+// announceForgotten tells of invitations that are open to accounts that the person was taken off.
+func (r *EmployeeReconciler) announceForgotten(before, e *v1alpha1.Employee) {
+	for _, old := range before.Status.Accounts {
+		if old.State == v1alpha1.AccountInvited && accountStatus(e, old.Name) == nil {
+			r.tellInvited(e, old.Name, "TakeOff")
 		}
 	}
 }

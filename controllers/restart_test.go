@@ -12,6 +12,7 @@ import (
 	crmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"rollcall.dev/rollcall/api/v1alpha1"
+	"rollcall.dev/rollcall/test/simulator/core"
 )
 
 var _ = Describe("A manager that ends between the record and the act", func() {
@@ -95,7 +96,6 @@ type turnstile struct {
 	mu        sync.Mutex
 	open      []string // names that may pass
 	wide      bool     // everybody may
-	held      []string
 	moved     chan struct{}
 }
 
@@ -108,9 +108,6 @@ func (t *turnstile) pass(r *http.Request, next http.RoundTripper) (*http.Respons
 		if t.wide || slices.Contains(t.open, name) {
 			t.mu.Unlock()
 			break
-		}
-		if !slices.Contains(t.held, name) {
-			t.held = append(t.held, name)
 		}
 		moved := t.moved
 		t.mu.Unlock()
@@ -132,13 +129,6 @@ func (t *turnstile) let(names ...string) {
 	t.moved = make(chan struct{})
 }
 
-// waits are those who are held up.
-func (t *turnstile) waits() []string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return slices.Clone(t.held)
-}
-
 // queued is how much waits for its turn in a controller.
 func queued(controller string) (n float64) {
 	GinkgoHelper()
@@ -156,44 +146,93 @@ func queued(controller string) (n float64) {
 	return n
 }
 
-var _ = Describe("Somebody who loses access while many arrive", func() {
-	It("P2: is the next whom the manager turns to, be it by a freeze, a departure or a deletion", func() {
-		const atOnce, arriving = 2, 40 // the first is how many people the manager looks at at once
-		c := founded()
+var _ = Describe("Somebody who loses access while many others wait", func() {
+	const many, atOnce = 60, 16 // the second is how many people the manager looks at at once
+	var c *company
+	var gate *turnstile
+
+	BeforeEach(func() {
+		c = founded()
 		c.secret("wecom-credentials", c.wecom.keys)
 		create(c.account(c.wecom))
 		create(c.department("rd", "研发中心", on[*v1alpha1.Department]("wecom")))
 		create(c.policy("standard", brief(week)))
-		var staff []*v1alpha1.Employee
-		for _, name := range []string{"li-na", "wang-fang", "liu-yang"} {
+		gate = &turnstile{namespace: c.namespace, moved: make(chan struct{})}
+		DeferCleanup(func() { gate.let(); manager.use(nil) })
+	})
+	hired := func(names ...string) (staff []*v1alpha1.Employee) {
+		GinkgoHelper()
+		for _, name := range names {
 			staff = append(staff, create(c.person(name, wecomOnly)))
 		}
 		for _, e := range staff {
 			Eventually(of(e)).Should(beReady())
 		}
+		return staff
+	}
+	// before counts the others whom WeCom was called for before somebody lost access.
+	before := func(since uint64, id string, others string) (n int) {
+		GinkgoHelper()
+		Eventually(onWeCom(c, id)).Should(HaveField("Enable", 0), id)
+		for _, call := range c.wecom.calls(core.Query{Since: since}) {
+			switch {
+			case !strings.HasSuffix(call.Operation, others) && !strings.HasSuffix(call.Operation, "user/update"):
+			case call.Subject == id:
+				return n
+			case strings.HasSuffix(call.Operation, others):
+				n++
+			}
+		}
+		Fail("nobody was called for")
+		return n
+	}
+
+	It("P2: goes before an import, be it by a freeze, a departure or a deletion", func() {
+		staff := hired("li-na", "wang-fang", "liu-yang")
 		c.settled()
-		gate := &turnstile{namespace: c.namespace, moved: make(chan struct{}), open: []string{"li-na", "wang-fang", "liu-yang"}}
+		gate.let("li-na", "wang-fang", "liu-yang")
 		manager.use(gate.pass)
-		DeferCleanup(func() { gate.let(); manager.use(nil) })
 		var newcomers []*v1alpha1.Employee
-		for i := range arriving {
+		for i := range many {
 			newcomers = append(newcomers, create(c.person(fmt.Sprintf("new-%02d", i), wecomOnly)))
 		}
-		Eventually(gate.waits).Should(HaveLen(atOnce))
-		Eventually(queued).WithArguments("employee").Should(BeNumerically(">=", arriving-atOnce))
-		before := queued("employee")
+		Eventually(queued).WithArguments("employee").Should(BeNumerically(">=", many-atOnce))
+		waiting, since := queued("employee"), c.sim.Log.Last()
 		change(staff[0], frozen)
 		change(staff[1], departed)
 		remove(staff[2])
-		Eventually(queued).WithArguments("employee").Should(BeNumerically(">=", before+3))
-		gate.let(gate.waits()[0])
-		for _, id := range []string{"E0001", "E0002", "E0003"} {
-			Eventually(onWeCom(c, id)).Should(HaveField("Enable", 0), id)
-		}
-		Expect(len(gate.waits())).To(BeNumerically("<=", atOnce+1), "nobody else was turned to meanwhile")
+		Eventually(queued).WithArguments("employee").Should(BeNumerically(">=", waiting+3))
 		gate.let()
 		for _, e := range newcomers {
 			Eventually(of(e)).Should(beReady())
 		}
+		for _, id := range []string{"E0001", "E0002", "E0003"} {
+			Expect(before(since, id, "user/create")).To(BeNumerically("<", many/2), id)
+		}
+	})
+
+	It("P2: goes before a sweep that finds many others to be different, too", func() {
+		var names []string
+		for i := range many {
+			names = append(names, fmt.Sprintf("staff-%02d", i))
+		}
+		others, thawed := hired(names...), hired("li-na")[0] // the last in every list
+		change(thawed, frozen)
+		Eventually(of(thawed)).Should(And(beReady(), HaveField("Status.State", "Frozen")))
+		c.settled()
+		for _, e := range others {
+			c.wecom.byHand("users", e.Spec.Number, `{"position":"顾问"}`)
+		}
+		c.wecom.byHand("users", thawed.Spec.Number, `{"enable":1}`)
+		gate.let("li-na")
+		manager.use(gate.pass)
+		since := c.sim.Log.Last()
+		change(c.account(c.wecom), func(a *v1alpha1.EnterpriseAccount) { a.Spec.ResyncIntervalSeconds-- })
+		Eventually(queued).WithArguments("employee").Should(BeNumerically(">=", many-atOnce))
+		gate.let()
+		for _, e := range others {
+			Eventually(onWeCom(c, e.Spec.Number)).Should(HaveField("Position", "工程师"))
+		}
+		Expect(before(since, thawed.Spec.Number, "user/update")).To(BeNumerically("<", many/2))
 	})
 })

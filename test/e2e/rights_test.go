@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -47,7 +48,24 @@ func manifest(t *testing.T, name string, into any) {
 	}
 }
 
-// deployed starts a manager that has the rights of config/rbac in the company.
+// guarded applies the policies of config/policy: neither the manager is in their way, nor whatever deletes a namespace.
+func guarded(ctx context.Context, t *testing.T, w *world.World) {
+	t.Helper()
+	root, err := harness.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	kubectl, err := harness.ControlPlaneBinary("kubectl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.CommandContext(ctx, kubectl, "--kubeconfig", w.Plane.KubeconfigPath(), "apply", "-k", filepath.Join(root, "config", "policy")).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+}
+
+// deployed starts a manager that has the rights of config/rbac in the company, and is watched by the policies of config/policy.
 func deployed(ctx context.Context, t *testing.T, w *world.World) {
 	t.Helper()
 	role, binding := &rbacv1.ClusterRole{}, &rbacv1.RoleBinding{}
@@ -63,6 +81,7 @@ func deployed(ctx context.Context, t *testing.T, w *world.World) {
 	if err := w.Apply(ctx, role, binding, account); err != nil {
 		t.Fatal(err)
 	}
+	guarded(ctx, t, w)
 	user, err := w.Plane.ServiceAccountUser(ctx, system, account.Name)
 	if err != nil {
 		t.Fatal(err)
