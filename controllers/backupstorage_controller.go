@@ -109,11 +109,13 @@ func (r *BackupStorageReconciler) stores(_ context.Context, o client.Object) []r
 func (r *BackupStorageReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	bs := &v1alpha1.BackupStorage{}
 	if err := r.Get(ctx, req.NamespacedName, bs); err != nil {
-		if apierrors.IsNotFound(err) {
-			r.Metrics.ForgetStorage(req.NamespacedName)
-			r.gone(req.NamespacedName)
+		if !apierrors.IsNotFound(err) {
+			return ctrl.Result{}, err
 		}
-		return ctrl.Result{}, client.IgnoreNotFound(err)
+		r.Metrics.ForgetStorage(req.NamespacedName)
+		r.gone(req.NamespacedName)
+		// Of two that go at once each has seen the other still use their Secret.
+		return done(0, releaseSecrets(ctx, r.Client, req.Namespace, ""))
 	}
 	if r.writes.Ahead(bs) {
 		return ctrl.Result{RequeueAfter: cacheLag}, nil

@@ -9,6 +9,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
 	crmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"rollcall.dev/rollcall/api/v1alpha1"
@@ -90,24 +91,28 @@ var _ = Describe("A manager that ends between the record and the act", func() {
 	})
 })
 
-// turnstile holds up what the manager writes about Employees until each is let through.
+// turnstile holds up what the manager writes about objects of a kind until each is let through.
 type turnstile struct {
-	namespace string
-	mu        sync.Mutex
-	open      []string // names that may pass
-	wide      bool     // everybody may
-	moved     chan struct{}
+	namespace, kind string // the kind as in URLs
+	mu              sync.Mutex
+	open            []string // names that may pass
+	wide            bool     // everybody may
+	held            []string
+	moved           chan struct{}
 }
 
 // pass is how the manager's requests go.
 func (t *turnstile) pass(r *http.Request, next http.RoundTripper) (*http.Response, error) {
-	_, name, about := strings.Cut(r.URL.Path, "/namespaces/"+t.namespace+"/employees/")
+	_, name, about := strings.Cut(r.URL.Path, "/namespaces/"+t.namespace+"/"+t.kind+"/")
 	name, _, _ = strings.Cut(name, "/")
 	for about && r.Method == http.MethodPatch {
 		t.mu.Lock()
 		if t.wide || slices.Contains(t.open, name) {
 			t.mu.Unlock()
 			break
+		}
+		if !slices.Contains(t.held, name) {
+			t.held = append(t.held, name)
 		}
 		moved := t.moved
 		t.mu.Unlock()
@@ -127,6 +132,13 @@ func (t *turnstile) let(names ...string) {
 	t.open, t.wide = append(t.open, names...), len(names) == 0
 	close(t.moved)
 	t.moved = make(chan struct{})
+}
+
+// waits are those who were held up.
+func (t *turnstile) waits() []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.held)
 }
 
 // queued is how much waits for its turn in a controller.
@@ -157,7 +169,7 @@ var _ = Describe("Somebody who loses access while many others wait", func() {
 		create(c.account(c.wecom))
 		create(c.department("rd", "研发中心", on[*v1alpha1.Department]("wecom")))
 		create(c.policy("standard", brief(week)))
-		gate = &turnstile{namespace: c.namespace, moved: make(chan struct{})}
+		gate = &turnstile{namespace: c.namespace, kind: "employees", moved: make(chan struct{})}
 		DeferCleanup(func() { gate.let(); manager.use(nil) })
 	})
 	hired := func(names ...string) (staff []*v1alpha1.Employee) {
@@ -234,5 +246,30 @@ var _ = Describe("Somebody who loses access while many others wait", func() {
 			Eventually(onWeCom(c, e.Spec.Number)).Should(HaveField("Position", "工程师"))
 		}
 		Expect(before(since, thawed.Spec.Number, "user/update")).To(BeNumerically("<", many/2))
+	})
+})
+
+var _ = Describe("BackupStorages that go at once", func() {
+	It("P10: leave no Secret held that both have used", func() {
+		c := founded()
+		one := c.room().BackupStorage
+		other := create(&v1alpha1.BackupStorage{ObjectMeta: c.meta("other"), Spec: v1alpha1.BackupStorageSpec{
+			Location:   v1alpha1.StorageLocation{Local: v1alpha1.LocalVolume{Folder: one.Spec.Location.Local.Folder + "-other"}},
+			Encryption: one.Spec.Encryption,
+		}})
+		Eventually(of(other)).Should(beReady())
+		key := &corev1.Secret{ObjectMeta: c.meta(one.Spec.Encryption.IdentitySecretRef.Name)}
+		Expect(of(key)()).To(HaveField("Finalizers", ContainElement(v1alpha1.CredentialsFinalizer)))
+		gate := &turnstile{namespace: c.namespace, kind: "backupstorages", moved: make(chan struct{})}
+		DeferCleanup(func() { gate.let(); manager.use(nil) })
+		manager.use(gate.pass)
+		remove(one)
+		remove(other)
+		Eventually(gate.waits).Should(ConsistOf(one.Name, other.Name), "each is about to go, and has seen the other")
+		gate.let()
+		for _, bs := range []*v1alpha1.BackupStorage{one, other} {
+			Eventually(exists(bs)).Should(BeFalse())
+		}
+		Eventually(of(key)).Should(HaveField("Finalizers", BeEmpty()))
 	})
 })
