@@ -112,10 +112,8 @@ func Setup(ctx context.Context, mgr ctrl.Manager, d Dependencies) error {
 	all = append(all, &OffboardingReconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Tenants: tenants, Hub: hub,
 		Limiter: limiter, Approvals: approvals, Metrics: d.Metrics, Now: d.Now,
-	}, &PermissionBindingReconciler{
-		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Tenants: tenants, Hub: hub, Approvals: approvals, Metrics: d.Metrics, Now: d.Now,
 	})
-	all = append(all, decisions(mgr, d, recorder, hub, limiter)...)
+	all = append(all, decisions(mgr, d, recorder, tenants, hub, limiter)...)
 	if d.RoleBinding != "" {
 		all = append(all, &GrantReconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader()})
 	}
@@ -142,9 +140,13 @@ func Setup(ctx context.Context, mgr ctrl.Manager, d Dependencies) error {
 	return SetupArchives(ctx, mgr, d, recorder)
 }
 
-// decisions are the controllers of what humans decide, and of who waits for it.
-func decisions(mgr ctrl.Manager, d Dependencies, recorder events.EventRecorder, hub *Hub, limiter *Limiter) []reconciler {
+// decisions are the controllers of what humans decide, and of who waits for it: for access that goes, and for rights.
+func decisions(mgr ctrl.Manager, d Dependencies, recorder events.EventRecorder, tenants *tenant.Registry, hub *Hub, limiter *Limiter) []reconciler {
 	return []reconciler{
+		&PermissionBindingReconciler{
+			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Tenants: tenants, Hub: hub,
+			Approvals: limiter.Approvals, Metrics: d.Metrics, Now: d.Now,
+		},
 		&ApprovalReconciler{Client: mgr.GetClient(), Approvals: limiter.Approvals, Recorder: recorder, Hub: hub, Metrics: d.Metrics, Now: d.Now},
 		&QuarantineReconciler{
 			Client: mgr.GetClient(), Limiter: limiter, Approvals: limiter.Approvals, Recorder: recorder, Metrics: d.Metrics, Now: d.Now,
