@@ -75,6 +75,8 @@ func (d *demo) suggest(ctx context.Context) error {
 		fmt.Sprintf(`  curl -s %s -d '{"%s":"%s"}'`, a.url, a.titleField, driftedTitle),
 		fmt.Sprintf("  kubectl get emp %s -o wide --watch", a.person),
 		"",
+		"Let somebody leave step by step, with commands that work here as they stand:  "+filepath.Join(d.root, "docs", "leaving.md"),
+		"",
 		"Delete "+a.name+", as a bad prune would. They lose access where the platform can take it away, and are backed up; see what is waited for:",
 		"  kubectl delete emp "+a.person,
 		"  kubectl get ob",
