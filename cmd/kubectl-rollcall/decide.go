@@ -132,7 +132,7 @@ func show(out io.Writer, apv *v1alpha1.Approval) error {
 	_, _ = fmt.Fprintln(table)
 	row("purpose", string(s.Purpose))
 	row("account", s.AccountName)
-	row("people", fmt.Sprint(s.Count))
+	row("listed", fmt.Sprint(s.Count))
 	row("digest", s.Digest)
 	row("expires", s.ExpireTime.UTC().Format(time.RFC3339))
 	if len(s.Requesters) > 0 {

@@ -79,6 +79,8 @@ func (d *demo) suggest(ctx context.Context) error {
 		"  kubectl apply --server-side -k "+filepath.Join(d.root, "config", "samples", "permissions"),
 		"  kubectl get pb",
 		"",
+		"Let somebody leave step by step, with commands that work here as they stand:  "+filepath.Join(d.root, "docs", "leaving.md"),
+		"",
 		"Delete "+a.name+", as a bad prune would. They lose access where the platform can take it away, and are backed up; see what is waited for:",
 		"  kubectl delete emp "+a.person,
 		"  kubectl get ob",
