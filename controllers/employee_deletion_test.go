@@ -186,6 +186,18 @@ var _ = Describe("A company that is deleted with its namespace", func() {
 		Expect(v.keys(v.folder)).To(HaveLen(2))
 	})
 
+	It("P2, P10: waits for nobody to accept an invitation", func() {
+		c := staffed()
+		c.dingtalk.configure(`{"protectedMobiles":["13900001111"]}`)
+		c.private = append(c.private, "13900001111")
+		create(c.policy("standard"))
+		e := create(c.person("li-na", func(e *v1alpha1.Employee) { e.Spec.Contact.Mobile = "+86-13900001111" }))
+		Eventually(of(e)).Should(And(waiting("InvitationPending"), standsOn("wecom", HaveField("State", v1alpha1.AccountActive))))
+		dissolved(c)
+		Eventually(c.objects).Should(BeEmpty())
+		Expect(onWeCom(c, "E0001")()).To(HaveField("Enable", 0))
+	})
+
 	It("P9: tells what it waits for, and where the archives are", func() {
 		c := staffed()
 		c.room()
