@@ -193,6 +193,8 @@ type departure struct {
 	// rehired: an Employee holds the account now.
 	rehired bool
 
+	// asked is the Approval that the deletion of this account waits for.
+	asked    string
 	outcome  *execute.Outcome
 	problem  *Problem
 	over     bool

@@ -56,15 +56,19 @@ func summaryOfLeaving(ob *v1alpha1.Offboarding) string {
 	for _, a := range ob.Spec.Accounts {
 		accounts = append(accounts, a.Name)
 	}
-	backup, last := "a verified backup is made", "the accounts are deleted after a grace of "+duration.HumanDuration(graceOf(terms))
+	backup, handOver := "a verified backup is made", "what the person looked after is handed over"
+	last := "the accounts are deleted after a grace of " + duration.HumanDuration(graceOf(terms))
 	if terms.Backup.Mode == v1alpha1.BackupNone {
 		backup = "no backup is made"
+	}
+	if slices.Contains(terms.SkipSteps, v1alpha1.SkippableStep(leaving.HandOver)) {
+		handOver = "nothing is handed over"
 	}
 	if terms.FinalAction == v1alpha1.FinalKeep {
 		last = "the accounts are kept"
 	}
-	return fmt.Sprintf("%s leaves %s: access ends where the platform can end it, %s, what the person looked after is handed over, and %s",
-		ob.Spec.Number, strings.Join(accounts, ", "), backup, last)
+	return fmt.Sprintf("%s leaves %s: access ends where the platform can end it, %s, %s, and %s",
+		ob.Spec.Number, strings.Join(accounts, ", "), backup, handOver, last)
 }
 
 func question(ob *v1alpha1.Offboarding, purpose v1alpha1.ApprovalPurpose, action string) Question {
@@ -180,6 +184,7 @@ func (r *OffboardingReconciler) askDeletion(ctx context.Context, a *departure) (
 		return nil, err
 	}
 	p := take(ob, answer)
+	a.asked = answer.Name
 	switch {
 	case answer.State == v1alpha1.ApprovalRejected:
 		a.reject(cmp.Or(answer.Approver, "an approver"))

@@ -105,7 +105,7 @@ func (a *departure) waitingFor() string {
 	p := a.problem
 	switch p.Reason {
 	case v1alpha1.ReasonApprovalPending, v1alpha1.ReasonApprovalExpired:
-		return "approval " + ob.Status.ApprovalName
+		return "approval " + cmp.Or(a.asked, ob.Status.ApprovalName)
 	case v1alpha1.ReasonRemovalLimit:
 		return "removal limits of " + a.spec.Name
 	case v1alpha1.ReasonManualTask:

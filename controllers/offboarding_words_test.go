@@ -62,6 +62,18 @@ func TestP8WhoConfirmedIsRecorded(t *testing.T) {
 	}
 }
 
+// Each account has an Approval of its own where its deletion needs one; the status names the one asked for last.
+func TestWaitingForNamesTheApprovalOfTheAccount(t *testing.T) {
+	ob := &v1alpha1.Offboarding{Status: v1alpha1.OffboardingStatus{ApprovalName: "delete-wecom-2"}}
+	a := &departure{scope: &offboardingScope{ob: ob}, asked: "delete-dingtalk-1", problem: problem(v1alpha1.ReasonApprovalPending, "")}
+	if got := a.waitingFor(); got != "approval delete-dingtalk-1" {
+		t.Errorf("it waits for the %s", got)
+	}
+	if a.asked = ""; a.waitingFor() != "approval delete-wecom-2" {
+		t.Errorf("it waits for the %s", a.waitingFor())
+	}
+}
+
 func TestAnApprovalSaysWhatItLets(t *testing.T) {
 	week, keep := int64(604800), v1alpha1.OffboardingTerms{FinalAction: v1alpha1.FinalKeep}
 	keep.Backup.Mode = v1alpha1.BackupRequired
@@ -71,7 +83,8 @@ func TestAnApprovalSaysWhatItLets(t *testing.T) {
 	}{
 		"deleted": {v1alpha1.OffboardingTerms{GraceSeconds: &week, Backup: v1alpha1.OffboardingBackup{Mode: v1alpha1.BackupNone}},
 			[]string{"E0042 leaves dingtalk, wecom: ", "no backup is made", "deleted after a grace of 7d"}},
-		"kept": {keep, []string{"a verified backup is made", "the accounts are kept"}},
+		"kept":    {keep, []string{"a verified backup is made", "is handed over", "the accounts are kept"}},
+		"at once": {v1alpha1.OffboardingTerms{SkipSteps: []v1alpha1.SkippableStep{"HandOver"}}, []string{"nothing is handed over"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ob := &v1alpha1.Offboarding{Spec: v1alpha1.OffboardingSpec{
