@@ -50,10 +50,11 @@ deploy: $(TOOLS)/kustomize ## Deploy the manager: make deploy IMG=registry/rollc
 	@hack/deploy.sh "$(IMG)" $(NAMESPACES) | $(KUBECTL) apply --server-side -f -
 
 .PHONY: undeploy
-undeploy: $(TOOLS)/kustomize ## Remove the manager; the CRDs and the people stay.
+undeploy: $(TOOLS)/kustomize ## Remove the manager; the CRDs and the people stay. It lets go of its rights as itself: config/policy lets nobody else.
 	@$(KUBECTL) -n rollcall-system delete deployment rollcall --ignore-not-found
 	@for company in $(NAMESPACES); do \
-		$(KUBECTL) -n $$company patch rolebinding rollcall-manager --type=merge -p '{"metadata":{"finalizers":null}}' || true; \
+		$(KUBECTL) -n $$company --as=system:serviceaccount:rollcall-system:rollcall \
+			patch rolebinding rollcall-manager --type=merge -p '{"metadata":{"finalizers":null}}' || true; \
 	done
 	@hack/deploy.sh "$(IMG)" $(NAMESPACES) | $(KUBECTL) delete --ignore-not-found -f -
 
