@@ -100,8 +100,8 @@ var errEnded = errors.New("the manager has ended")
 // and nothing is done that would come next. It returns how to wait for that.
 func (m *managed) endsAfter(e *v1alpha1.Employee, field string) (wait func()) {
 	GinkgoHelper()
-	over := make(chan struct{})
-	end := func() bool { // whether it is this that ends it
+	over, status := make(chan struct{}), "/namespaces/"+e.Namespace+"/employees/"+e.Name+"/status" // e may be read anew meanwhile
+	end := func() bool {                                                                           // whether it is this that ends it
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		first := !m.ended
@@ -117,7 +117,7 @@ func (m *managed) endsAfter(e *v1alpha1.Employee, field string) (wait func()) {
 			return nil, errEnded
 		default:
 		}
-		if r.Method != http.MethodPatch || !strings.HasSuffix(r.URL.Path, "/namespaces/"+e.Namespace+"/employees/"+e.Name+"/status") {
+		if r.Method != http.MethodPatch || !strings.HasSuffix(r.URL.Path, status) {
 			return next.RoundTrip(r)
 		}
 		body, err := io.ReadAll(r.Body)

@@ -115,11 +115,12 @@ func TestP8NoOtherRequestsIDIsNoted(t *testing.T) {
 		"not WeCom": {"<html>", ""},
 		"lost":      {"", ""},
 	} {
-		answers := []string{fmt.Sprintf(told, codeExpiredToken, "first"), c.last}
+		answers := make(chan string, 2)
+		answers <- fmt.Sprintf(told, codeExpiredToken, "first")
+		answers <- c.last
 		s := newStub(t, map[string]func(*http.Request, map[string]any) string{
 			"user/update": func(*http.Request, map[string]any) string {
-				now := answers[0]
-				answers = answers[1:]
+				now := <-answers
 				if now == "" {
 					panic(http.ErrAbortHandler) // no answer
 				}
