@@ -228,6 +228,9 @@ func (r *PermissionBindingReconciler) decide(ctx context.Context, s *bindingScop
 	switch {
 	case s.role == nil:
 		return nil
+	case s.role.missing && s.task != nil:
+		s.meanwhile(false)
+		return nil
 	case s.role.missing:
 		r.missing(s)
 		return nil
@@ -248,10 +251,26 @@ func (r *PermissionBindingReconciler) decide(ctx context.Context, s *bindingScop
 	if len(s.plan.ByHand) > 0 {
 		s.wait(problem(v1alpha1.ReasonManualTask, fmt.Sprintf("%d things are to be done in the platform's console, where no API does them: status.tasks lists them", len(s.plan.ByHand))))
 	}
-	if s.task == nil && len(s.plan.Revoke)+len(s.plan.Grant) > 0 {
+	switch differs := len(s.plan.Revoke)+len(s.plan.Grant) > 0; {
+	case s.task != nil:
+		s.meanwhile(differs)
+	case differs:
 		r.carryOut(s, wish, record, facts)
 	}
 	return nil
+}
+
+// meanwhile says what was said last, while the role is read anew: a listing that finds nothing new must not be seen in the
+// status (P13), and nothing is as declared that was not seen to be (P9).
+func (s *bindingScope) meanwhile(differs bool) {
+	st := &s.binding.Status
+	known := observed(st.ObservedGeneration, s.binding.Generation)
+	switch before := problemOfReady(st.Conditions); {
+	case known && before != nil:
+		s.wait(before)
+	case !known || differs:
+		s.wait(problem(v1alpha1.ReasonProgressing, "who holds the role is being read"))
+	}
 }
 
 // carryOut has the plan carried out. Where a minimum of holders is protected, they are counted
@@ -311,7 +330,7 @@ func (r *PermissionBindingReconciler) missing(s *bindingScope) {
 		}
 	}
 	switch {
-	case s.task != nil || !s.inForce():
+	case !s.inForce():
 	case b.Spec.Role.Creation != v1alpha1.RoleCreationIfMissing:
 		s.wait(problem(v1alpha1.ReasonRoleMissing, fmt.Sprintf("the platform has no role %q: make it there, correct role.name, or say role.creation: IfMissing", b.Spec.Role.Name)))
 	case s.account.Spec.Mode == v1alpha1.ModeObserve:
