@@ -220,8 +220,10 @@ func (r *PermissionBindingReconciler) find(ctx context.Context, s *bindingScope)
 	s.account = account
 	t := r.Tenants.Get(client.ObjectKeyFromObject(account).String())
 	if t == nil || !t.Mirror.State().Listed || !account.DeletionTimestamp.IsZero() {
-		known := b.Status.State != "" && observed(b.Status.ObservedGeneration, b.Generation)
-		s.wait(notListed(account, problemOfReady(b.Status.Conditions), known))
+		before := problemOfReady(b.Status.Conditions)
+		// What was seen when it stood differently says nothing of whether it is as declared now (P9).
+		known := b.Status.State != "" && (b.Status.State == s.state || before != nil) && observed(b.Status.ObservedGeneration, b.Generation)
+		s.wait(notListed(account, before, known))
 		return nil
 	}
 	s.tenant = t

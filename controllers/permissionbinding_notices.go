@@ -65,11 +65,17 @@ func (r *PermissionBindingReconciler) notices(ctx context.Context, s *bindingSco
 	if err := r.recipients(ctx, s, n); err != nil {
 		return err
 	}
-	if len(n.to) == 0 || len(s.plan.Grant) > 0 {
+	if len(n.to) == 0 || s.giving() {
 		return nil // nobody holds it yet, or somebody is about to
 	}
 	st.NoticedHours, s.notice = passed, n
 	return nil
+}
+
+// giving reports whether somebody is about to get the role: it was not tried in vain. One who cannot have it does
+// not keep the others from being told (P11).
+func (s *bindingScope) giving() bool {
+	return len(s.plan.Grant) > 0 && s.task != nil && s.tenant.Lane.Peek(s.lane, s.task.Digest).Err == nil
 }
 
 // passed are the lead times that have begun, the shortest first.

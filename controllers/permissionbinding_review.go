@@ -40,6 +40,8 @@ func reviewTerms(b *v1alpha1.PermissionBinding) review.Terms {
 type bindingReview struct {
 	// open: somebody can still decide.
 	open bool
+	// unchecked: somebody has decided, and it is being looked at whether they may.
+	unchecked bool
 	// reviewer is who decided.
 	reviewer string
 	// listed are the user ids whom it lists and who are still declared.
@@ -73,6 +75,11 @@ func (r *PermissionBindingReconciler) review(ctx context.Context, s *bindingScop
 		if asked, err = r.asked(ctx, s, &f); err != nil {
 			return err
 		}
+	}
+	if asked.unchecked { // an answer in time is no silence
+		s.wait(problem(v1alpha1.ReasonProgressing, "somebody answered the review "+s.binding.Status.ReviewName+", and whether they may is being looked at"))
+		s.again = sooner(s.again, time.Second)
+		return nil
 	}
 	d := review.For(terms, f)
 	if !d.Wake.IsZero() {
@@ -134,12 +141,9 @@ func (r *PermissionBindingReconciler) asked(ctx context.Context, s *bindingScope
 		return bindingReview{}, fmt.Errorf("reading the Approval of a review: %w", err)
 	}
 	asked := bindingReview{open: !r.Approvals.over(apv)}
-	ids := map[string]string{}
-	for _, h := range s.people {
-		ids[string(h.employee.UID)] = h.id
-	}
-	for _, h := range s.reviewedOut {
-		ids[string(h.employee.UID)] = h.id
+	ids, err := r.declaredIDs(ctx, s.binding)
+	if err != nil {
+		return bindingReview{}, err
 	}
 	for _, subject := range apv.Spec.Subjects {
 		if id := ids[subject.UID]; id != "" {
@@ -149,8 +153,11 @@ func (r *PermissionBindingReconciler) asked(ctx context.Context, s *bindingScope
 	f.Holders = asked.listed
 	// The API server lets nobody decide too late: what was decided counts whenever it is seen.
 	decided := apv.Spec.Decision
-	checked := r.Approvals.Unchecked || meta.IsStatusConditionTrue(apv.Status.Conditions, v1alpha1.ConditionDecisionChecked)
-	if decided.Verdict == "" || decided.Digest != apv.Spec.Digest || !checked || apv.Status.State == v1alpha1.ApprovalWithdrawn {
+	if decided.Verdict == "" || decided.Digest != apv.Spec.Digest || apv.Status.State == v1alpha1.ApprovalWithdrawn {
+		return asked, nil
+	}
+	if !r.Approvals.Unchecked && !meta.IsStatusConditionTrue(apv.Status.Conditions, v1alpha1.ConditionDecisionChecked) {
+		asked.unchecked = meta.FindStatusCondition(apv.Status.Conditions, v1alpha1.ConditionDecisionChecked) == nil
 		return asked, nil
 	}
 	asked.reviewer = decided.By
@@ -161,6 +168,19 @@ func (r *PermissionBindingReconciler) asked(ctx context.Context, s *bindingScope
 		}
 	}
 	return asked, nil
+}
+
+// declaredIDs are the user ids of those whom the binding declares, by UID; also of those who cannot hold the role now: who is
+// frozen while a review takes it from them does not get it back with the account.
+func (r *PermissionBindingReconciler) declaredIDs(ctx context.Context, b *v1alpha1.PermissionBinding) (map[string]string, error) {
+	found, _, err := r.subjects(ctx, b)
+	ids := map[string]string{}
+	for uid, e := range found {
+		if st := accountStatus(e, b.Spec.AccountRef.Name); st != nil {
+			ids[string(uid)] = st.UserID
+		}
+	}
+	return ids, err
 }
 
 // ask opens the review: it lists who holds the role by the binding, and whom an earlier review
@@ -249,6 +269,9 @@ func (s *bindingScope) conclude(d review.Decision, asked bindingReview) {
 		s.state = v1alpha1.BindingRevoked
 	}
 	s.say(corev1.EventTypeNormal, v1alpha1.EventReviewed, "Review", "%s, %s: %d keep the role %s and %d lose it", d.Verdict, by, len(asked.listed)-len(d.Out), b.Spec.Role.Name, len(d.Out))
+	if len(d.Out) > 0 {
+		s.wait(problem(v1alpha1.ReasonProgressing, fmt.Sprintf("a review ended, and the role is being taken from %d", len(d.Out))))
+	}
 	s.task, s.again = nil, staleRetry // what was planned before this is planned anew
 }
 

@@ -229,13 +229,17 @@ func begunOn(ob *v1alpha1.Offboarding, account string) bool {
 // decision gives back as it was has its roles, too (P6).
 func mayHold(t *tenant.Tenant, account string, e *v1alpha1.Employee, l leavers) (id string, anew bool) {
 	number, st := fold(declaredNumber(e)), accountStatus(e, account)
+	if st == nil || !isOwned(st.Origin) || st.State != v1alpha1.AccountActive || l.begun[number] {
+		return "", false
+	}
+	there := t.Mirror.Account(st.UserID) != nil
 	switch {
-	case st == nil || !isOwned(st.Origin) || st.State != v1alpha1.AccountActive || t.Mirror.Account(st.UserID) == nil || l.begun[number]:
+	case !there && t.Mirror.Absent(st.UserID):
 		return "", false
 	case l.waiting[number]:
 		return st.UserID, false
 	case !loses(e) && slices.Contains(employeeAccounts(e), account):
-		return st.UserID, true
+		return st.UserID, there // that a listing lacks somebody takes nothing from them (P5)
 	case undecided(e, st):
 		return st.UserID, false
 	}

@@ -58,12 +58,17 @@ func (m *roleMemory) get(b *v1alpha1.PermissionBinding, t *tenant.Tenant) (*role
 }
 
 // doubt: the role is about to be changed.
-func (m *roleMemory) doubt(b types.NamespacedName) {
+func (m *roleMemory) doubt(b types.NamespacedName) { m.mark(b, true) }
+
+// trust: it was not changed after all.
+func (m *roleMemory) trust(b types.NamespacedName) { m.mark(b, false) }
+
+func (m *roleMemory) mark(b types.NamespacedName, doubtful bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if s := m.seen[b]; s != nil {
 		older := *s
-		older.doubtful = true
+		older.doubtful = doubtful
 		m.seen[b] = &older
 	}
 }
@@ -228,9 +233,6 @@ func (r *PermissionBindingReconciler) decide(ctx context.Context, s *bindingScop
 	switch {
 	case s.role == nil:
 		return nil
-	case s.role.missing && s.task != nil:
-		s.meanwhile(false)
-		return nil
 	case s.role.missing:
 		r.missing(s)
 		return nil
@@ -306,6 +308,9 @@ func (r *PermissionBindingReconciler) carryOut(s *bindingScope, w plan.RoleWish,
 		if o.Read {
 			seen.members, seen.did = o.Members, &o
 		}
+		if !o.Asked { // else it would be read, and tried again, without end and without a pause
+			r.roles.trust(name)
+		}
 		return o.Err
 	})
 	if p := s.problem(); p == nil || !p.Stalled {
@@ -322,6 +327,10 @@ func (r *PermissionBindingReconciler) alone(account *v1alpha1.EnterpriseAccount,
 
 // missing sees to a role that the platform does not have.
 func (r *PermissionBindingReconciler) missing(s *bindingScope) {
+	if s.task != nil {
+		s.meanwhile(false)
+		return
+	}
 	b := s.binding
 	gain := 0
 	for k := range s.people {

@@ -115,6 +115,7 @@ func recordOf(apv *v1alpha1.Approval, declared map[string]*v1alpha1.PermissionBi
 			r.Binding = s.Name
 		}
 	}
+	r.Why = apv.Spec.Summary // it names the role; all that is left when the binding is gone
 	b := declared[r.Binding]
 	if b != nil {
 		r.Role, r.Group, r.Risk, r.Why = b.Spec.Role.Name, b.Spec.Role.Group, string(b.Spec.Risk), b.Spec.Reason

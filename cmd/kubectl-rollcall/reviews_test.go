@@ -49,6 +49,11 @@ func TestReviewRecords(t *testing.T) {
 			}
 		})
 	}
+	a := apv(v1alpha1.ApprovalApproved)
+	a.Spec.Summary = "2 people keep the role 审核员: 审核报销单"
+	if r := recordOf(a, nil, nil); r.Binding != "reviewers" || r.Why != a.Spec.Summary || r.Verdict != review.Confirmed {
+		t.Errorf("of a binding that is gone: %+v", r)
+	}
 }
 
 func TestPeriod(t *testing.T) {

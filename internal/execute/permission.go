@@ -26,6 +26,8 @@ type RoleOutcome struct {
 	Err error
 	// Done lists the kinds of the actions that changed the platform.
 	Done []plan.Kind
+	// Asked: the platform was asked to change something.
+	Asked bool
 	// Read: Members are all holders, as read afterwards.
 	Read    bool
 	Members []directory.RoleMember
@@ -50,7 +52,7 @@ func Role(ctx context.Context, d directory.Directory, p plan.RolePlan, by By) Ro
 	if len(p.Revoke)+len(p.Grant) == 0 {
 		return w.RoleOutcome
 	}
-	if w.Err = w.write(ctx, keeper); w.asked || w.Err == nil {
+	if w.Err = w.write(ctx, keeper); w.Asked || w.Err == nil {
 		w.readBack(ctx, keeper)
 	}
 	return w.RoleOutcome
@@ -62,8 +64,6 @@ type roleWork struct {
 	plan      plan.RolePlan
 	by        By
 
-	// asked: something was sent.
-	asked    bool
 	halvings int
 	// By holder: refused are those for whom the platform said no, with its words; of
 	// unknown it says that it does not know some.
@@ -138,7 +138,7 @@ func (w *roleWork) some(ctx context.Context, kind plan.Kind, batch []directory.R
 		before, after = holders, nil
 	}
 	err := w.by.Record(ctx, kind, RoleTarget(w.plan.Role), before, after, func(ctx context.Context) error {
-		w.asked = true
+		w.Asked = true
 		return change(ctx, batch)
 	})
 	switch class := directory.ClassOf(err); class {

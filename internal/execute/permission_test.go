@@ -106,7 +106,7 @@ func TestP2ARoleIsTakenBeforeItIsGiven(t *testing.T) {
 	s := staffed(t, []string{"A", "B", "C", "D"}, "A", "B", "D")
 	d := &diary{scene: s}
 	o := execute.Role(t.Context(), s.Fake, s.planned(wishFor("A", "B/7,8", "C")), d.by())
-	if o.Err != nil || !o.Read || o.Revoked != 1 || o.Granted != 2 || !slices.Equal(o.Done, []plan.Kind{plan.RevokeRole, plan.GrantRole}) {
+	if o.Err != nil || !o.Asked || !o.Read || o.Revoked != 1 || o.Granted != 2 || !slices.Equal(o.Done, []plan.Kind{plan.RevokeRole, plan.GrantRole}) {
 		t.Errorf("outcome %+v", o)
 	}
 	s.heldBy("A", "B/7,8", "C")
@@ -275,7 +275,7 @@ func TestP8WithoutATrailNoRoleChanges(t *testing.T) {
 	reads := s.Count("RoleMembers")
 	o := execute.Role(t.Context(), s.Fake, p, (&diary{scene: s, full: true}).by())
 	s.wantClass(execute.Outcome{Err: o.Err}, directory.Unavailable)
-	if o.Done != nil || s.Count("RoleMembers") != reads {
+	if o.Asked || o.Done != nil || s.Count("RoleMembers") != reads {
 		t.Errorf("outcome %+v", o)
 	}
 	s.heldBy("D")
