@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -184,6 +185,11 @@ func readRole(ctx context.Context, d directory.Directory, want directory.Role, k
 	if i := slices.IndexFunc(roles, func(role directory.Role) bool { return role.ID == want.ID }); i >= 0 && want.ID != "" {
 		seen.role, seen.origin = roles[i], plan.Adopted
 	} else {
+		if want.ID != "" && !known { // that a list lacks it does not prove that it is gone (P5)
+			if _, err := keeper.RoleMembers(ctx, want.ID); directory.ClassOf(err) != directory.NotFound {
+				return cmp.Or[error](err, &directory.Error{Class: directory.Unavailable, Operation: "roles", Message: "the list of roles lacks one that is there, and is not believed"})
+			}
+		}
 		want.ID = ""
 		found, err := execute.EnsureRole(ctx, d, want, false, by)
 		if directory.ClassOf(err) == directory.NotFound {
