@@ -251,8 +251,7 @@ func (r *PermissionBindingReconciler) decide(ctx context.Context, s *bindingScop
 		Capabilities: s.tenant.Directory.Capabilities(), Members: s.role.members, BuiltIn: s.role.role.BuiltIn, Elsewhere: elsewhere,
 	}
 	record := plan.RoleRecord{Granted: s.binding.Status.GrantedUserIDs}
-	wish := s.wish()
-	s.plan = plan.ForRole(wish, record, facts)
+	wish := s.planned(record, facts)
 	if s.plan.Hold != nil {
 		s.wait(problemOfHold(s.plan.Hold))
 	}
@@ -266,6 +265,19 @@ func (r *PermissionBindingReconciler) decide(ctx context.Context, s *bindingScop
 		r.carryOut(s, wish, record, facts)
 	}
 	return nil
+}
+
+// planned plans what the wish asks for that it returns. A binding cannot record more than mostHolders: where so many others
+// come that it would have to, first those lose the role who are to, and then the others get it.
+func (s *bindingScope) planned(record plan.RoleRecord, facts plan.RoleFacts) plan.RoleWish {
+	wish := s.wish()
+	s.plan = plan.ForRole(wish, record, facts)
+	if len(s.plan.Grant) > 0 && len(record.Granted)+len(s.plan.Record.Granted) > mostHolders && len(union(record.Granted, s.plan.Record.Granted)) > mostHolders {
+		s.block(func(h holder) bool { return !s.holds(s.tenant.Mirror.Key(h.id)) })
+		wish = s.wish()
+		s.plan = plan.ForRole(wish, record, facts)
+	}
+	return wish
 }
 
 // meanwhile says what was said last, while the role is read anew: a listing that finds nothing new must not be seen in the
