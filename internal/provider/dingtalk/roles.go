@@ -450,10 +450,11 @@ func (d *Directory) LastActive(ctx context.Context, ids []string) (directory.Act
 	now := d.wire.now().In(chinaStandardTime)
 	day := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, chinaStandardTime)
 	a.Since = day
+	first := day.AddDate(0, 0, -activeDays)
 	if now.Hour() < activeFrom {
 		day = day.AddDate(0, 0, -1)
 	}
-	for pages, n := 0, 0; n < activeDays && len(a.Last) < len(asked); n++ {
+	for pages := 0; day.After(first) && len(a.Last) < len(asked); {
 		day = day.AddDate(0, 0, -1)
 		whole, err := d.wire.activeOn(ctx, day, &pages, func(id string) {
 			if _, found := a.Last[id]; asked[id] && !found {

@@ -213,6 +213,15 @@ func TestLastActiveEnds(t *testing.T) {
 		t.Errorf("looked %d days back", days)
 	}
 
+	s, d = newStub(t) // before nine yesterday is not complete, and the month begins no earlier
+	s.now = time.Date(2026, 3, 31, 8, 59, 0, 0, chinaStandardTime)
+	s.on(&opActive, activePageOf(false, "X"))
+	got, err = d.LastActive(t.Context(), []string{"E1"})
+	calls := s.calls(&opActive)
+	if err != nil || len(calls) != activeDays-1 || calls[len(calls)-1].body["query_date"] != "20260301" || !got.Since.Equal(time.Date(2026, 3, 1, 0, 0, 0, 0, chinaStandardTime)) {
+		t.Errorf("before nine, after %d calls: %+v, %v", len(calls), got, err)
+	}
+
 	s, d = newStub(t) // a company so large that a day takes more calls than the question is worth
 	var pages []answer
 	for i := range activePages + 1 {
