@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -110,13 +111,8 @@ func recordOf(apv *v1alpha1.Approval, declared map[string]*v1alpha1.PermissionBi
 		Namespace: apv.Namespace, Account: apv.Spec.AccountName, Review: apv.Name, Digest: apv.Spec.Digest, Asked: apv.CreationTimestamp.Time,
 		By: apv.Spec.Decision.By, Reason: apv.Spec.Decision.Reason,
 	}
-	for _, s := range apv.Spec.Subjects {
-		if s.Kind == "PermissionBinding" {
-			r.Binding = s.Name
-		}
-	}
 	r.Why = apv.Spec.Summary // it names the role; all that is left when the binding is gone
-	b := declared[r.Binding]
+	b := reviewed(apv, declared, &r)
 	if b != nil {
 		r.Role, r.Group, r.Risk, r.Why = b.Spec.Role.Name, b.Spec.Role.Group, string(b.Spec.Risk), b.Spec.Reason
 		if b.Status.ReviewName == apv.Name && b.Status.ReviewEscalatedTime != nil {
@@ -128,7 +124,10 @@ func recordOf(apv *v1alpha1.Approval, declared map[string]*v1alpha1.PermissionBi
 		if s.Kind != "Employee" {
 			continue
 		}
-		h := review.Holder{Number: s.Number, LastActive: s.LastActiveDay, Lost: r.Verdict.Ends() || slices.Contains(apv.Spec.Decision.Except, s.UID)}
+		h := review.Holder{Number: s.Number, LastActive: s.LastActiveDay}
+		if r.Verdict != "" {
+			h.Lost = new(r.Verdict.Ends() || slices.Contains(apv.Spec.Decision.Except, s.UID))
+		}
 		if e := people[s.UID]; e != nil {
 			for _, a := range e.Status.Accounts {
 				if a.Name == apv.Spec.AccountName {
@@ -139,6 +138,22 @@ func recordOf(apv *v1alpha1.Approval, declared map[string]*v1alpha1.PermissionBi
 		r.Holders = append(r.Holders, h)
 	}
 	return r
+}
+
+// reviewed is the binding that a review is about, and which r then names; nil if it is gone. Another
+// that has its name by now is another: its role may be, too.
+func reviewed(apv *v1alpha1.Approval, declared map[string]*v1alpha1.PermissionBinding, r *review.Record) *v1alpha1.PermissionBinding {
+	for _, s := range apv.Spec.Subjects {
+		if s.Kind != "PermissionBinding" {
+			continue
+		}
+		r.Binding = s.Name
+		uid, _, _ := strings.Cut(s.UID, "/") // and the time for which the review was due
+		if b := declared[s.Name]; b != nil && string(b.UID) == uid {
+			return b
+		}
+	}
+	return nil
 }
 
 // verdictOf is what came of a review, and when. What silence meant is told by the binding as it

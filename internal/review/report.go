@@ -22,7 +22,7 @@ type Record struct {
 	Role    string `json:"role"`
 	Group   string `json:"group,omitempty"`
 	Risk    string `json:"risk,omitempty"`
-	// Why the right is declared.
+	// Why the right is declared; where the binding is gone, what was asked.
 	Why string `json:"why,omitempty"`
 	// Review names the Approval that asked, and Digest is that of exactly what it asked.
 	Review string `json:"review"`
@@ -32,7 +32,7 @@ type Record struct {
 	Asked     time.Time `json:"asked,omitzero"`
 	Escalated time.Time `json:"escalated,omitzero"`
 	Ended     time.Time `json:"ended,omitzero"`
-	// Verdict is empty as long as it is not over. By is who answered, as the API server
+	// Verdict is empty as long as it is not over, and where it is not known any more. By is who answered, as the API server
 	// knows them, and Reason what they say; both empty where nobody did.
 	Verdict Verdict  `json:"verdict,omitempty"`
 	By      string   `json:"by,omitempty"`
@@ -47,8 +47,8 @@ type Holder struct {
 	Number string `json:"number,omitempty"`
 	// LastActive is the day on which they were last seen active, as YYYY-MM-DD, where the platform tells.
 	LastActive string `json:"lastActive,omitempty"`
-	// Lost: they lost the right by this review.
-	Lost bool `json:"lost"`
+	// Lost: they lost the right by this review; nil where it is not known what came of it.
+	Lost *bool `json:"lost"`
 }
 
 // Period is from From on, and before To.
@@ -138,9 +138,16 @@ func (r *Record) lines() [][]string {
 	}
 	lines := make([][]string, 0, len(r.Holders))
 	for _, h := range r.Holders {
-		lines = append(lines, append(slices.Clone(review), cell(h.UserID), cell(h.Number), cell(h.LastActive), strconv.FormatBool(h.Lost)))
+		lines = append(lines, append(slices.Clone(review), cell(h.UserID), cell(h.Number), cell(h.LastActive), h.lost()))
 	}
 	return lines
+}
+
+func (h *Holder) lost() string {
+	if h.Lost == nil {
+		return ""
+	}
+	return strconv.FormatBool(*h.Lost)
 }
 
 func moment(t time.Time) string {

@@ -20,9 +20,9 @@ func sample() []review.Record {
 	return []review.Record{
 		{Namespace: "acme", Binding: "auditors", Account: "dingtalk", Role: "审计员", Group: "内控", Risk: "High", Why: "年度审计", Review: "auditors-2", Digest: "d2",
 			Asked: at(90), Escalated: at(97), Ended: at(98), Verdict: review.Narrowed, By: "liu@example.com", Reason: "=2+5",
-			Holders: []review.Holder{{UserID: "zhao", Number: "E0002", LastActive: "2026-05-21"}, {UserID: "ann", Number: "E0001", Lost: true}}},
+			Holders: []review.Holder{{UserID: "zhao", Number: "E0002", LastActive: "2026-05-21", Lost: new(false)}, {UserID: "ann", Number: "E0001", Lost: new(true)}}},
 		{Namespace: "acme", Binding: "auditors", Account: "dingtalk", Role: "审计员", Review: "auditors-1", Asked: at(-3), Ended: at(0), Verdict: review.Confirmed},
-		{Namespace: "acme", Binding: "keepers", Account: "wecom", Role: "仓管员", Review: "keepers-9", Asked: at(99)},
+		{Namespace: "acme", Binding: "keepers", Account: "wecom", Role: "仓管员", Review: "keepers-9", Asked: at(99), Holders: []review.Holder{{UserID: "bo"}}},
 		{Namespace: "acme", Binding: "later", Review: "later-1", Asked: at(100)},
 		{Namespace: "acme", Binding: "before", Review: "before-1", Asked: at(-9), Ended: at(-1)},
 	}
@@ -59,7 +59,7 @@ func TestReportAsCSV(t *testing.T) {
 		"acme,auditors,dingtalk,审计员,,,,auditors-1,,2026-02-27T09:00:00Z,,2026-03-02T09:00:00Z,Confirmed,,,0,,,,",
 		"acme,auditors,dingtalk,审计员,内控,High,年度审计,auditors-2,d2,2026-05-31T09:00:00Z,2026-06-07T09:00:00Z,2026-06-08T09:00:00Z,Narrowed,liu@example.com,'=2+5,2,ann,E0001,,true",
 		"acme,auditors,dingtalk,审计员,内控,High,年度审计,auditors-2,d2,2026-05-31T09:00:00Z,2026-06-07T09:00:00Z,2026-06-08T09:00:00Z,Narrowed,liu@example.com,'=2+5,2,zhao,E0002,2026-05-21,false",
-		"acme,keepers,wecom,仓管员,,,,keepers-9,,2026-06-09T09:00:00Z,,,,,,0,,,,",
+		"acme,keepers,wecom,仓管员,,,,keepers-9,,2026-06-09T09:00:00Z,,,,,,1,bo,,,",
 	}, "\r\n") + "\r\n"
 	if b.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", b.String(), want)
@@ -76,7 +76,7 @@ func TestReportAsJSON(t *testing.T) {
 	if err := json.Unmarshal(b.Bytes(), &back); err != nil || !reflect.DeepEqual(back, r) {
 		t.Errorf("%v\nread back %+v\nwritten   %+v", err, back, r)
 	}
-	for _, has := range []string{`"from": "2026-03-02T09:00:00Z"`, `"holders": []`, `"verdict": "Narrowed"`, `"lastActive": "2026-05-21"`} {
+	for _, has := range []string{`"from": "2026-03-02T09:00:00Z"`, `"holders": []`, `"verdict": "Narrowed"`, `"lastActive": "2026-05-21"`, `"lost": null`} {
 		if !strings.Contains(b.String(), has) {
 			t.Errorf("lacks %s", has)
 		}
