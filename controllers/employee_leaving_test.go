@@ -148,7 +148,7 @@ var _ = Describe("Somebody who leaves", func() {
 		change(e, departed, wecomOnly)
 		Eventually(of(e)).Should(waiting("Leaving"))
 		ob := &v1alpha1.Offboarding{ObjectMeta: c.meta(e.Status.OffboardingName)}
-		Eventually(of(ob)).Should(inState("Removing"))
+		Eventually(of(ob)).Should(leaves("wecom", taken("DeleteAccount", "Running")))
 		change(e, active)
 		Eventually(of(e)).Should(waiting("OffboardingEnding"))
 		heal()

@@ -301,7 +301,7 @@ var _ = Describe("Offboarding", func() {
 		Expect(c.wecom.changesSince(since)).To(BeEmpty())
 		By("letting another Employee have it")
 		holder := create(c.person("wang-fang", wecomOnly, numbered("X1"), pinned("wecom", "E0001"), adopting("wecom", v1alpha1.AdoptionOverwrite)))
-		Eventually(of(holder)).Should(standsOn("wecom", HaveField("Origin", BeElementOf(v1alpha1.OriginCreated, v1alpha1.OriginAdopted))))
+		Eventually(of(holder)).Should(And(beReady(), standsOn("wecom", HaveField("Origin", BeElementOf(v1alpha1.OriginCreated, v1alpha1.OriginAdopted)))))
 		since = c.sim.Log.Last()
 		again := ob.DeepCopy()
 		again.ObjectMeta = c.meta("again")
