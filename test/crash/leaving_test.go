@@ -142,6 +142,9 @@ func (s *scene) complete(n int) error {
 	if ready, why := world.Stand(o); !ready {
 		return fmt.Errorf("the leaving of person %d is complete and not Ready: %s", n, why)
 	}
+	if len(o.Finalizers) > 0 {
+		return fmt.Errorf("the leaving of person %d is complete and not let go", n)
+	}
 	return nil
 }
 
