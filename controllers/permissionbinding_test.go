@@ -97,24 +97,28 @@ func declaring(people ...*v1alpha1.Employee) func(*v1alpha1.PermissionBinding) {
 
 func exclusive(b *v1alpha1.PermissionBinding) { b.Spec.Membership = v1alpha1.MembershipExclusive }
 
+// trio is a company of three people, who can be sent notices.
+func trio() (c *company, people []*v1alpha1.Employee) {
+	GinkgoHelper()
+	c = founded()
+	c.wecom.keys["agentId"], c.dingtalk.keys["agentId"] = "1000002", "3000000001"
+	c.open(c.wecom, c.dingtalk)
+	c.private = slices.DeleteFunc(c.private, func(s string) bool { return s == c.wecom.keys["agentId"] || s == c.dingtalk.keys["agentId"] }) // no secrets
+	create(c.department("rd", "研发中心"))
+	for _, name := range []string{"a", "b", "c"} {
+		people = append(people, create(c.person(name)))
+	}
+	for _, e := range people {
+		Eventually(of(e)).Should(beReady())
+	}
+	return c, people
+}
+
 var _ = Describe("Permissions", func() {
 	var c *company
 	var people []*v1alpha1.Employee
 
-	BeforeEach(func() {
-		c = founded()
-		c.wecom.keys["agentId"], c.dingtalk.keys["agentId"] = "1000002", "3000000001"
-		c.open(c.wecom, c.dingtalk)
-		c.private = slices.DeleteFunc(c.private, func(s string) bool { return s == c.wecom.keys["agentId"] || s == c.dingtalk.keys["agentId"] }) // no secrets
-		create(c.department("rd", "研发中心"))
-		people = nil
-		for _, name := range []string{"a", "b", "c"} {
-			people = append(people, create(c.person(name)))
-		}
-		for _, e := range people {
-			Eventually(of(e)).Should(beReady())
-		}
-	})
+	BeforeEach(func() { c, people = trio() })
 
 	for _, platform := range []string{"wecom", "dingtalk"} {
 		twinOf := func() *twin { return map[string]*twin{"wecom": c.wecom, "dingtalk": c.dingtalk}[platform] }

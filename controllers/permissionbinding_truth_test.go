@@ -1,7 +1,6 @@
 package controllers_test
 
 import (
-	"slices"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -15,20 +14,7 @@ var _ = Describe("What a permission says and does while something is in its way"
 	var c *company
 	var people []*v1alpha1.Employee
 
-	BeforeEach(func() {
-		c = founded()
-		c.wecom.keys["agentId"], c.dingtalk.keys["agentId"] = "1000002", "3000000001"
-		c.open(c.wecom, c.dingtalk)
-		c.private = slices.DeleteFunc(c.private, func(s string) bool { return s == c.wecom.keys["agentId"] || s == c.dingtalk.keys["agentId"] }) // no secrets
-		create(c.department("rd", "研发中心"))
-		people = nil
-		for _, name := range []string{"a", "b", "c"} {
-			people = append(people, create(c.person(name)))
-		}
-		for _, e := range people {
-			Eventually(of(e)).Should(beReady())
-		}
-	})
+	BeforeEach(func() { c, people = trio() })
 
 	It("P9: does not call what has ended done while the account is Suspended", func() {
 		role := c.dingtalk.newRole("审核员")
