@@ -38,6 +38,10 @@ func (r *PermissionBindingReconciler) approve(ctx context.Context, s *bindingSco
 		}
 		return r.withdraw(ctx, b, b.Status.ApprovalName)
 	}
+	gain, later := askable(gain)
+	for _, k := range later { // they are asked about when these are decided
+		s.blocked[k] = true
+	}
 	subjects := []v1alpha1.ApprovalSubject{{UID: string(b.UID), Kind: kindBinding, Name: b.Name, Action: actionGrant}}
 	for _, k := range gain {
 		subjects = append(subjects, subjectOf(s.people[k], actionGrant))
@@ -71,6 +75,12 @@ func (r *PermissionBindingReconciler) approve(ctx context.Context, s *bindingSco
 		s.blocked[k] = true
 	}
 	return nil
+}
+
+// askable are as many as one Approval lists beside the binding, and the others.
+func askable(gain []string) (now, later []string) {
+	n := min(len(gain), maxSubjects-1)
+	return gain[:n], gain[n:]
 }
 
 // termsInWords say where the role reaches and how long, neither of which gets wider once somebody

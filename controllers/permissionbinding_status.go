@@ -93,8 +93,12 @@ func (s *bindingScope) inWords() string {
 		return "it has expired: nobody holds the role by it any more"
 	case v1alpha1.BindingActive, v1alpha1.BindingRevoked:
 	}
-	if n := len(s.plan.Others); n > 0 {
-		return fmt.Sprintf("everybody who is declared holds the role, and %d others, who are left (membership: Additive)", n)
+	people, units := len(s.plan.Others), len(s.plan.OtherDepartments)
+	switch {
+	case units > 0:
+		return fmt.Sprintf("everybody who is declared holds the role, and %d others and everybody in %d departments, who are left (membership: Additive)", people, units)
+	case people > 0:
+		return fmt.Sprintf("everybody who is declared holds the role, and %d others, who are left (membership: Additive)", people)
 	}
 	return "exactly who is declared holds the role"
 }

@@ -453,6 +453,41 @@ var _ = Describe("Permissions", func() {
 		Expect(c.wecom.holdersOf(role)()).To(numbers(people[0], people[1]), "two are always left")
 	})
 
+	It("shares a role that was renamed on the platform: a binding by the new name takes over from the old one", func() {
+		role := c.dingtalk.newRole("审核员")
+		old := create(c.binding("old", "dingtalk", declaring(people[0], people[1]), exclusive))
+		Eventually(of(old)).Should(And(beReady(), HaveField("Status.HoldersText", "2/2")))
+		c.dingtalk.byHand("roles", role, `{"name":"财务审核员"}`)
+		anew := create(c.binding("new", "dingtalk", declaring(people[1], people[2]), exclusive, func(b *v1alpha1.PermissionBinding) { b.Spec.Role.Name = "财务审核员" }))
+		Eventually(of(anew)).Should(And(beReady(), HaveField("Status.RoleID", role), HaveField("Status.HoldersText", "2/2")))
+		c.resync(c.dingtalk)
+		Eventually(of(old)).Should(And(beReady(), HaveField("Status.HoldersText", "2/2")))
+		Expect(c.dingtalk.holdersOf(role)()).To(numbers(people...))
+		remove(old)
+		Eventually(exists(old)).Should(BeFalse())
+		Expect(c.dingtalk.holdersOf(role)()).To(numbers(people[1], people[2]))
+	})
+
+	It("P5: takes the role by name from whom an empty listing lacks, and does not let the binding go before", func() {
+		role := c.dingtalk.newRole("审核员")
+		b := create(c.binding("reviewers", "dingtalk", declaring(people[0], people[1])))
+		Eventually(of(b)).Should(And(beReady(), HaveField("Status.HoldersText", "2/2")))
+		heal := c.dingtalk.fault(core.Fault{Kind: core.KindEmptyListing, Operation: "role/simplelist"})
+		c.resync(c.dingtalk)
+		Eventually(of(b)).Should(HaveField("Status.HoldersText", "0/2"))
+		remove(b)
+		Eventually(exists(b)).Should(BeFalse())
+		heal()
+		Expect(c.dingtalk.holdersOf(role)()).To(BeEmpty())
+	})
+
+	It("P9: does not say that exactly who is declared has a tag that a department has, too", func() {
+		role := c.wecom.newRole("审核员")
+		Expect(c.wecom.console().AddToRole(ctx, role, []directory.RoleMember{{Department: strconv.Itoa(c.unit(c.wecom, "rd"))}})).To(Succeed())
+		b := create(c.binding("reviewers", "wecom", declaring(people[0])))
+		Eventually(of(b)).Should(says("Ready", "True", "InSync", "everybody in 1 departments"))
+	})
+
 	It("makes a role only where the binding says so, and reads without a write in Observe", func() {
 		b := create(c.binding("reviewers", "wecom", declaring(people[0])))
 		Eventually(of(b)).Should(stalled("RoleMissing"))

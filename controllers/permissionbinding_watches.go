@@ -24,10 +24,16 @@ func concernConflict(name string) string    { return "conflict/" + name }
 func concernRole(b *v1alpha1.PermissionBinding) string {
 	return "role/" + b.Spec.AccountRef.Name + "/" + string(b.Spec.Role.Kind) + "/" + b.Spec.Role.Name
 }
+func concernRoleID(b *v1alpha1.PermissionBinding, id string) string {
+	return "roleID/" + b.Spec.AccountRef.Name + "/" + string(b.Spec.Role.Kind) + "/" + id
+}
 
 // concerns are what a binding depends on. Of several labels one is enough to find it.
 func concerns(b *v1alpha1.PermissionBinding) []string {
 	keys := []string{concernRole(b)}
+	if id := b.Status.RoleID; id != "" {
+		keys = append(keys, concernRoleID(b, id))
+	}
 	for _, ref := range b.Spec.Subjects.EmployeeRefs {
 		keys = append(keys, concernEmployee(ref.Name))
 	}
@@ -59,12 +65,12 @@ func bindingIndex(keys func(*v1alpha1.PermissionBinding) []string) client.Indexe
 	}
 }
 
-// inForceChanged passes that a binding comes to be, changes, begins, ends, or goes.
+// inForceChanged passes that a binding comes to be, changes, begins, ends, or goes, or that its role was found.
 var inForceChanged = predicate.Funcs{
 	UpdateFunc: func(e event.UpdateEvent) bool {
 		before, ok1 := e.ObjectOld.(*v1alpha1.PermissionBinding)
 		now, ok2 := e.ObjectNew.(*v1alpha1.PermissionBinding)
-		return ok1 && ok2 && (before.Generation != now.Generation || before.Status.State != now.Status.State)
+		return ok1 && ok2 && (before.Generation != now.Generation || before.Status.State != now.Status.State || before.Status.RoleID != now.Status.RoleID)
 	},
 }
 
@@ -89,6 +95,18 @@ func (r *PermissionBindingReconciler) concerned(ctx context.Context, namespace s
 	return all
 }
 
+// ofRole are the other bindings of the role: those of its name, and, where somebody renamed it on the
+// platform, those that found it under another.
+func (r *PermissionBindingReconciler) ofRole(ctx context.Context, b *v1alpha1.PermissionBinding, id string) (others []*v1alpha1.PermissionBinding) {
+	for _, other := range slices.Concat(r.bindings(ctx, b.Namespace, concernRole(b)), r.bindings(ctx, b.Namespace, concernRoleID(b, id))) {
+		known := slices.ContainsFunc(others, func(o *v1alpha1.PermissionBinding) bool { return o.UID == other.UID })
+		if other.UID != b.UID && !known && (sameRole(other, b) || other.Status.RoleID == id) {
+			others = append(others, other)
+		}
+	}
+	return others
+}
+
 func (r *PermissionBindingReconciler) bindings(ctx context.Context, namespace, concern string) []*v1alpha1.PermissionBinding {
 	var list v1alpha1.PermissionBindingList
 	// The cache fails only while the manager stops.
@@ -108,7 +126,7 @@ func (r *PermissionBindingReconciler) related(ctx context.Context, o client.Obje
 	if !ok {
 		return nil
 	}
-	found := r.concerned(ctx, b.Namespace, concernRole(b), concernConflict(b.Name))
+	found := r.concerned(ctx, b.Namespace, concernRole(b), concernRoleID(b, b.Status.RoleID), concernConflict(b.Name))
 	for _, name := range b.Spec.ConflictsWith {
 		found = append(found, reconcile.Request{NamespacedName: types.NamespacedName{Namespace: b.Namespace, Name: name}})
 	}

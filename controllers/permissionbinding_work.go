@@ -39,6 +39,14 @@ type roleSeen struct {
 	did *execute.RoleOutcome
 }
 
+// taken are the accounts that the role was taken from just before it was read.
+func (s *roleSeen) taken() []string {
+	if s.did == nil {
+		return nil
+	}
+	return s.did.Taken
+}
+
 // roleMemory keeps what was read of the roles of bindings. The zero value is ready; safe for
 // concurrent use.
 type roleMemory struct {
@@ -248,7 +256,7 @@ func (r *PermissionBindingReconciler) decide(ctx context.Context, s *bindingScop
 		return err
 	}
 	facts := plan.RoleFacts{
-		Capabilities: s.tenant.Directory.Capabilities(), Members: s.role.members, BuiltIn: s.role.role.BuiltIn, Elsewhere: elsewhere,
+		Capabilities: s.tenant.Directory.Capabilities(), Members: s.role.members, BuiltIn: s.role.role.BuiltIn, Elsewhere: elsewhere, Gone: s.role.taken(),
 	}
 	record := plan.RoleRecord{Granted: s.binding.Status.GrantedUserIDs}
 	wish := s.planned(record, facts)
@@ -382,10 +390,7 @@ func (r *PermissionBindingReconciler) missing(s *bindingScope) {
 func (r *PermissionBindingReconciler) elsewhere(ctx context.Context, s *bindingScope) (ids []string, err error) {
 	b := s.binding
 	var disputed []string
-	for _, other := range r.bindings(ctx, b.Namespace, concernRole(b)) {
-		if other.UID == b.UID || !sameRole(other, b) {
-			continue
-		}
+	for _, other := range r.ofRole(ctx, b, s.role.role.ID) {
 		if other.DeletionTimestamp.IsZero() {
 			s.floor = max(s.floor, int(other.Spec.Protection.MinimumHolders))
 			s.keep = append(s.keep, other.Spec.Protection.KeepUserIDs...)

@@ -33,6 +33,8 @@ type RoleOutcome struct {
 	Members []directory.RoleMember
 	// Revoked and Granted count those for whom the plan was seen to be carried out.
 	Revoked, Granted int
+	// Taken are the accounts from which the platform took the role, by its answer and by what was read.
+	Taken []string
 	// Missing are accounts that were to get the role, and that the platform does not know,
 	// or does not show to us. Those who exist have it.
 	Missing []string
@@ -43,7 +45,7 @@ type RoleOutcome struct {
 // Role carries out a plan for a role: it takes it away, then gives it, and reads back. What
 // is wrong with one holder does not stop the others (P11). All of it may be repeated.
 func Role(ctx context.Context, d directory.Directory, p plan.RolePlan, by By) RoleOutcome {
-	w := &roleWork{directory: d, plan: p, by: by, refused: map[string]error{}, unknown: map[string]bool{}}
+	w := &roleWork{directory: d, plan: p, by: by, refused: map[string]error{}, unknown: map[string]bool{}, answered: map[string]bool{}}
 	keeper, can := d.(directory.RoleKeeper)
 	if !can {
 		w.Err = &directory.Error{Class: directory.NotSupported, Operation: string(plan.GrantRole), Message: "this platform has no roles"}
@@ -66,9 +68,10 @@ type roleWork struct {
 
 	halvings int
 	// By holder: refused are those for whom the platform said no, with its words; of
-	// unknown it says that it does not know some.
-	refused map[string]error
-	unknown map[string]bool
+	// unknown it says that it does not know some; answered are those from whom it said that
+	// it took the role.
+	refused           map[string]error
+	unknown, answered map[string]bool
 }
 
 // write revokes, narrows or widens, and grants, in this order. The error is one that
@@ -141,9 +144,19 @@ func (w *roleWork) some(ctx context.Context, kind plan.Kind, batch []directory.R
 		w.Asked = true
 		return change(ctx, batch)
 	})
-	switch class := directory.ClassOf(err); class {
+	class := directory.ClassOf(err)
+	if class == directory.PermissionDenied && kind == plan.RevokeRole {
+		// Also said of one whom the app may not see, after it was taken from the others. If it
+		// is about all of them, giving it meets the same.
+		w.refuse(batch, err)
+		return nil
+	}
+	switch class {
 	case "":
 		w.did(kind)
+		for _, m := range batch {
+			w.answered[w.key(m)] = kind == plan.RevokeRole
+		}
 		return nil
 	case directory.NotFound: // some of them are not there, or the role is not: reading tells
 		w.did(kind)
@@ -201,13 +214,7 @@ func (w *roleWork) readBack(ctx context.Context, keeper directory.RoleKeeper) {
 		have[w.key(m)] = m
 	}
 	broken := w.Err
-	for _, m := range w.plan.Revoke {
-		if _, holds := have[w.key(m)]; holds {
-			w.differs(m, broken)
-			continue
-		}
-		w.Revoked++
-	}
+	revoked := w.revoked(have)
 	for _, m := range w.plan.Grant {
 		now, holds := have[w.key(m)]
 		switch {
@@ -219,11 +226,38 @@ func (w *roleWork) readBack(ctx context.Context, keeper directory.RoleKeeper) {
 			w.differs(m, broken)
 		}
 	}
-	if w.Revoked == len(w.plan.Revoke) && w.Granted == len(w.plan.Grant) {
+	if revoked == len(w.plan.Revoke) && w.Granted == len(w.plan.Grant) {
 		w.Err = nil
 		return
 	}
 	w.Err = first(broken, w.whole())
+}
+
+// revoked counts from whom the role was taken. Of who did not show it before either, the
+// answer tells (P5).
+func (w *roleWork) revoked(have map[string]directory.RoleMember) (n int) {
+	unseen := map[string]bool{}
+	for _, id := range w.plan.Unseen {
+		unseen[w.key(directory.RoleMember{Account: id})] = true
+	}
+	for _, m := range w.plan.Revoke {
+		k := w.key(m)
+		_, holds := have[k]
+		switch {
+		case holds:
+			w.differs(m, w.Err)
+			continue
+		case unseen[k] && !w.answered[k]:
+			continue
+		case !unseen[k]:
+			w.Revoked++
+		}
+		n++
+		if m.Account != "" && (w.answered[k] || w.refused[k] != nil) { // an answer that was lost is none
+			w.Taken = append(w.Taken, m.Account)
+		}
+	}
+	return n
 }
 
 // differs notes somebody for whom the plan is not carried out, and nobody said why.

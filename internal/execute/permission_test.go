@@ -196,6 +196,73 @@ func TestP11ManyBadPeopleCostLittleEachTime(t *testing.T) {
 	}
 }
 
+// hides is a platform that does not let the app see some: it lists no role of theirs if short,
+// and takes none from them if it refuses to.
+type hides struct {
+	*directorytest.Fake
+	people         map[string]bool
+	short, refuses bool
+}
+
+func (h *hides) bad(m directory.RoleMember) bool { return h.people[m.Account] }
+
+func (h *hides) RoleMembers(ctx context.Context, role string) ([]directory.RoleMember, error) {
+	members, err := h.Fake.RoleMembers(ctx, role)
+	if h.short {
+		members = slices.DeleteFunc(members, h.bad)
+	}
+	return members, err
+}
+
+func (h *hides) RemoveFromRole(ctx context.Context, role string, members []directory.RoleMember) error {
+	if !h.refuses || !slices.ContainsFunc(members, h.bad) {
+		return h.Fake.RemoveFromRole(ctx, role, members)
+	}
+	if err := h.Fake.RemoveFromRole(ctx, role, slices.DeleteFunc(slices.Clone(members), h.bad)); err != nil {
+		return err
+	}
+	return &directory.Error{Class: directory.PermissionDenied, Operation: "role/remove", Message: "the app may not see somebody"}
+}
+
+func TestP11OneHiddenHolderDoesNotStopTheRest(t *testing.T) {
+	s := staffed(t, []string{"A", "B", "H"}, "B", "H")
+	d := &hides{Fake: s.Fake, refuses: true, people: map[string]bool{"H": true}}
+	o := execute.Role(t.Context(), d, s.planned(wishFor("A")), execute.By{})
+	s.wantClass(execute.Outcome{Err: o.Err}, directory.PermissionDenied)
+	if o.Revoked != 1 || o.Granted != 1 || !slices.Equal(o.Taken, []string{"B"}) || o.Ignored != nil {
+		t.Errorf("outcome %+v", o)
+	}
+	s.heldBy("A", "H")
+}
+
+// TestP5WhoIsNotListedLosesTheRoleByName: a listing that lacks somebody is no proof that they do
+// not have the role, before it is taken or after.
+func TestP5WhoIsNotListedLosesTheRoleByName(t *testing.T) {
+	for _, refuses := range []bool{false, true} {
+		s := staffed(t, []string{"A", "B"}, "A", "B")
+		d := &hides{Fake: s.Fake, short: true, refuses: refuses, people: map[string]bool{"B": true}}
+		members, err := d.RoleMembers(t.Context(), auditors)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w, facts := plan.RoleWish{Role: auditors}, plan.RoleFacts{Members: members}
+		p := plan.ForRole(w, plan.RoleRecord{Granted: []string{"A", "B"}}, facts)
+		o := execute.Role(t.Context(), d, p, execute.By{})
+		facts.Members, facts.Gone = o.Members, o.Taken
+		left := plan.ForRole(w, p.Record, facts)
+		if refuses {
+			s.wantClass(execute.Outcome{Err: o.Err}, directory.PermissionDenied)
+			if s.heldBy("B"); o.Revoked != 1 || !slices.Equal(left.Record.Granted, []string{"B"}) || left.InSync() {
+				t.Errorf("outcome %+v, left %+v", o, left)
+			}
+			continue
+		}
+		if s.heldBy(); o.Err != nil || o.Revoked != 1 || left.Record.Granted != nil || !left.InSync() {
+			t.Errorf("outcome %+v, left %+v", o, left)
+		}
+	}
+}
+
 func TestP9WhatARoleSilentlyLacksIsReported(t *testing.T) {
 	s := staffed(t, []string{"A", "B", "C"}, "C")
 	d := &refuses{Fake: s.Fake, silent: true, people: map[string]bool{"B": true}}
@@ -243,7 +310,7 @@ func TestP3LostAnswersAboutRolesAreLookedUp(t *testing.T) {
 		"a revocation that did not happen":       {revoke: directorytest.Refused(directory.OutcomeUnknown), class: directory.OutcomeUnknown, held: "D"},
 		"a grant that happened":                  {grant: directorytest.Lost(), held: "A", revoked: 1, granted: 1},
 		"a grant that did not happen":            {grant: directorytest.Refused(directory.OutcomeUnknown), class: directory.OutcomeUnknown, revoked: 1},
-		"a revocation that is forbidden":         {revoke: directorytest.Refused(directory.PermissionDenied), class: directory.PermissionDenied, held: "D"},
+		"a revocation that is forbidden":         {revoke: directorytest.Refused(directory.PermissionDenied), class: directory.PermissionDenied, held: "A D", granted: 1},
 		"a grant that comes too soon":            {grant: directorytest.Refused(directory.RateLimited), class: directory.RateLimited, revoked: 1},
 		"holders that cannot be read":            {read: unavailable, class: directory.Unavailable, held: "A", unread: true},
 		"a lost grant, and none that is read":    {grant: directorytest.Lost(), read: unavailable, class: directory.OutcomeUnknown, held: "A", unread: true},

@@ -40,6 +40,9 @@ type RoleFacts struct {
 	Capabilities directory.Capabilities
 	// Members are all holders, as just read.
 	Members []directory.RoleMember
+	// Gone are accounts that the role was taken from before Members were read: of those
+	// alone it is known that who is not among Members does not hold it (P5).
+	Gone []string
 	// BuiltIn: the platform's own role, which no API changes.
 	BuiltIn bool
 	// Elsewhere are accounts that other bindings of the same role declare.
@@ -52,6 +55,10 @@ type RolePlan struct {
 	Record RoleRecord
 	// Revoke are accounts, and departments that have the role with everybody in them.
 	Revoke []directory.RoleMember
+	// Unseen are the accounts of Revoke that are not among the holders. A listing that lacks
+	// somebody, because a page was short or the app may not see them, is no proof (P5): it is
+	// taken from them by name, and the answer counts.
+	Unseen []string
 	// Grant are those who are to get it, and those who hold it for other departments
 	// than they are to.
 	Grant []directory.RoleMember
@@ -79,7 +86,10 @@ func (p *RolePlan) Digest() string { return digest([]any{p.Role, p.Revoke, p.Gra
 func ForRole(w RoleWish, r RoleRecord, f RoleFacts) RolePlan {
 	d := roleDecider{
 		RolePlan: RolePlan{Role: w.Role}, wish: w, facts: f, have: map[string]directory.RoleMember{}, units: map[string]bool{},
-		want: map[string]string{}, ours: map[string]bool{}, kept: map[string]bool{},
+		want: map[string]string{}, ours: map[string]string{}, kept: map[string]bool{},
+	}
+	if f.BuiltIn { // nobody is asked to take it from the last one, be it an administrator or not
+		d.wish.Minimum = max(1, w.Minimum)
 	}
 	for _, m := range f.Members {
 		switch {
@@ -94,8 +104,13 @@ func ForRole(w RoleWish, r RoleRecord, f RoleFacts) RolePlan {
 			d.want[d.key(id)] = id
 		}
 	}
-	for _, id := range r.Granted {
-		d.ours[d.key(id)] = true
+	for _, id := range slices.Sorted(slices.Values(r.Granted)) {
+		d.ours[d.key(id)] = id
+	}
+	for _, id := range f.Gone {
+		if _, holds := d.have[d.key(id)]; !holds {
+			delete(d.ours, d.key(id))
+		}
 	}
 	for _, id := range slices.Concat(w.Keep, f.Elsewhere) {
 		d.kept[d.key(id)] = true
@@ -103,7 +118,8 @@ func ForRole(w RoleWish, r RoleRecord, f RoleFacts) RolePlan {
 	d.grant()
 	d.revoke()
 	d.departments()
-	d.record(r)
+	d.unseen()
+	d.record()
 	if f.BuiltIn {
 		d.byHand()
 	}
@@ -114,11 +130,11 @@ type roleDecider struct {
 	RolePlan
 	wish  RoleWish
 	facts RoleFacts
-	// by key: who holds it, who is to (with the id as declared), whom we granted it, who
-	// never loses it by us.
+	// by key: who holds it, who is to (with the id as declared), whom we granted it (with the
+	// id as recorded), who never loses it by us.
 	have       map[string]directory.RoleMember
-	want       map[string]string
-	ours, kept map[string]bool
+	want, ours map[string]string
+	kept       map[string]bool
 	// units are the departments that have it.
 	units map[string]bool
 }
@@ -137,9 +153,10 @@ func (d *roleDecider) revoke() {
 	for _, k := range slices.Sorted(maps.Keys(d.have)) {
 		m := directory.RoleMember{Role: d.wish.Role, Account: d.have[k].Account}
 		_, wanted := d.want[k]
+		_, ours := d.ours[k]
 		switch {
 		case wanted || d.kept[k]:
-		case d.ours[k]:
+		case ours:
 			ended = append(ended, m)
 		case d.wish.Exclusive:
 			strangers = append(strangers, m)
@@ -153,6 +170,27 @@ func (d *roleDecider) revoke() {
 	if room := max(0, len(d.have)-d.wish.Minimum); len(d.Revoke) > room {
 		d.Hold = hold(ProtectedHolders, "%d would lose the role and only %d do, because protection.minimumHolders is %d: declare others to hold it first", len(d.Revoke), room, d.wish.Minimum)
 		d.Revoke = d.Revoke[:room]
+	}
+}
+
+// unseen takes the role from whom the binding granted it and no longer declares, and whom
+// the listing lacks; not where fewer would be left than are protected, should it be wrong.
+func (d *roleDecider) unseen() {
+	left := len(d.have)
+	for _, m := range d.Revoke {
+		if m.Account != "" {
+			left--
+		}
+	}
+	if d.facts.BuiltIn || left < d.wish.Minimum {
+		return
+	}
+	for _, k := range slices.Sorted(maps.Keys(d.ours)) {
+		_, holds := d.have[k]
+		if _, wanted := d.want[k]; !holds && !wanted && !d.kept[k] {
+			d.Unseen = append(d.Unseen, d.ours[k])
+			d.Revoke = append(d.Revoke, directory.RoleMember{Role: d.wish.Role, Account: d.ours[k]})
+		}
 	}
 }
 
@@ -220,20 +258,17 @@ func (d *roleDecider) grant() {
 // scope is a set of departments, as lists of them compare.
 func scope(ids []string) []string { return slices.Compact(slices.Sorted(slices.Values(ids))) }
 
-// record keeps whom the binding granted the role: who is about to be, and who still has it
-// from the binding, be it that another one or a protection keeps it for now. Who had it
+// record keeps whom the binding granted the role: who is about to be, and who may still have
+// it from the binding, be it that another one or a protection keeps it for now. Who had it
 // before, and is declared, becomes the binding's: a declaration that ends takes it away.
-func (d *roleDecider) record(r RoleRecord) {
-	granted := maps.Clone(d.want)
-	for _, id := range slices.Sorted(slices.Values(r.Granted)) {
-		k := d.key(id)
-		if _, wanted := granted[k]; wanted {
-			continue
-		}
+func (d *roleDecider) record() {
+	granted := maps.Clone(d.ours)
+	for k := range granted {
 		if have, holds := d.have[k]; holds {
 			granted[k] = have.Account
 		}
 	}
+	maps.Copy(granted, d.want)
 	for _, k := range slices.Sorted(maps.Keys(granted)) {
 		d.Record.Granted = append(d.Record.Granted, granted[k])
 	}

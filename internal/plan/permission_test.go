@@ -65,14 +65,14 @@ func list(words string) []string {
 func TestRoles(t *testing.T) {
 	for name, c := range map[string]struct {
 		// lists of people, as people reads them
-		wish, granted, members, keep, elsewhere string
-		exclusive, folds, builtIn               bool
-		minimum                                 int
+		wish, granted, members, keep, elsewhere, gone string
+		exclusive, folds, builtIn                     bool
+		minimum                                       int
 
-		revoke, grant, rescoped, record, others, units string
-		hold                                           string
-		byHand                                         []string
-		synced                                         bool
+		revoke, unseen, grant, rescoped, record, others, units string
+		hold                                                   string
+		byHand                                                 []string
+		synced                                                 bool
 	}{
 		"nothing is declared, nobody has it":                 {synced: true},
 		"who is declared gets it":                            {wish: "A B", grant: "A B", record: "A B"},
@@ -80,19 +80,27 @@ func TestRoles(t *testing.T) {
 		"all is as declared":                                 {wish: "A B", granted: "A B", members: "B A", record: "A B", synced: true},
 		"a grant comes back that somebody took away by hand": {wish: "A", granted: "A", grant: "A", record: "A"},
 		"who is not declared any more loses it":              {wish: "A", granted: "A B", members: "A B", revoke: "B", record: "A B"},
-		"a revocation that was seen is forgotten":            {wish: "A", granted: "A B", members: "A", record: "A", synced: true},
-		"an end takes it from all whom it was granted":       {granted: "A B", members: "A B C", revoke: "A B", record: "A B", others: "C"},
-		"additive leaves others, and says so":                {wish: "A", granted: "A", members: "A C D", record: "A", others: "C D", synced: true},
-		"exclusive takes it from others":                     {wish: "A", granted: "A", members: "A C", exclusive: true, revoke: "C", record: "A"},
-		"an exclusive end takes it from all":                 {granted: "A", members: "A C", exclusive: true, revoke: "C A", record: "A"},
-		"who is kept keeps it":                               {wish: "A", granted: "A", members: "A C", exclusive: true, keep: "C", record: "A", synced: true},
-		"who is kept was ours and stays so":                  {granted: "C", members: "C", exclusive: true, keep: "C", record: "C", synced: true},
-		"who is declared elsewhere keeps it":                 {granted: "A B", members: "A B", elsewhere: "B", exclusive: true, revoke: "A", record: "A B"},
-		"a wider scope":                                      {wish: "A/7,8", granted: "A", members: "A/7", grant: "A/7,8", rescoped: "A", record: "A"},
-		"a narrower scope than the whole company":            {wish: "A/7", granted: "A", members: "A", grant: "A/7", rescoped: "A", record: "A"},
-		"the whole company in place of a scope":              {wish: "A", granted: "A", members: "A/7", grant: "A", rescoped: "A", record: "A"},
-		"the same scope in another order":                    {wish: "A/8,7,8", granted: "A", members: "A/7,8", record: "A", synced: true},
-		"others' scopes are theirs":                          {wish: "A", granted: "A", members: "A C/7", record: "A", others: "C", synced: true},
+		"a revocation that was seen is forgotten":            {wish: "A", granted: "A B", members: "A", gone: "B", record: "A", synced: true},
+		"P5: who is not listed may hold it":                  {wish: "A", granted: "A B", members: "A", revoke: "B", unseen: "B", record: "A B"},
+		"P5: nobody is listed, and all may hold it":          {granted: "A B", revoke: "A B", unseen: "A B", record: "A B"},
+		"P5: not listed, and kept":                           {granted: "A B", keep: "A", elsewhere: "B", record: "A B", synced: true},
+		"P5: not listed, and perhaps the last":               {granted: "A", minimum: 1, record: "A", synced: true},
+		"P5: not listed, and another is left": {granted: "A B", members: "B", minimum: 1, revoke: "A", unseen: "A", record: "A B",
+			hold: "1 would lose the role and only 0 do"},
+		"taken, and given again by hand":               {granted: "A", members: "A", gone: "A", revoke: "A", record: "A"},
+		"P5: ids fold, and what was taken was":         {granted: "liu", gone: "LIU", folds: true, synced: true},
+		"an end takes it from all whom it was granted": {granted: "A B", members: "A B C", revoke: "A B", record: "A B", others: "C"},
+		"additive leaves others, and says so":          {wish: "A", granted: "A", members: "A C D", record: "A", others: "C D", synced: true},
+		"exclusive takes it from others":               {wish: "A", granted: "A", members: "A C", exclusive: true, revoke: "C", record: "A"},
+		"an exclusive end takes it from all":           {granted: "A", members: "A C", exclusive: true, revoke: "C A", record: "A"},
+		"who is kept keeps it":                         {wish: "A", granted: "A", members: "A C", exclusive: true, keep: "C", record: "A", synced: true},
+		"who is kept was ours and stays so":            {granted: "C", members: "C", exclusive: true, keep: "C", record: "C", synced: true},
+		"who is declared elsewhere keeps it":           {granted: "A B", members: "A B", elsewhere: "B", exclusive: true, revoke: "A", record: "A B"},
+		"a wider scope":                                {wish: "A/7,8", granted: "A", members: "A/7", grant: "A/7,8", rescoped: "A", record: "A"},
+		"a narrower scope than the whole company":      {wish: "A/7", granted: "A", members: "A", grant: "A/7", rescoped: "A", record: "A"},
+		"the whole company in place of a scope":        {wish: "A", granted: "A", members: "A/7", grant: "A", rescoped: "A", record: "A"},
+		"the same scope in another order":              {wish: "A/8,7,8", granted: "A", members: "A/7,8", record: "A", synced: true},
+		"others' scopes are theirs":                    {wish: "A", granted: "A", members: "A C/7", record: "A", others: "C", synced: true},
 		"the last holders stay": {granted: "A B", members: "A B", minimum: 1, revoke: "A", record: "A B",
 			hold: "2 would lose the role and only 1 do, because protection.minimumHolders is 1"},
 		"who was never declared goes first": {granted: "A B", members: "A B C", exclusive: true, minimum: 2, revoke: "C", record: "A B",
@@ -117,14 +125,16 @@ func TestRoles(t *testing.T) {
 				"let the role reach the departments 7 for the account B",
 				"let the role reach the whole company for the account C", "give the role to the account D",
 			}},
-		"of the platform's own role that is as declared nobody has to": {wish: "A", members: "A", builtIn: true, synced: true},
+		"of the platform's own role the last holder stays, whatever is protected": {members: "X", exclusive: true, builtIn: true, hold: "1 would lose the role and only 0 do"},
+		"P5: of the platform's own role nothing is taken from who is not listed":  {granted: "A", members: "X", builtIn: true, others: "X", synced: true},
+		"of the platform's own role that is as declared nobody has to":            {wish: "A", members: "A", builtIn: true, synced: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := plan.RoleFacts{Capabilities: directory.Capabilities{FoldsIDs: c.folds}, Members: people(list(c.members)...), BuiltIn: c.builtIn, Elsewhere: list(c.elsewhere)}
+			f := plan.RoleFacts{Capabilities: directory.Capabilities{FoldsIDs: c.folds}, Members: people(list(c.members)...), Gone: list(c.gone), BuiltIn: c.builtIn, Elsewhere: list(c.elsewhere)}
 			w := plan.RoleWish{Role: auditors, Holders: declaredHolders(list(c.wish)...), Exclusive: c.exclusive, Minimum: c.minimum, Keep: list(c.keep)}
 			p := plan.ForRole(w, plan.RoleRecord{Granted: list(c.granted)}, f)
 			for what, pair := range map[string][2][]string{
-				"revoke": {terse(p.Revoke), list(c.revoke)}, "grant": {terse(p.Grant), list(c.grant)}, "rescoped": {p.Rescoped, list(c.rescoped)},
+				"revoke": {terse(p.Revoke), list(c.revoke)}, "unseen": {p.Unseen, list(c.unseen)}, "grant": {terse(p.Grant), list(c.grant)}, "rescoped": {p.Rescoped, list(c.rescoped)},
 				"record": {p.Record.Granted, list(c.record)}, "others": {p.Others, list(c.others)}, "departments": {p.OtherDepartments, list(c.units)},
 				"by hand": {p.ByHand, c.byHand},
 			} {
@@ -174,6 +184,8 @@ type office struct {
 	people  map[string]directory.RoleMember // by key
 	units   map[string]bool
 	granted []string
+	// gone are those from whom the last round took it.
+	gone []string
 	// min is how few held it at any moment, since it was last set.
 	min int
 }
@@ -196,7 +208,7 @@ func (o *office) members() (all []directory.RoleMember) {
 }
 
 func (o *office) facts(elsewhere []string) plan.RoleFacts {
-	return plan.RoleFacts{Capabilities: o.caps, Members: o.members(), Elsewhere: elsewhere}
+	return plan.RoleFacts{Capabilities: o.caps, Members: o.members(), Gone: o.gone, Elsewhere: elsewhere}
 }
 
 // round is what a controller does once: the record, then the revocations, then the
@@ -206,13 +218,15 @@ func (o *office) round(w plan.RoleWish, elsewhere []string, steps int) plan.Role
 	if steps == 0 {
 		return p
 	}
-	o.granted = p.Record.Granted
+	o.granted, o.gone = p.Record.Granted, nil
+	var taken []string
 	for _, m := range p.Revoke {
 		if steps--; steps <= 0 {
 			return p
 		}
 		delete(o.people, o.key(m.Account))
 		delete(o.units, m.Department)
+		taken = append(taken, m.Account)
 		o.min = min(o.min, len(o.people))
 	}
 	for _, m := range p.Grant {
@@ -224,6 +238,7 @@ func (o *office) round(w plan.RoleWish, elsewhere []string, steps int) plan.Role
 		}
 		o.people[o.key(m.Account)] = m
 	}
+	o.gone = taken
 	return p
 }
 
@@ -326,14 +341,16 @@ func FuzzP6TheLastAdministratorStays(f *testing.F) {
 			}
 			facts := o.facts(elsewhere)
 			facts.BuiltIn = true
-			asked := plan.ForRole(w, plan.RoleRecord{Granted: o.granted}, facts)
+			unguarded := w
+			unguarded.Minimum = d.n(2)
+			asked := plan.ForRole(unguarded, plan.RoleRecord{Granted: o.granted}, facts)
 			taken := 0
 			for _, todo := range asked.ByHand {
 				if strings.HasPrefix(todo, "take the role from the account") {
 					taken++
 				}
 			}
-			if left := len(o.people) - taken; taken > 0 && left < w.Minimum {
+			if left := len(o.people) - taken; taken > 0 && left < 1 {
 				t.Errorf("somebody is asked to leave %d administrators: %q", left, asked.ByHand)
 			}
 			had := len(o.people)
@@ -353,6 +370,38 @@ func declares(o *office, w plan.RoleWish, key string) bool {
 		}
 	}
 	return false
+}
+
+// FuzzP5WhoIsNotListedIsNotForgotten: of the holders any may be missing from what is read, in each
+// round but the last that takes something; whoever was granted the role loses it in the end all
+// the same, when nothing declares it any more.
+func FuzzP5WhoIsNotListedIsNotForgotten(f *testing.F) {
+	seed(f)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		d := &dice{b}
+		o := d.office()
+		o.granted = nil
+		before := maps.Clone(o.people)
+		w := d.roleWish()
+		w.Minimum = 0
+		o.round(w, nil, whole)
+		for range 1 + d.n(3) {
+			some := d.ids(names...)
+			facts := o.facts(nil)
+			facts.Members = slices.DeleteFunc(facts.Members, func(m directory.RoleMember) bool { return slices.Contains(some, m.Account) })
+			p := plan.ForRole(plan.RoleWish{Role: auditors}, plan.RoleRecord{Granted: o.granted}, facts)
+			o.granted, o.gone = p.Record.Granted, nil
+			for _, m := range p.Revoke {
+				delete(o.people, o.key(m.Account))
+				o.gone = append(o.gone, m.Account)
+			}
+		}
+		for k := range o.people {
+			if _, had := before[k]; !had || declares(o, w, k) {
+				t.Errorf("%s has the role for ever: %q are on record", k, o.granted)
+			}
+		}
+	})
 }
 
 // FuzzP4OnlyWhatWasGrantedIsTaken: an additive binding takes the role from those only to whom
@@ -386,7 +435,7 @@ func FuzzP4OnlyWhatWasGrantedIsTaken(f *testing.F) {
 }
 
 // FuzzP9RolesInSyncAreAsDeclared: an obedient platform is as declared after one round, and
-// after two where departments had the role; then nothing more is done, nothing is done twice
+// after two where departments had the role, or holders are protected; then nothing more is done, nothing is done twice
 // in a round, and in sync is what was seen so.
 func FuzzP9RolesInSyncAreAsDeclared(f *testing.F) {
 	seed(f)
@@ -408,7 +457,7 @@ func FuzzP9RolesInSyncAreAsDeclared(f *testing.F) {
 			}
 			touched[k] = true
 		}
-		if hadUnits && w.Exclusive {
+		if hadUnits && w.Exclusive || w.Minimum > 0 {
 			p = o.round(w, elsewhere, whole)
 		}
 		after := o.round(w, elsewhere, 0)
