@@ -123,11 +123,14 @@ func (s *bindingScope) record() {
 		return
 	}
 	if s.role.missing {
-		st.GrantedUserIDs, st.GrantedSince, st.RoleID, st.RoleOrigin = nil, nil, "", ""
+		st.GrantedUserIDs, st.GrantedSince, st.RoleID = nil, nil, ""
 		return
 	}
 	st.RoleID = kube.Truncate(s.role.role.ID, 64)
-	if origin := v1alpha1.Origin(s.role.origin); origin == v1alpha1.OriginCreated || st.RoleOrigin == "" {
+	switch origin := v1alpha1.Origin(s.role.origin); {
+	case st.RoleOrigin == v1alpha1.OriginCreating:
+		st.RoleOrigin = v1alpha1.OriginCreated
+	case st.RoleOrigin == "" || origin == v1alpha1.OriginCreated:
 		st.RoleOrigin = origin
 	}
 	if s.account.Spec.Mode == v1alpha1.ModeObserve {

@@ -501,6 +501,18 @@ var _ = Describe("Permissions", func() {
 		Expect(c.wecom.holdersOf(b.Status.RoleID)()).To(numbers(people[0]))
 	})
 
+	It("P3: knows a role for its own that it made without getting an answer", func() {
+		b := create(c.binding("reviewers", "wecom", declaring(people[0])))
+		Eventually(of(b)).Should(stalled("RoleMissing"))
+		c.wecom.fault(core.Fault{Kind: core.KindDropAfter, Operation: "tag/create", Times: 1})
+		heal := c.wecom.fault(core.Fault{Kind: core.KindHTTPStatus, HTTPStatus: 502, Operation: "tag/list", Skip: 1})
+		change(b, func(b *v1alpha1.PermissionBinding) { b.Spec.Role.Creation = v1alpha1.RoleCreationIfMissing })
+		Eventually(func() []core.Fault { return c.sim.Faults.List() }).Should(ConsistOf(HaveField("Hits", BeNumerically(">", 0))))
+		heal()
+		Eventually(of(b)).Should(And(beReady(), HaveField("Status.RoleOrigin", v1alpha1.OriginCreated)))
+		Expect(c.wecom.console().Roles(ctx)).To(HaveLen(1))
+	})
+
 	It("P10: is let go when its account is gone, or when it says so, and leaves the platform as it is", func() {
 		role := c.wecom.newRole("审核员")
 		b := create(c.binding("reviewers", "wecom", declaring(people[0])))

@@ -364,6 +364,7 @@ func (r *PermissionBindingReconciler) missing(s *bindingScope) {
 			gain++
 		}
 	}
+	b.Status.RoleOrigin = ""
 	switch {
 	case !s.inForce():
 	case b.Spec.Role.Creation != v1alpha1.RoleCreationIfMissing:
@@ -371,6 +372,7 @@ func (r *PermissionBindingReconciler) missing(s *bindingScope) {
 	case s.account.Spec.Mode == v1alpha1.ModeObserve:
 		s.wait(problem(v1alpha1.ReasonObserved, "mode is Observe; Enforce would: make the role"))
 	case gain > 0:
+		b.Status.RoleOrigin = v1alpha1.OriginCreating // a role that is found later is ours, though no answer came (P3)
 		d, want, by := s.tenant.Directory, s.wanted(), s.by()
 		want.ID = ""
 		r.offer(s, "create", rolePriority, func(ctx context.Context, seen *roleSeen) error {
