@@ -18,6 +18,10 @@ race=()
 if command -v "$(go env CC)" >/dev/null && printf 'int main(void){return 0;}' | "$(go env CC)" -x c -o /dev/null - 2>/dev/null; then
 	race=(-race)
 	export CGO_ENABLED=1
+	# Races are told of at the very end, where they are found: before it are thousands of lines of tests that ran beside.
+	races=$(mktemp -d)
+	export GORACE=log_path=$races/race
+	trap 'cat "$races"/race.* 2>/dev/null || true; rm -rf "$races"' EXIT
 	echo "testing, with the race detector"
 else
 	echo "testing, WITHOUT the race detector: it needs a C compiler, and there is none"
