@@ -322,8 +322,10 @@ func (r *BackupStorageReconciler) disclaim(ctx context.Context, bs *v1alpha1.Bac
 			return 0
 		}
 		r.Surveys.Cancel(string(bs.UID))
-		s.leaving, s.name = now, client.ObjectKeyFromObject(bs)
 		name, namespace, uid := client.ObjectKeyFromObject(bs), bs.Namespace, string(bs.UID)
+		r.mu.Lock() // another storage that has gone looks through all of them
+		s.leaving, s.name = now, name
+		r.mu.Unlock()
 		r.Surveys.Start(jobs.Job[struct{}, *survey]{
 			Key: key, Lane: key, Ended: func() { r.again.add(name, 0, 0) },
 			Run: func(ctx context.Context, _ func(struct{})) (*survey, error) {
