@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
+	"syscall"
 	"time"
 )
 
@@ -59,6 +61,12 @@ func RetryAfter(err error) time.Duration {
 		return e.RetryAfter
 	}
 	return 0
+}
+
+// HungUp reports whether the connection was closed instead of an answer. Net/http repeats a GET then, if the
+// connection had served before, but never a POST, which many readings are.
+func HungUp(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET)
 }
 
 // Do sends req and returns the answer, or an *Error in whose text and chain the

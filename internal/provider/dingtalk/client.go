@@ -5,13 +5,11 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
-	"syscall"
 	"time"
 
 	"rollcall.dev/rollcall/internal/directory"
@@ -152,18 +150,12 @@ func (c *client) call(ctx context.Context, op *operation, r request, out any) er
 				return refusesItsOwn(err)
 			}
 			renewed++
-		case !retried && !op.write && (hasTrait(err, busy) || hungUp(err)):
+		case !retried && !op.write && (hasTrait(err, busy) || httpx.HungUp(err)):
 			retried = true
 		default:
 			return err
 		}
 	}
-}
-
-// hungUp reports whether the connection was closed instead of an answer. Net/http repeats a GET then, but not a POST,
-// which most readings are here; a backup of somebody is a dozen of them.
-func hungUp(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET)
 }
 
 // exchange sends one request and reads its answer into out, which may be nil. An

@@ -400,7 +400,8 @@ func barred(ids string) []string {
 	return strings.FieldsFunc(ids, func(r rune) bool { return r == '|' })
 }
 
-// busyPauses are what a read waits before it asks a platform again that was busy (-1).
+// busyPauses are what a read waits before it asks a platform again that was busy (-1). One that was cut
+// off is asked for again once: a backup of somebody, and the look for what they left, are a dozen reads.
 var busyPauses = []time.Duration{200 * time.Millisecond, time.Second}
 
 // renewals is how often one call asks for a new token. The token is chosen before the call waits
@@ -425,7 +426,7 @@ func (c *client) do(ctx context.Context, s *secret, q *request, out any) error {
 				return err
 			}
 			renewed++
-		case code == codeBusy && !q.write && busy < len(busyPauses):
+		case !q.write && (code == codeBusy && busy < len(busyPauses) || busy == 0 && httpx.HungUp(err)):
 			if c.wait(ctx, busyPauses[busy]) != nil {
 				return err
 			}

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -438,6 +439,17 @@ func TestP3ATransferWithoutAnAnswerIsNotAskedForTwice(t *testing.T) {
 	}
 }
 
+// cutOffOnce closes the connection instead of the first answer to each operation.
+func cutOffOnce(answers map[string]func(*http.Request, map[string]any) string) {
+	for operation, whole := range answers {
+		var cut sync.Once
+		answers[operation] = func(r *http.Request, body map[string]any) string {
+			cut.Do(func() { panic(http.ErrAbortHandler) })
+			return whole(r, body)
+		}
+	}
+}
+
 func TestResiduals(t *testing.T) {
 	find := func(k *desk, b *tagbook, change func(map[string]func(*http.Request, map[string]any) string), app bool) ([]string, error) {
 		answers := k.answers()
@@ -465,8 +477,9 @@ func TestResiduals(t *testing.T) {
 		app    bool
 		want   []string
 	}{
-		"all there is":   {app: true, want: slices.Concat(contacts, customers)},
-		"without an app": {want: contacts},
+		"all there is":      {app: true, want: slices.Concat(contacts, customers)},
+		"each cut off once": {app: true, want: slices.Concat(contacts, customers), change: cutOffOnce},
+		"without an app":    {want: contacts},
 		"without 客户联系": {app: true, want: contacts, change: func(a map[string]func(*http.Request, map[string]any) string) {
 			a["externalcontact/get_unassigned_list"] = answer(`{"errcode":48002,"errmsg":"x"}`)
 		}},
