@@ -24,13 +24,15 @@ const (
 // kindBinding is the kind of the subject that is the binding itself.
 const kindBinding = "PermissionBinding"
 
-// approve asks for those who would gain a role of high risk. Who holds it, or has been allowed
-// to and lost it by somebody's hand, is not asked about again.
+// approve asks for those who would gain a role of high risk, or hold it already, but not by this
+// binding, so that they would gain where it reaches or how long: they keep it as it is meanwhile. Who has
+// been allowed to, and lost it by somebody's hand, is not asked about again.
 func (r *PermissionBindingReconciler) approve(ctx context.Context, s *bindingScope) error {
 	b := s.binding
 	if b.Spec.Risk != v1alpha1.RiskHigh || s.tenant == nil || s.role == nil || s.account.Spec.Mode == v1alpha1.ModeObserve {
 		return nil
 	}
+	s.allowed = allowed(b, s.tenant.Mirror.Key)
 	gain := s.gain()
 	if len(gain) == 0 {
 		if s.inForce() {
@@ -62,10 +64,11 @@ func (r *PermissionBindingReconciler) approve(ctx context.Context, s *bindingSco
 	b.Status.ApprovalName = answer.Name
 	if answer.State == v1alpha1.ApprovalApproved {
 		b.Status.ApprovedBy = answer.Approver
+		s.allow(gain)
 		kube.Set(&b.Status.Conditions, b.Generation, v1alpha1.ConditionApproved, metav1.ConditionTrue, v1alpha1.EventApproved, "approved by "+answer.Approver)
 		return nil
 	}
-	p := problem(v1alpha1.ReasonApprovalPending, fmt.Sprintf("%d people get the role when somebody approves the Approval %s", len(gain), answer.Name))
+	p := problem(v1alpha1.ReasonApprovalPending, fmt.Sprintf("%d people get the role when somebody approves the Approval %s%s", len(gain), answer.Name, s.meanwhileKept(gain)))
 	if answer.State == v1alpha1.ApprovalRejected {
 		p = problem(v1alpha1.ReasonApprovalRejected, fmt.Sprintf("%s rejected that %d people get the role: take them out of the binding", answer.Approver, len(gain)))
 	}
@@ -100,19 +103,57 @@ func termsInWords(b *v1alpha1.PermissionBinding) string {
 	return reach + ", without an end"
 }
 
-// gain are the keys of those who would get the role anew, and have not been allowed to.
+// gain are the keys of those who would get the role from this binding, and have not been allowed to.
+// Of the platform's own roles no binding gives anything, so that who holds one gains nothing.
 func (s *bindingScope) gain() []string {
-	allowed := map[string]bool{}
-	for _, id := range s.binding.Status.GrantedUserIDs {
-		allowed[s.tenant.Mirror.Key(id)] = true
-	}
 	var keys []string
 	for _, k := range slices.Sorted(maps.Keys(s.people)) {
-		if !s.holds(k) && !allowed[k] && !s.blocked[k] {
+		if nothing := s.role.role.BuiltIn && s.holds(k); !nothing && !s.allowed[k] && !s.blocked[k] {
 			keys = append(keys, k)
 		}
 	}
 	return keys
+}
+
+// meanwhileKept says how many of them hold the role already.
+func (s *bindingScope) meanwhileKept(gain []string) string {
+	n := 0
+	for _, k := range gain {
+		if s.holds(k) {
+			n++
+		}
+	}
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; %d of them hold it already, not by this binding, and keep it as it is", n)
+}
+
+// allowed are the keys of those who got the role from a binding, and, where its risk is high, were
+// allowed it by somebody.
+func allowed(b *v1alpha1.PermissionBinding, key func(string) string) map[string]bool {
+	keys := map[string]bool{}
+	for _, id := range b.Status.GrantedUserIDs {
+		keys[key(id)] = true
+	}
+	for _, id := range b.Status.UnapprovedUserIDs {
+		delete(keys, key(id))
+	}
+	return keys
+}
+
+func (s *bindingScope) allow(gain []string) {
+	for _, k := range gain {
+		s.allowed[k] = true
+	}
+}
+
+// unapproved are those on record whom nobody has allowed the role by this binding.
+func (s *bindingScope) unapproved() []string {
+	if s.binding.Spec.Risk != v1alpha1.RiskHigh {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(s.binding.Status.GrantedUserIDs), func(id string) bool { return s.allowed[s.tenant.Mirror.Key(id)] })
 }
 
 func subjectOf(h holder, action string) v1alpha1.ApprovalSubject {

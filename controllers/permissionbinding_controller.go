@@ -135,6 +135,9 @@ type bindingScope struct {
 	keep  []string
 	// blocked are keys of those who keep the role if they hold it, and do not get it anew.
 	blocked map[string]bool
+	// allowed are keys of those who got the role from this binding, and were allowed it by somebody; only
+	// where its risk is high.
+	allowed map[string]bool
 	// reviewedOut are those who are declared and can hold it, and whom a review took out.
 	reviewedOut []holder
 	// role is what was last read, nil if nothing was; fresh, since the last listing.

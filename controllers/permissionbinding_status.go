@@ -123,7 +123,7 @@ func (s *bindingScope) record() {
 		return
 	}
 	if s.role.missing {
-		st.GrantedUserIDs, st.GrantedSince, st.RoleID = nil, nil, ""
+		st.GrantedUserIDs, st.UnapprovedUserIDs, st.GrantedSince, st.RoleID = nil, nil, nil, ""
 		return
 	}
 	st.RoleID = kube.Truncate(s.role.role.ID, 64)
@@ -141,6 +141,7 @@ func (s *bindingScope) record() {
 		granted = union(st.GrantedUserIDs, granted)
 	}
 	st.GrantedUserIDs = granted
+	st.UnapprovedUserIDs = s.unapproved()
 	switch {
 	case len(st.GrantedUserIDs) == 0:
 		st.GrantedSince = nil

@@ -267,7 +267,8 @@ var _ = Describe("Permissions", func() {
 		Expect(c.wecom.holdersOf(role)()).To(numbers(people[0]), "who holds it keeps it meanwhile")
 		first := c.question(v1alpha1.ApprovalGrant, b.Status.ApprovalName)
 		Expect(first.Spec.Requesters).To(ConsistOf("argocd"))
-		Expect(first.Spec.Subjects).To(ConsistOf(HaveField("UID", string(b.UID)), HaveField("UID", string(people[1].UID))))
+		Expect(first.Spec.Subjects).To(ConsistOf(HaveField("UID", string(b.UID)), HaveField("UID", string(people[0].UID)), HaveField("UID", string(people[1].UID))))
+		Expect(b.Status.UnapprovedUserIDs).To(numbers(people[0]))
 		change(b, declaring(people...))
 		Eventually(of(b)).Should(HaveField("Status.ApprovalName", Not(Equal(first.Name))))
 		Eventually(of(first)).Should(HaveField("Status.State", v1alpha1.ApprovalWithdrawn))
@@ -279,6 +280,28 @@ var _ = Describe("Permissions", func() {
 		c.resync(c.wecom)
 		Eventually(c.wecom.holdersOf(role)).Should(numbers(people...), "who was approved and lost it by hand is not asked about again")
 		Eventually(of(b)).Should(beReady())
+	})
+
+	highly := func(b *v1alpha1.PermissionBinding) {
+		b.Spec.Risk, b.Spec.Review = v1alpha1.RiskHigh, v1alpha1.BindingReview{IntervalDays: 90}
+	}
+
+	It("P7: lets nobody keep a role longer by a binding of high risk that nobody has allowed them", func() {
+		role := c.wecom.newRole("审核员")
+		to := time.Now().Add(100 * time.Hour).Truncate(time.Second)
+		short := create(c.binding("short", "wecom", declaring(people[0]), until(to), func(b *v1alpha1.PermissionBinding) { b.Spec.NoticeBeforeHours = []int32{1} }))
+		Eventually(of(short)).Should(And(beReady(), HaveField("Status.HoldersText", "1/1")))
+		long := create(c.binding("long", "wecom", declaring(people[0]), highly))
+		Eventually(of(long)).Should(And(stalled("ApprovalPending"), HaveField("Status.UnapprovedUserIDs", numbers(people[0]))))
+		Expect(c.wecom.holdersOf(role)()).To(numbers(people[0]), "it is as it was")
+		today.set(to)
+		change(short, func(b *v1alpha1.PermissionBinding) { b.Spec.Reason += "。" })
+		Eventually(c.wecom.holdersOf(role)).Should(BeEmpty())
+		c.resync(c.wecom)
+		Eventually(of(long)).Should(And(stalled("ApprovalPending"), HaveField("Status.GrantedUserIDs", BeEmpty()), HaveField("Status.UnapprovedUserIDs", BeEmpty())))
+		c.answer(long.Status.ApprovalName, v1alpha1.VerdictApproved)
+		Eventually(of(long)).Should(And(beReady(), HaveField("Status.HoldersText", "1/1"), HaveField("Status.UnapprovedUserIDs", BeEmpty())))
+		Expect(c.wecom.holdersOf(role)()).To(numbers(people[0]))
 	})
 
 	reviewing := func(silence v1alpha1.ReviewSilence) func(*v1alpha1.PermissionBinding) {
@@ -389,6 +412,16 @@ var _ = Describe("Permissions", func() {
 		Expect(c.dingtalk.holdersOf(role)()).To(HaveLen(2))
 	})
 
+	reachOf := func(role string) func() ([]string, error) {
+		return func() ([]string, error) {
+			members, err := c.dingtalk.console().RoleMembers(ctx, role)
+			if err != nil || len(members) != 1 {
+				return nil, fmt.Errorf("%d hold it: %w", len(members), err)
+			}
+			return members[0].Scope, nil
+		}
+	}
+
 	It("lets the role reach the departments that are declared, and then others, without taking it away", func() {
 		role := c.dingtalk.newRole("审核员")
 		create(c.department("sales", "销售部"))
@@ -400,13 +433,7 @@ var _ = Describe("Permissions", func() {
 				}
 			}
 		}
-		reach := func() ([]string, error) {
-			members, err := c.dingtalk.console().RoleMembers(ctx, role)
-			if err != nil || len(members) != 1 {
-				return nil, fmt.Errorf("%d hold it: %w", len(members), err)
-			}
-			return members[0].Scope, nil
-		}
+		reach := reachOf(role)
 		rd, sales := strconv.Itoa(c.unit(c.dingtalk, "rd")), strconv.Itoa(c.unit(c.dingtalk, "sales"))
 		b := create(c.binding("reviewers", "dingtalk", declaring(people[0]), scoped("rd")))
 		Eventually(of(b)).Should(beReady())
@@ -419,6 +446,21 @@ var _ = Describe("Permissions", func() {
 		change(b, scoped())
 		Eventually(reach).Should(BeEmpty(), "the whole company")
 		Eventually(of(b)).Should(beReady())
+		Expect(c.dingtalk.made("role/removerolesforemps", "")()).To(BeEmpty())
+	})
+
+	It("P7: lets a role reach no further by a binding of high risk that nobody has allowed", func() {
+		role := c.dingtalk.newRole("审核员")
+		rd := strconv.Itoa(c.unit(c.dingtalk, "rd"))
+		Expect(c.dingtalk.console().AddToRole(ctx, role, []directory.RoleMember{{Role: role, Account: people[0].Status.Number, Scope: []string{rd}}})).To(Succeed())
+		b := create(c.binding("wide", "dingtalk", declaring(people[0]), highly))
+		Eventually(of(b)).Should(And(stalled("ApprovalPending", "1 of them hold it already"), HaveField("Status.UnapprovedUserIDs", numbers(people[0]))))
+		c.resync(c.dingtalk)
+		Eventually(of(b)).Should(stalled("ApprovalPending"))
+		Expect(reachOf(role)()).To(ConsistOf(rd), "as it was")
+		c.answer(b.Status.ApprovalName, v1alpha1.VerdictApproved)
+		Eventually(reachOf(role)).Should(BeEmpty(), "the whole company")
+		Eventually(of(b)).Should(And(beReady(), HaveField("Status.UnapprovedUserIDs", BeEmpty())))
 		Expect(c.dingtalk.made("role/removerolesforemps", "")()).To(BeEmpty())
 	})
 

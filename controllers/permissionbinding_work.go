@@ -388,9 +388,14 @@ func (r *PermissionBindingReconciler) missing(s *bindingScope) {
 
 // elsewhere are the accounts that other bindings of the same role declare; whom those protect is
 // protected from this one, too. Whom an older one
-// declares with another scope keeps that one: two would change it back and forth.
+// declares with another scope keeps that one: two would change it back and forth. Who got it from this
+// binding does not keep it longer by one that nobody has allowed them.
 func (r *PermissionBindingReconciler) elsewhere(ctx context.Context, s *bindingScope) (ids []string, err error) {
-	b := s.binding
+	b, key := s.binding, s.tenant.Mirror.Key
+	ours := map[string]bool{}
+	for _, id := range b.Status.GrantedUserIDs {
+		ours[key(id)] = true
+	}
 	var disputed []string
 	for _, other := range r.ofRole(ctx, b, s.role.role.ID) {
 		if other.DeletionTimestamp.IsZero() {
@@ -405,13 +410,15 @@ func (r *PermissionBindingReconciler) elsewhere(ctx context.Context, s *bindingS
 		if err != nil {
 			return nil, err
 		}
+		theirs := allowed(other, key)
 		for _, e := range declared {
 			id, _ := mayHold(s.tenant, b.Spec.AccountRef.Name, e, leaving)
-			if id == "" {
+			k := key(id)
+			if id == "" || ours[k] && other.Spec.Risk == v1alpha1.RiskHigh && !theirs[k] {
 				continue
 			}
 			ids = append(ids, id)
-			if k := s.tenant.Mirror.Key(id); s.people[k].id != "" && older(other, b) && !sameScope(other, b) {
+			if s.people[k].id != "" && older(other, b) && !sameScope(other, b) {
 				s.blocked[k] = true
 				disputed = append(disputed, e.Name)
 			}

@@ -359,6 +359,15 @@ type PermissionBindingStatus struct {
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=64
 	GrantedUserIDs []string `json:"grantedUserIDs,omitempty"`
+	// unapprovedUserIDs are those of them who held a role of High risk before, by another binding or by
+	// hand, and whom nobody has allowed it by this one: they keep it as it is.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=10000
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=64
+	UnapprovedUserIDs []string `json:"unapprovedUserIDs,omitempty"`
 	// grantedSince is when the first of them was.
 	// +optional
 	GrantedSince *metav1.Time `json:"grantedSince,omitempty"`

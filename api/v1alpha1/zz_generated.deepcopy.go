@@ -2357,6 +2357,11 @@ func (in *PermissionBindingStatus) DeepCopyInto(out *PermissionBindingStatus) {
 		*out = make([]string, len(*in))
 		copy(*out, *in)
 	}
+	if in.UnapprovedUserIDs != nil {
+		in, out := &in.UnapprovedUserIDs, &out.UnapprovedUserIDs
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
 	if in.GrantedSince != nil {
 		in, out := &in.GrantedSince, &out.GrantedSince
 		*out = (*in).DeepCopy()
