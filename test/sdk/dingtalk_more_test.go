@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -195,6 +196,57 @@ func TestDingTalkRole(t *testing.T) {
 	gone(t, fmt.Sprintf("dingtalk/acme/roles/%d", role))
 	_, err = client.GetRoleDetail(role)
 	refused(t, "a role that is deleted", err, 33011)
+}
+
+// TestDingTalkRoleBatches: a call takes 20 roles, and 20 people to give them to or 100 to take them from; one more, the SDK refuses
+// itself: its authors read the same limits.
+func TestDingTalkRoleBatches(t *testing.T) {
+	client := newDingTalk(t)
+	dev := dingtalkDept(t, client, "研发", 1)
+	group, err := client.CreateRoleGroup("安全")
+	ok(t, err)
+	roles, users := make([]int, 20), make([]string, 20)
+	for i := range roles {
+		made, err := client.CreateRole(fmt.Sprintf("审计%d", i), group.GroupId)
+		ok(t, err)
+		roles[i], users[i] = made.RoleId, dingtalkUser(t, client, i+1, dev)
+	}
+	_, err = client.BatchAddUserRole(roles, users)
+	ok(t, err)
+	for _, role := range []int{roles[0], roles[19]} {
+		page, err := client.GetRoleUserList(role, 0, 100)
+		ok(t, err)
+		same(t, "holders of a role", len(page.Result.Users), 20)
+	}
+	crowd := func(n int) (ids []string) {
+		for i := range n {
+			ids = append(ids, fmt.Sprintf("nobody%d", i))
+		}
+		return ids
+	}
+	_, err = client.BatchAddUserRole(roles[:1], append(slices.Clone(users), "nobody"))
+	tooMany(t, "21 people to give a role to", err)
+	_, err = client.BatchAddUserRole(append(slices.Clone(roles), 987654321), users)
+	tooMany(t, "21 roles to give", err)
+	_, err = client.BatchRemoveUserRole(roles[:1], crowd(100))
+	refused(t, "100 people who are not there", err, 33012)
+	_, err = client.BatchRemoveUserRole(roles[:1], crowd(101))
+	tooMany(t, "101 people to take a role from", err)
+	_, err = client.BatchRemoveUserRole(append(slices.Clone(roles), 987654321), users)
+	tooMany(t, "21 roles to take", err)
+	_, err = client.BatchRemoveUserRole(roles, users)
+	ok(t, err)
+	page, err := client.GetRoleUserList(roles[19], 0, 100)
+	ok(t, err)
+	same(t, "holders of a role that was taken from all", len(page.Result.Users), 0)
+}
+
+// tooMany: the SDK sends no more than this, and does not ask.
+func tooMany(t *testing.T, what string, err error) {
+	t.Helper()
+	if err == nil || !strings.Contains(err.Error(), "failed on the 'max' tag") {
+		t.Errorf("%s: %v", what, err)
+	}
 }
 
 // TestDingTalkOversight: who administers the company, and who was active on a day.

@@ -2,6 +2,7 @@ package sdk
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/silenceper/wechat/v2/work/addresslist"
@@ -135,6 +136,42 @@ func TestWeComTag(t *testing.T) {
 	_, err = app.GetTag(tag)
 	failed(t, "getting what is deleted", err, 40068, "invalid tagid")
 	failed(t, "deleting what is deleted", app.DeleteTag(tag), 40068, "invalid tagid")
+}
+
+// TestWeComTagBatches: a call takes 1,000 people and 100 departments, those who do not exist among them, and refuses one more.
+func TestWeComTagBatches(t *testing.T) {
+	sync, app := newWeCom(t)
+	_, err := sync.DepartmentCreate(&addresslist.DepartmentCreateRequest{ID: 20, Name: "研发", ParentID: 1})
+	ok(t, err)
+	_, err = sync.UserCreate(wecomUser(1, 20))
+	ok(t, err)
+	made, err := app.CreateTag(&addresslist.CreateTagRequest{TagName: "审计"})
+	ok(t, err)
+	people, units := []string{"E1"}, []int{20}
+	for n := range 999 {
+		people = append(people, fmt.Sprintf("nobody%d", n))
+	}
+	for n := range 99 {
+		units = append(units, 987000+n)
+	}
+	added, err := app.AddTagUsers(&addresslist.AddTagUsersRequest{TagID: made.TagID, UserList: people, PartyList: units})
+	ok(t, err)
+	same(t, "who is unknown", added.InvalidList, strings.Join(people[1:], "|"))
+	same(t, "what is unknown", added.InvalidParty, units[1:])
+	has(t, fmt.Sprintf("wecom/acme/tags/%d", made.TagID), `{"userlist":["E1"],"partylist":[20]}`)
+	for what, more := range map[string]struct {
+		people []string
+		units  []int
+	}{"1,001 people": {people: append(people, "nobody")}, "101 departments": {units: append(units, 986999)}} {
+		_, err = app.AddTagUsers(&addresslist.AddTagUsersRequest{TagID: made.TagID, UserList: more.people, PartyList: more.units})
+		failed(t, what+" to give a tag to", err, 40035, "")
+		_, err = app.DelTagUsers(&addresslist.DelTagUsersRequest{TagID: made.TagID, UserList: more.people, PartyList: more.units})
+		failed(t, what+" to take a tag from", err, 40035, "")
+	}
+	removed, err := app.DelTagUsers(&addresslist.DelTagUsersRequest{TagID: made.TagID, UserList: people, PartyList: units})
+	ok(t, err)
+	same(t, "who is unknown", removed.InvalidList, strings.Join(people[1:], "|"))
+	has(t, fmt.Sprintf("wecom/acme/tags/%d", made.TagID), `{"userlist":[],"partylist":[]}`)
 }
 
 // wecomText is a text from the built-in app. The SDK sends agentid as text.
