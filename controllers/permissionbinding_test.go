@@ -218,6 +218,53 @@ var _ = Describe("Permissions", func() {
 		Eventually(all[core.Received](c.dingtalk, "received")).Should(ConsistOf(told(people[0]), told(people[1])), "one notice, of the shortest time, to the holder and to who answers for it")
 	})
 
+	for _, kind := range []core.Kind{core.KindHang, core.KindDropAfter} {
+		It("P3: tells people once of an end, although the manager stopped before it knew that they were told: "+string(kind), func() {
+			c.wecom.newRole("审核员")
+			heal := c.wecom.fault(core.Fault{Kind: kind, Operation: "message/send"})
+			b := create(c.binding("guests", "wecom", declaring(people[0]), until(time.Now().Add(time.Hour))))
+			Eventually(c.sim.Faults.List).Should(ContainElement(HaveField("Hits", BeNumerically(">", 0))))
+			Eventually(of(b)).Should(And(HaveField("Status.NoticedHours", ConsistOf(int32(24), int32(168))), HaveField("Status.NoticingHours", int32(24))))
+			manager.stop()
+			heal()
+			manager.start()
+			Eventually(of(b)).Should(And(HaveField("Status.NoticedHours", ConsistOf(int32(24), int32(168))), HaveField("Status.NoticingHours", BeZero()), HaveField("Status.NoticeStartTime", BeNil())))
+			Expect(all[core.Received](c.wecom, "received")()).To(ConsistOf(And(HaveField("To", people[0].Status.Number), HaveField("Count", 1))))
+		})
+	}
+
+	It("P3: tells nobody again of an end when the platform would take it for another message, and says that it is not known", func() {
+		c.wecom.newRole("审核员")
+		heal := c.wecom.fault(core.Fault{Kind: core.KindDropAfter, Operation: "message/send"})
+		now := time.Now()
+		b := create(c.binding("guests", "wecom", declaring(people[0]), until(now.Add(20*time.Hour))))
+		Eventually(all[core.Received](c.wecom, "received")).Should(HaveLen(1))
+		manager.stop()
+		heal()
+		c.sim.Clock.Advance(5 * time.Hour)
+		today.set(now.Add(5 * time.Hour))
+		manager.start()
+		Eventually(of(b)).Should(And(HaveField("Status.NoticedHours", ConsistOf(int32(24), int32(168))), HaveField("Status.NoticingHours", BeZero())))
+		Expect(all[core.Received](c.wecom, "received")()).To(ConsistOf(HaveField("Count", 1)))
+		Eventually(c.told(b)).Should(ContainElement("OutcomeUnknown"))
+	})
+
+	It("tells of an end a week and a day before, each once", func() {
+		c.wecom.newRole("审核员")
+		now := time.Now()
+		b := create(c.binding("guests", "wecom", declaring(people[0]), until(now.Add(200*time.Hour))))
+		Eventually(of(b)).Should(beReady())
+		for n, hours := range []int{33, 177} {
+			today.set(now.Add(time.Duration(hours) * time.Hour))
+			c.sim.Clock.Advance(144 * time.Hour) // for the platform that is another message
+			change(b, func(b *v1alpha1.PermissionBinding) { b.Spec.Requesters = []string{strconv.Itoa(n)} })
+			Eventually(of(b)).Should(And(HaveField("Status.NoticedHours", HaveLen(n+1)), HaveField("Status.NoticingHours", BeZero())))
+			c.resync(c.wecom)
+			Eventually(of(b)).Should(beReady())
+			Expect(all[core.Received](c.wecom, "received")()).To(ConsistOf(And(HaveField("To", people[0].Status.Number), HaveField("Count", n+1))))
+		}
+	})
+
 	It("begins and ends by the injected clock, also after a day in which nobody looked", func() {
 		role := c.dingtalk.newRole("审核员")
 		from := time.Now().Add(100 * time.Hour).Truncate(time.Second)

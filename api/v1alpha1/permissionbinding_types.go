@@ -422,6 +422,14 @@ type PermissionBindingStatus struct {
 	// +kubebuilder:validation:MaxItems=4
 	// +kubebuilder:validation:items:Minimum=1
 	NoticedHours []int32 `json:"noticedHours,omitempty"`
+	// noticingHours is the one of them of which it is not known yet that it was told: it is again, while the
+	// platform takes it for the same.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	NoticingHours int32 `json:"noticingHours,omitempty"`
+	// noticeStartTime is when that was begun.
+	// +optional
+	NoticeStartTime *metav1.Time `json:"noticeStartTime,omitempty"`
 	// tasks that a person has to do on the platform.
 	// +optional
 	// +listType=atomic

@@ -2397,6 +2397,10 @@ func (in *PermissionBindingStatus) DeepCopyInto(out *PermissionBindingStatus) {
 		*out = make([]int32, len(*in))
 		copy(*out, *in)
 	}
+	if in.NoticeStartTime != nil {
+		in, out := &in.NoticeStartTime, &out.NoticeStartTime
+		*out = (*in).DeepCopy()
+	}
 	if in.Tasks != nil {
 		in, out := &in.Tasks, &out.Tasks
 		*out = make([]string, len(*in))
