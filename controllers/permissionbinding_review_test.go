@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"strconv"
 	"testing"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"rollcall.dev/rollcall/api/v1alpha1"
 	"rollcall.dev/rollcall/internal/directory"
 	"rollcall.dev/rollcall/internal/directory/directorytest"
+	"rollcall.dev/rollcall/internal/review"
 	"rollcall.dev/rollcall/internal/tenant"
 )
 
@@ -59,5 +61,54 @@ func TestP7AnAnswerThatIsNotLookedAtYetIsNoSilence(t *testing.T) {
 				t.Error("nobody looks again")
 			}
 		})
+	}
+}
+
+// TestAReviewOfMoreThanAnApprovalListsIsNotOpened: it says so, and nobody is asked about some only.
+func TestAReviewOfMoreThanAnApprovalListsIsNotOpened(t *testing.T) {
+	s := &bindingScope{
+		binding: &v1alpha1.PermissionBinding{}, people: map[string]holder{}, role: &roleSeen{holds: map[string]directory.RoleMember{}},
+		reviewedOut: []holder{{id: "out"}},
+	}
+	for i := range maxSubjects - 1 { // the binding itself is listed, too
+		id := strconv.Itoa(i)
+		s.people[id], s.role.holds[id] = holder{id: id}, directory.RoleMember{Account: id}
+	}
+	r := &PermissionBindingReconciler{} // it could not ask
+	if err := r.ask(t.Context(), s, review.Terms{}, review.Decision{}); err != nil {
+		t.Fatal(err)
+	}
+	if p := s.problem(); p == nil || p.Reason != v1alpha1.ReasonInvalidValue || s.binding.Status.ReviewName != "" || s.binding.Status.ReviewStartTime != nil {
+		t.Errorf("%+v, asked %q", p, s.binding.Status.ReviewName)
+	}
+}
+
+// TestAReviewTakesOutNoMoreThanABindingRemembers: who is forgotten would get the role back. Taking it from everybody needs no memory.
+func TestAReviewTakesOutNoMoreThanABindingRemembers(t *testing.T) {
+	out := func(n int) (ids []string) {
+		for i := range n {
+			ids = append(ids, strconv.Itoa(i))
+		}
+		return ids
+	}
+	for _, c := range []struct {
+		before  []string
+		verdict review.Verdict
+		out     []string
+		over    bool
+	}{
+		{nil, review.Narrowed, out(mostReviewedOut), true},
+		{nil, review.Narrowed, out(mostReviewedOut + 1), false},
+		{[]string{"earlier"}, review.Narrowed, out(mostReviewedOut), false},
+		{nil, review.Revoked, out(mostReviewedOut + 1), true},
+	} {
+		b := &v1alpha1.PermissionBinding{}
+		b.Status.ReviewedOut = c.before
+		s := &bindingScope{binding: b, tenant: tenant.New("acme/wecom", directorytest.NewFake(directory.Capabilities{}), nil, time.Hour, time.Now, nil)}
+		s.conclude(review.Decision{Verdict: c.verdict, Out: c.out}, bindingReview{listed: c.out})
+		kept := len(b.Status.ReviewedOut) == len(c.before)+len(c.out) || c.verdict.Ends()
+		if over := b.Status.LastReviewTime != nil; over != c.over || over && !kept || !over && (s.problem() == nil || s.problem().Reason != v1alpha1.ReasonInvalidValue) {
+			t.Errorf("%s of %d: over %t, %d are remembered, %+v", c.verdict, len(c.out), over, len(b.Status.ReviewedOut), s.problem())
+		}
 	}
 }
