@@ -20,9 +20,10 @@ import (
 	"rollcall.dev/rollcall/internal/plan"
 )
 
-// leavings reads what is known of the person's leavings, and which policy applies where that matters.
+// leavings reads what is known of the person's leavings, and which policy applies where that matters. Those of a number
+// that is claimed and was refused are somebody else's.
 func (r *EmployeeReconciler) leavings(ctx context.Context, s *employeeScope) error {
-	number := declaredNumber(s.employee)
+	number := s.employee.Status.Number
 	if number == "" {
 		return nil
 	}

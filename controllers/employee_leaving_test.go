@@ -87,6 +87,33 @@ var _ = Describe("Somebody who leaves", func() {
 		Expect(c.leavings()).To(HaveLen(2))
 	})
 
+	It("P2, P4: is not brought back by somebody who is given the number by mistake, nor loses the account to them", func() {
+		create(c.policy("standard", brief(week)))
+		change(e, departed)
+		Eventually(of(e)).Should(waiting("Leaving", "Grace"))
+		mistaken := create(c.person("wang-fang", numbered("E0001")))
+		Eventually(of(mistaken)).Should(stalled("DataConflict", "E-205", "li-na"))
+		Consistently(c.theLeaving, "300ms").Should(inState("Grace"))
+		Expect(mistaken.Status.Accounts).NotTo(ContainElement(HaveField("Origin", Not(BeEmpty()))))
+		By("correcting the number")
+		change(mistaken, numbered("E0002"))
+		Eventually(of(mistaken)).Should(And(beReady(), standsOn("wecom", HaveField("UserID", "E0002"))))
+		Expect(c.theLeaving()).To(inState("Grace"))
+		Expect(onWeCom(c, "E0001")()).To(And(HaveField("Enable", 0), HaveField("Name", e.Spec.Name)))
+	})
+
+	It("P4: leaves an account that is kept to nobody who is given the number by mistake", func() {
+		create(c.policy("standard", brief(1), func(p *v1alpha1.OffboardingPolicy) { p.Spec.FinalAction = v1alpha1.FinalKeep }))
+		change(e, departed)
+		Eventually(c.theLeaving).Should(inState("Complete"))
+		mistaken := create(c.person("wang-fang", numbered("E0001")))
+		Eventually(of(mistaken)).Should(stalled("DataConflict", "E-205", "li-na"))
+		Expect(mistaken.Status.Accounts).NotTo(ContainElement(HaveField("Origin", Not(BeEmpty()))))
+		change(mistaken, numbered("E0002"))
+		Eventually(of(mistaken)).Should(And(beReady(), standsOn("wecom", HaveField("UserID", "E0002"))))
+		Expect(onWeCom(c, "E0001")()).To(And(HaveField("Enable", 0), HaveField("Name", e.Spec.Name)))
+	})
+
 	It("P2: is frozen where no policy says more, and left as soon as one does", func() {
 		writes := len(c.wecom.writes())
 		change(e, departed, titled("顾问"))

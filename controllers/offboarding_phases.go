@@ -24,6 +24,8 @@ func (r *OffboardingReconciler) cancelled(ctx context.Context, s *offboardingSco
 	if err := r.List(ctx, &same, client.InNamespace(s.ob.Namespace), client.MatchingFields{indexNumber: fold(s.ob.Spec.Number)}); err != nil {
 		return fmt.Errorf("listing who has the number: %w", err)
 	}
+	// Who merely claims the number, and was refused it, is somebody else.
+	same.Items = slices.DeleteFunc(same.Items, func(e v1alpha1.Employee) bool { return e.Status.Number == "" })
 	for _, a := range s.accounts {
 		for i := range same.Items {
 			a.again = a.again || declares(&same.Items[i], a.spec.Name)
