@@ -102,6 +102,21 @@ var _ = Describe("Somebody who leaves", func() {
 		Expect(onWeCom(c, "E0001")()).To(And(HaveField("Enable", 0), HaveField("Name", e.Spec.Name)))
 	})
 
+	It("P6: stays from the moment in which the declaration is back, before anything is written to it", func() {
+		create(c.policy("standard", brief(week)))
+		remove(e)
+		Eventually(exists(e)).Should(BeFalse())
+		Expect(c.theLeaving()).To(inState("Grace"))
+		gate := &turnstile{namespace: c.namespace, kind: "employees", moved: make(chan struct{})}
+		DeferCleanup(func() { gate.let(); manager.use(nil) })
+		manager.use(gate.pass)
+		back := again()
+		Eventually(c.theLeaving).Should(inState("Cancelled"))
+		Expect(of(back)()).To(HaveField("Status.Number", BeEmpty()))
+		gate.let()
+		Eventually(of(back)).Should(And(beReady(), HaveField("Status.State", "Active")))
+	})
+
 	It("P4: leaves an account that is kept to nobody who is given the number by mistake", func() {
 		create(c.policy("standard", brief(1), func(p *v1alpha1.OffboardingPolicy) { p.Spec.FinalAction = v1alpha1.FinalKeep }))
 		change(e, departed)

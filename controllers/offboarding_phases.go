@@ -24,8 +24,7 @@ func (r *OffboardingReconciler) cancelled(ctx context.Context, s *offboardingSco
 	if err := r.List(ctx, &same, client.InNamespace(s.ob.Namespace), client.MatchingFields{indexNumber: fold(s.ob.Spec.Number)}); err != nil {
 		return fmt.Errorf("listing who has the number: %w", err)
 	}
-	// Who merely claims the number, and was refused it, is somebody else.
-	same.Items = slices.DeleteFunc(same.Items, func(e v1alpha1.Employee) bool { return e.Status.Number == "" })
+	same.Items = bearers(same.Items)
 	for _, a := range s.accounts {
 		for i := range same.Items {
 			a.again = a.again || declares(&same.Items[i], a.spec.Name)
@@ -50,6 +49,20 @@ func (r *OffboardingReconciler) cancelled(ctx context.Context, s *offboardingSco
 		}
 	}
 	return nil
+}
+
+// bearers are those who have the number that all of them claim, or will: whoever is declared again counts before that is
+// written. Who claims it by mistake while somebody else has it is refused, and is nobody who leaves (P4).
+func bearers(all []v1alpha1.Employee) (have []v1alpha1.Employee) {
+	for i := range all {
+		e := &all[i]
+		if !slices.ContainsFunc(all, func(other v1alpha1.Employee) bool {
+			return other.UID != e.UID && other.DeletionTimestamp.IsZero() && holds(&other, e)
+		}) {
+			have = append(have, *e)
+		}
+	}
+	return have
 }
 
 // declares reports whether somebody is to be on the account, frozen or not.

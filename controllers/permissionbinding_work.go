@@ -387,9 +387,9 @@ func (r *PermissionBindingReconciler) missing(s *bindingScope) {
 }
 
 // elsewhere are the accounts that other bindings of the same role declare; whom those protect is
-// protected from this one, too. Whom an older one
-// declares with another scope keeps that one: two would change it back and forth. Who got it from this
-// binding does not keep it longer by one that nobody has allowed them.
+// protected from this one, too. Whom an older one declares with another scope keeps that one: two would
+// change it back and forth. Who got it from this binding does not keep it longer by one that nobody has
+// allowed them.
 func (r *PermissionBindingReconciler) elsewhere(ctx context.Context, s *bindingScope) (ids []string, err error) {
 	b, key := s.binding, s.tenant.Mirror.Key
 	ours := map[string]bool{}
