@@ -9,7 +9,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rollcall.dev/rollcall/api/v1alpha1"
-	"rollcall.dev/rollcall/internal/backup/restore"
 	"rollcall.dev/rollcall/internal/kube"
 )
 
@@ -180,9 +179,7 @@ func (r *RestoreReconciler) target(ctx context.Context, s *restoreScope, w *rest
 		return notConnected(account), nil
 	}
 	w.tenant, w.corp = s.tenant, tenantID(account)
-	w.contacts = func(ctx context.Context, ids []string) (map[string]restore.Contact, error) {
-		return r.contacts(ctx, account, ids)
-	}
+	w.declared = r.declared
 	w.accountID = r.Platforms[s.tenant.Directory.Capabilities().Platform].AccountID
 	return nil, nil
 }

@@ -27,8 +27,8 @@ type restoreWork struct {
 	resumed bool
 	// accountID maps numbers to user ids of the target.
 	accountID func(number string) (string, error)
-	// contacts are declared of those who have, or would take, these user ids of the target.
-	contacts func(ctx context.Context, ids []string) (map[string]restore.Contact, error)
+	// declared is what their Employees say of people of whom the archive lacks something.
+	declared func(ctx context.Context, w *restoreWork, lacking []restore.Lack) (map[string]restore.Declared, error)
 	now      func() time.Time
 }
 
@@ -155,7 +155,7 @@ func (w *restoreWork) plan(ctx context.Context, places *Places, from restore.Sna
 	if len(lacking) == 0 {
 		return p, nil
 	}
-	if o.Contacts, err = w.contacts(ctx, lacking); err != nil {
+	if o.Declared, err = w.declared(ctx, w, lacking); err != nil {
 		return restore.Plan{}, err
 	}
 	return restore.For(from, target, caps, w.accountID, o), nil

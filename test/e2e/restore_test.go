@@ -223,6 +223,8 @@ func TestP3ACompanyMovesFromDingTalkToWeCom(t *testing.T) {
 		item{Verdict: "Impossible", Kind: "People", ID: "*", Fields: []string{"hireDate"}, Message: "WeCom has no place for it", Count: 23},
 		item{Verdict: "Impossible", Kind: "Roles", ID: "*", Message: "the role belongs to DingTalk; WeCom has its own", Count: 4},
 	))
+	a.Expect(report).To(ContainElement(And(HaveField("Verdict", "Create"), HaveField("ID", two.Number),
+		HaveField("Message", "not in the archive, but declared: primaryDepartment"))), "DingTalk has no main department")
 	is, after := a.org(next)
 	a.Expect(is).To(Equal(was))
 	a.Expect(after).To(Equal(before))

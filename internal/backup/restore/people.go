@@ -12,8 +12,8 @@ import (
 const membershipFields = directory.FieldDepartments | directory.FieldDepartmentOrder | directory.FieldPrimaryDepartment |
 	directory.FieldLeads | directory.FieldManager
 
-// contactFields are those that an archive may lack although the person has them.
-const contactFields = directory.FieldMobile | directory.FieldEmail
+// ContactFields are those that an archive may lack because they could not be read.
+const ContactFields = directory.FieldMobile | directory.FieldEmail
 
 const stateField = "state"
 
@@ -28,7 +28,7 @@ type people struct {
 	refused          map[string]Item
 	// item is where the plan speaks of a person; step is where it writes.
 	item, memberItem, step map[string]int
-	// supplied are the fields that are not from the archive: see Options.Contacts.
+	// supplied are the fields that are not from the archive: see Options.Declared.
 	supplied map[string]directory.Fields
 	// target, number, mobile and email find accounts of the target; promised are those that the plan gives away.
 	target   map[string]*directory.Account
@@ -149,17 +149,29 @@ func (p *planner) placePerson(a *directory.Account) {
 	q.present[a.ID], q.created[a.ID] = true, true
 }
 
-// supply gives somebody who is made the contact data that the archive lacks.
+// lacks are the fields that the archive may lack of somebody who is made, and the target could have.
+func (p *planner) lacks(w *directory.Profile) directory.Fields {
+	lacks := ContactFields
+	if len(w.Memberships) > 1 {
+		lacks |= directory.FieldPrimaryDepartment
+	}
+	return lacks & (p.caps.Writes | p.caps.Creates) &^ w.Set
+}
+
+// supply gives somebody who is made what the archive lacks.
 func (p *planner) supply(a *directory.Account) {
-	c, known := p.contacts[p.fold(p.people.place[a.ID])]
-	if w := &a.Profile; known && (c.Number == "" || w.Number == "" || p.fold(c.Number) == p.fold(w.Number)) {
+	d, known := p.o.Declared[a.ID]
+	if w := &a.Profile; known && (d.Number == "" || w.Number == "" || p.fold(d.Number) == p.fold(w.Number)) {
 		supply := func(f directory.Fields, value string, into *string) {
-			if *into == "" && value != "" {
+			if *into == "" && value != "" && (p.caps.Writes | p.caps.Creates).Has(f) {
 				*into, w.Set, p.people.supplied[a.ID] = value, w.Set|f, p.people.supplied[a.ID]|f
 			}
 		}
-		supply(directory.FieldMobile, c.Mobile, &w.Mobile)
-		supply(directory.FieldEmail, c.Email, &w.Email)
+		supply(directory.FieldMobile, d.Mobile, &w.Mobile)
+		supply(directory.FieldEmail, d.Email, &w.Email)
+		if _, in := w.In(d.Primary); in {
+			supply(directory.FieldPrimaryDepartment, d.Primary, &w.Primary)
+		}
 	}
 }
 
@@ -301,6 +313,9 @@ func (p *planner) createPerson(a *directory.Account) {
 		w.Memberships = []directory.Membership{{Department: p.caps.RootDepartment}}
 	}
 	w.Set |= directory.FieldDepartments
+	if f := p.lacks(&w); f != 0 {
+		p.lacking = append(p.lacking, Lack{ID: a.ID, TargetID: p.people.place[a.ID], Fields: f})
+	}
 	s := accountStep{ID: p.people.place[a.ID], Type: directory.Ordinary, Wish: w, Create: true, Frozen: a.State == directory.Frozen}
 	it := Item{Verdict: Create, Kind: People, ID: a.ID, TargetID: s.ID, Fields: w.Set.Names()}
 	if a.Type != "" && p.archive.Platform == p.target.Platform {

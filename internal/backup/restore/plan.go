@@ -93,9 +93,9 @@ type Options struct {
 	// Begun is what [Plan.Begun] said when this restore was first executed: what was
 	// made since is its own, and is finished.
 	Begun []Thing
-	// Contacts are of people whom the archive may know without, by their user ids on the
-	// target: see [Plan.Lacking].
-	Contacts map[string]Contact
+	// Declared is of people of whom the archive may lack something, by their user ids
+	// there: see [Plan.Lacking].
+	Declared map[string]Declared
 
 	// scratch: the target is made for this archive, people keep their ids there.
 	scratch bool
@@ -107,11 +107,20 @@ type Thing struct {
 	ID   string `json:"id"`
 }
 
-// Contact is contact data that is declared somewhere else than in the archive.
-type Contact struct {
+// Declared is what somebody declares somewhere else than in the archive.
+type Declared struct {
 	// Number is whose it is; who has another one is somebody else.
 	Number        string
 	Mobile, Email string
+	// Primary is the main one of their departments, by its id in the archive.
+	Primary string
+}
+
+// Lack is somebody whom a plan makes without something that an archive may lack.
+type Lack struct {
+	// ID and TargetID are their user ids in the archive and on the target.
+	ID, TargetID string
+	Fields       directory.Fields
 }
 
 // Plan is what a restore would do.
@@ -122,10 +131,11 @@ type Plan struct {
 	// Digest names exactly this plan: what it says, and every value that it writes.
 	Digest string
 
-	work  work
-	skip  bool
-	again func(target Snapshot, begun []Thing) Plan
-	begun []Thing
+	work    work
+	lacking []Lack
+	skip    bool
+	again   func(target Snapshot, begun []Thing) Plan
+	begun   []Thing
 }
 
 // Begun lists what the plan makes. Whoever keeps the list before executing can
@@ -140,19 +150,11 @@ func (p *Plan) Begun() []Thing {
 	return begun
 }
 
-// Lacking are those whom the plan makes without a mobile number or without a mail
-// address, by their user ids on the target. An archive may not have them, because the
-// app that exported it was not allowed to read them; whoever knows them plans again
-// with Options.Contacts.
-func (p *Plan) Lacking() []string {
-	var ids []string
-	for i := range p.work.Accounts {
-		if s := &p.work.Accounts[i]; s.Create && !s.Wish.Set.Has(contactFields) {
-			ids = append(ids, s.ID)
-		}
-	}
-	return ids
-}
+// Lacking are those whom the plan makes without a mobile number, without a mail address,
+// or in several departments of which none is the main one. An archive may not have that:
+// the app that exported it was not allowed to read it, or the platform does not tell.
+// Whoever knows it plans again with Options.Declared.
+func (p *Plan) Lacking() []Lack { return p.lacking }
 
 // work is what Execute does, in this order. Departments that are yet to be made go
 // by [unmade] names until then.
@@ -215,7 +217,7 @@ func For(archive, target Snapshot, caps directory.Capabilities, accountID func(n
 	p.planLeads()
 	p.planRoles()
 	p.settle()
-	plan := Plan{Items: p.items, Counts: count(p.items), work: p.work, skip: o.SkipConflicts, begun: o.Begun}
+	plan := Plan{Items: p.items, Counts: count(p.items), work: p.work, lacking: p.lacking, skip: o.SkipConflicts, begun: o.Begun}
 	plan.Digest = digest(target.Platform, &plan)
 	plan.again = func(t Snapshot, begun []Thing) Plan {
 		o := o
@@ -248,11 +250,11 @@ type planner struct {
 	// same: ids of departments and roles mean the same on both sides; keeps: those of people do.
 	same, keeps bool
 	begun       map[Thing]bool
-	contacts    map[string]Contact // by folded ids of the target
 
-	items  []Item
-	losses map[string]int // place in items by what is lost
-	work   work
+	items   []Item
+	losses  map[string]int // place in items by what is lost
+	work    work
+	lacking []Lack
 
 	departments departments
 	people      people
@@ -262,7 +264,7 @@ type planner struct {
 
 func newPlanner(archive, target Snapshot, caps directory.Capabilities, accountID func(string) (string, error), o Options) *planner {
 	p := &planner{archive: sorted(archive), target: sorted(target), caps: caps, accountID: accountID, o: o,
-		begun: map[Thing]bool{}, losses: map[string]int{}, contacts: map[string]Contact{}}
+		begun: map[Thing]bool{}, losses: map[string]int{}}
 	p.same = archive.Platform == target.Platform && (archive.Tenant == target.Tenant || archive.Tenant == "" || target.Tenant == "")
 	p.keeps = p.same || o.scratch
 	if archive.Platform != target.Platform {
@@ -270,9 +272,6 @@ func newPlanner(archive, target Snapshot, caps directory.Capabilities, accountID
 	}
 	for _, t := range o.Begun {
 		p.begun[t] = true
-	}
-	for id, c := range o.Contacts {
-		p.contacts[p.fold(id)] = c
 	}
 	return p
 }
