@@ -131,6 +131,36 @@ type EmployeeSpec struct {
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=8
 	Accounts []EmployeeAccount `json:"accounts,omitempty"`
+	// linkedAccounts say who the person is in LinkedSystems. Taking one off unlinks it, as the system's onLeave says.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	LinkedAccounts []LinkedAccount `json:"linkedAccounts,omitempty"`
+}
+
+// LinkedAccount is a person's account in one LinkedSystem.
+type LinkedAccount struct {
+	// name of the LinkedSystem.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",message="name: write the metadata.name of the LinkedSystem object, e.g. mail, not its address"
+	Name string `json:"name,omitempty"`
+	// accountID pins the system's own id of the account (SCIM id, LDAP entryUUID). When omitted, the account with the
+	// person's number, else that with the login, is linked, or one is created where the system's onJoin says so.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	// +kubebuilder:validation:XValidation:rule="self.trim() == self && !self.matches('[[:cntrl:]]')",message="accountID must not begin or end with a space, nor contain tabs or line breaks"
+	AccountID string `json:"accountID,omitempty"`
+	// login of the person there. When omitted, what the LinkedSystem's login makes.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	// +kubebuilder:validation:XValidation:rule="self.trim() == self && !self.matches('[[:cntrl:]\"\\\\]')",message="login must not begin or end with a space, nor contain quotes, backslashes, tabs or line breaks"
+	Login string `json:"login,omitempty"`
 }
 
 // EmployeeState is what a person may do.
@@ -304,6 +334,105 @@ type EmployeeStatus struct {
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=16
 	Accounts []EmployeeAccountStatus `json:"accounts,omitempty"`
+	// linkedReady is how many of the linked accounts are as declared, e.g. 3/4.
+	// +optional
+	// +kubebuilder:validation:MinLength=3
+	// +kubebuilder:validation:MaxLength=8
+	LinkedReady string `json:"linkedReady,omitempty"`
+	// linkedAccounts says how the person stands in each LinkedSystem. One that was taken off the spec stays listed
+	// until it is unlinked.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=32
+	LinkedAccounts []LinkedAccountStatus `json:"linkedAccounts,omitempty"`
+}
+
+// LinkedState is how a linked account stands.
+// +kubebuilder:validation:Enum=Active;Disabled;Waiting;Vanished;Unlinked
+type LinkedState string
+
+const (
+	// LinkedActive accounts can be used.
+	LinkedActive LinkedState = "Active"
+	// LinkedDisabled accounts exist and cannot be used.
+	LinkedDisabled LinkedState = "Disabled"
+	// LinkedWaiting accounts were not found yet.
+	LinkedWaiting LinkedState = "Waiting"
+	// LinkedVanished accounts were linked and are gone, by no act of ours.
+	LinkedVanished LinkedState = "Vanished"
+	// LinkedUnlinked accounts were unlinked: disabled for good, or deleted, as the system's onLeave says.
+	LinkedUnlinked LinkedState = "Unlinked"
+)
+
+// LinkedAccountStatus is a person in one LinkedSystem.
+type LinkedAccountStatus struct {
+	// name of the LinkedSystem.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Name string `json:"name,omitempty"`
+	// accountID is the system's own id of the account. Rollcall finds it by nothing else once it is known.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	AccountID string `json:"accountID,omitempty"`
+	// state of the account.
+	// +optional
+	State LinkedState `json:"state,omitempty"`
+	// origin says whether Rollcall created or adopted (linked) it. Empty: not ours.
+	// +optional
+	Origin Origin `json:"origin,omitempty"`
+	// disabledBy is Rollcall when the account was disabled by us, or was about to be. What somebody else disabled we do
+	// not enable.
+	// +optional
+	DisabledBy FrozenBy `json:"disabledBy,omitempty"`
+	// admittedTime is when the system's removalLimits, or an Approval, let a disabling begin.
+	// +optional
+	AdmittedTime *metav1.Time `json:"admittedTime,omitempty"`
+	// admittedBy names the Approval that let it begin beyond the limits.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	AdmittedBy string `json:"admittedBy,omitempty"`
+	// reason is empty when the account is as declared; else why it is not (docs/reasons.md).
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	Reason string `json:"reason,omitempty"`
+	// message says in words what is the matter and what to do.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	Message string `json:"message,omitempty"`
+	// differences names the declared attributes that are not as declared; never their values.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=128
+	Differences []string `json:"differences,omitempty"`
+	// ignoredAttributes were written and silently ignored by the system. They are not written again until the
+	// declaration changes.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=128
+	IgnoredAttributes []string `json:"ignoredAttributes,omitempty"`
+	// appliedVersion identifies the declaration that was last written in full.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	AppliedVersion string `json:"appliedVersion,omitempty"`
+	// offboardingName of the Offboarding that unlinks, or has unlinked, the account.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	OffboardingName string `json:"offboardingName,omitempty"`
 }
 
 // AccountState is how an account stands.

@@ -21,6 +21,7 @@ func AddToScheme(s *runtime.Scheme) error {
 		&EnterpriseAccount{}, &EnterpriseAccountList{},
 		&Department{}, &DepartmentList{},
 		&Employee{}, &EmployeeList{},
+		&LinkedSystem{}, &LinkedSystemList{},
 		&EmployeeNumberRule{}, &EmployeeNumberRuleList{},
 		&BackupStorage{}, &BackupStorageList{},
 		&BackupSchedule{}, &BackupScheduleList{},

@@ -45,6 +45,7 @@ type Offboarding struct {
 // +kubebuilder:validation:XValidation:rule="self.mode == 'Execute' || !has(self.terms)",message="terms: a rehearsal takes those of the policy that applies to the Employee; leave them out"
 // +kubebuilder:validation:XValidation:rule="has(self.terms) == has(oldSelf.terms) && (!has(self.terms) || self.terms == oldSelf.terms)",message="terms cannot be changed: a leaving keeps the terms that it began with; cancel it by declaring the person again"
 // +kubebuilder:validation:XValidation:rule="has(self.accounts) == has(oldSelf.accounts) && (!has(self.accounts) || self.accounts == oldSelf.accounts)",message="accounts cannot be changed: they are what the person had when the leaving began"
+// +kubebuilder:validation:XValidation:rule="has(self.linkedAccounts) == has(oldSelf.linkedAccounts) && (!has(self.linkedAccounts) || self.linkedAccounts == oldSelf.linkedAccounts)",message="linkedAccounts cannot be changed: they are what the person had when the leaving began"
 // +kubebuilder:validation:XValidation:rule="self.mode == oldSelf.mode && self.employeeRef == oldSelf.employeeRef",message="mode and employeeRef cannot be changed: make another Offboarding"
 // +kubebuilder:validation:XValidation:rule="has(self.employeeUID) == has(oldSelf.employeeUID) && (!has(self.employeeUID) || self.employeeUID == oldSelf.employeeUID) && has(self.number) == has(oldSelf.number) && (!has(self.number) || self.number == oldSelf.number) && has(self.personName) == has(oldSelf.personName) && (!has(self.personName) || self.personName == oldSelf.personName) && has(self.trigger) == has(oldSelf.trigger) && (!has(self.trigger) || self.trigger == oldSelf.trigger) && has(self.reason) == has(oldSelf.reason) && (!has(self.reason) || self.reason == oldSelf.reason) && has(self.lastDay) == has(oldSelf.lastDay) && (!has(self.lastDay) || self.lastDay == oldSelf.lastDay) && has(self.requestedBy) == has(oldSelf.requestedBy) && (!has(self.requestedBy) || self.requestedBy == oldSelf.requestedBy) && has(self.policyName) == has(oldSelf.policyName) && (!has(self.policyName) || self.policyName == oldSelf.policyName) && has(self.successorName) == has(oldSelf.successorName) && (!has(self.successorName) || self.successorName == oldSelf.successorName) && has(self.successorPersonName) == has(oldSelf.successorPersonName) && (!has(self.successorPersonName) || self.successorPersonName == oldSelf.successorPersonName)",message="only confirmations can be changed: the rest is how it was when the leaving began"
 // +kubebuilder:validation:XValidation:rule="!has(oldSelf.confirmations) || (has(self.confirmations) && oldSelf.confirmations.all(o, self.confirmations.exists(n, n == o)))",message="confirmations can be added, not changed or taken back: what was confirmed was acted upon"
@@ -101,6 +102,13 @@ type OffboardingSpec struct {
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=16
 	Accounts []OffboardingAccount `json:"accounts,omitempty"`
+	// linkedAccounts that are unlinked. Empty when only an account is left.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=32
+	LinkedAccounts []OffboardingLinkedAccount `json:"linkedAccounts,omitempty"`
 	// successorName of the Employee who takes over.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
@@ -207,6 +215,29 @@ type OffboardingAccount struct {
 	AdministratorUserIDs []string `json:"administratorUserIDs,omitempty"`
 }
 
+// OffboardingLinkedAccount is an account in a LinkedSystem that somebody leaves.
+type OffboardingLinkedAccount struct {
+	// name of the LinkedSystem.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Name string `json:"name,omitempty"`
+	// accountID is the system's own id of it.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	AccountID string `json:"accountID,omitempty"`
+	// origin of the account: only what Rollcall created or linked is changed.
+	// +required
+	Origin Origin `json:"origin,omitempty"`
+	// disabledBy says who disabled it, if it was disabled when the leaving began.
+	// +optional
+	DisabledBy FrozenBy `json:"disabledBy,omitempty"`
+	// onLeave is what the system's onLeave said when the leaving began.
+	// +required
+	OnLeave UnlinkAction `json:"onLeave,omitempty"`
+}
+
 // Confirmation says that a manual task is done.
 type Confirmation struct {
 	// task as status shows it, e.g. wecom/HandOver.
@@ -276,6 +307,13 @@ type OffboardingStatus struct {
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=16
 	Accounts []OffboardingAccountStatus `json:"accounts,omitempty"`
+	// linkedAccounts is the record of unlinking, one for each system.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=32
+	LinkedAccounts []UnlinkStatus `json:"linkedAccounts,omitempty"`
 	// rehearsal is what mode: Rehearse found.
 	// +optional
 	Rehearsal Rehearsal `json:"rehearsal,omitempty,omitzero"`
@@ -385,6 +423,76 @@ type OffboardingAccountStatus struct {
 	// +kubebuilder:validation:MaxItems=9
 	Steps []OffboardingStepStatus `json:"steps,omitempty"`
 }
+
+// UnlinkStatus is how far unlinking is in one LinkedSystem.
+type UnlinkStatus struct {
+	// name of the LinkedSystem.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Name string `json:"name,omitempty"`
+	// state of the unlinking. It is Waiting while the system is down, or while a person owes a task.
+	// +required
+	State StepState `json:"state,omitempty"`
+	// phase that it is in: Disable, Unlink (out of its groups), Delete or Check (nothing is left).
+	// +optional
+	Phase UnlinkPhase `json:"phase,omitempty"`
+	// admittedTime is when the system's removalLimits let it begin, or an Approval did.
+	// +optional
+	AdmittedTime *metav1.Time `json:"admittedTime,omitempty"`
+	// admittedBy names the Approval that let it begin beyond the limits.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	AdmittedBy string `json:"admittedBy,omitempty"`
+	// disabledBy is Rollcall when the leaving disabled the account, or has asked for that.
+	// +optional
+	DisabledBy FrozenBy `json:"disabledBy,omitempty"`
+	// disabledTime is when it was seen that nobody can sign in.
+	// +optional
+	DisabledTime *metav1.Time `json:"disabledTime,omitempty"`
+	// startTime of the first attempt.
+	// +optional
+	StartTime *metav1.Time `json:"startTime,omitempty"`
+	// endTime is when it was over.
+	// +optional
+	EndTime *metav1.Time `json:"endTime,omitempty"`
+	// attempts that were begun.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	Attempts int32 `json:"attempts,omitempty"`
+	// reason is empty when all goes well; else why it does not go on (docs/reasons.md).
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	Reason string `json:"reason,omitempty"`
+	// message says what was done, or what is the matter and what to do.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	Message string `json:"message,omitempty"`
+	// evidence that it was done; never personal data.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	Evidence string `json:"evidence,omitempty"`
+	// task that a person has to do and confirm, once the system was down for longer than the policy lets it, or
+	// where it cannot do it.
+	// +optional
+	Task ManualTask `json:"task,omitempty,omitzero"`
+}
+
+// UnlinkPhase is what unlinking does now.
+// +kubebuilder:validation:Enum=Disable;Unlink;Delete;Check
+type UnlinkPhase string
+
+// The phases of unlinking, in their order.
+const (
+	UnlinkPhaseDisable UnlinkPhase = "Disable"
+	UnlinkPhaseUnlink  UnlinkPhase = "Unlink"
+	UnlinkPhaseDelete  UnlinkPhase = "Delete"
+	UnlinkPhaseCheck   UnlinkPhase = "Check"
+)
 
 // OffboardingStepStatus is how far a step is.
 type OffboardingStepStatus struct {

@@ -145,6 +145,12 @@ type OffboardingTerms struct {
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=8
 	TimeLimits []StepTimeLimit `json:"timeLimits,omitempty"`
+	// unlinkRetrySeconds is how long unlinking is tried in a LinkedSystem that is down, or refuses, before it
+	// becomes a task for a person. When omitted, 86400 (a day).
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=31536000
+	UnlinkRetrySeconds *int64 `json:"unlinkRetrySeconds,omitempty"`
 	// releaseAfterSeconds is how long the deletion of an Employee waits for the steps up to Notify,
 	// before the Offboarding goes on alone. When omitted, 120.
 	// +optional
