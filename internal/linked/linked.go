@@ -20,6 +20,7 @@ type Account struct {
 	// Enabled: somebody can sign in with it, as far as the system tells.
 	Enabled bool
 	// Parked: it was unlinked: in no group, and where departed accounts are kept if there is such a place.
+	// An account that is enabled is not.
 	Parked bool
 	// Attributes are those that were asked for, by the names of the mapping; one that the
 	// account lacks is not among them.
@@ -86,7 +87,7 @@ type System interface {
 
 	// Find looks for accounts with this employee number, then for those with this login.
 	// Each one that it returns was compared here, too: a system that ignores its filter
-	// finds nobody. None is no error.
+	// finds nobody. None is no error. NotSupported where the system cannot be asked.
 	Find(ctx context.Context, number, login string) ([]Account, error)
 
 	// Create makes an account, enabled. AlreadyExists: the login is taken. Conflict:
@@ -96,7 +97,8 @@ type System interface {
 	// Update writes the attributes of w and no others; the login only if w has one.
 	Update(ctx context.Context, id string, w Wish, o Order) error
 
-	// Disable lets nobody sign in with the account any more; Enable lets them again. Both are
+	// Disable lets nobody sign in with the account any more; Enable lets them again, and takes an
+	// account back from where departed ones are kept; its groups do not come back. Both are
 	// idempotent. NotSupported: the message says what a person has to do.
 	Disable(ctx context.Context, id string, o Order) error
 	Enable(ctx context.Context, id string, o Order) error
