@@ -1,0 +1,171 @@
+package linked_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"rollcall.dev/rollcall/internal/directory"
+	"rollcall.dev/rollcall/internal/linked"
+	"rollcall.dev/rollcall/internal/linked/linkedtest"
+)
+
+func mirrored(t *testing.T, change func(*linked.Capabilities)) (*linkedtest.Fake, *linked.Mirror) {
+	t.Helper()
+	caps := linkedtest.Able()
+	if change != nil {
+		change(&caps)
+	}
+	f := linkedtest.NewFake(caps)
+	f.Place(linked.Account{ID: "a", Login: "Ann", Number: "N1", Enabled: true})
+	f.Place(linked.Account{ID: "b", Login: "bob", Enabled: true})
+	return f, linked.NewMirror(time.Now)
+}
+
+func refresh(t *testing.T, f *linkedtest.Fake, m *linked.Mirror, ids ...string) linked.Changes {
+	t.Helper()
+	c, err := m.Refresh(t.Context(), f, ids)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(c.Accounts)
+	return c
+}
+
+func TestAMirrorShowsWhatChanged(t *testing.T) {
+	f, m := mirrored(t, nil)
+	if c := refresh(t, f, m); !c.First || !slices.Equal(c.Accounts, []string{"a", "b"}) {
+		t.Errorf("first %+v", c)
+	}
+	if c := refresh(t, f, m); c.First || c.New || len(c.Accounts) > 0 {
+		t.Errorf("nothing changed: %+v", c)
+	}
+	f.Change("a", func(a *linked.Account) { a.Enabled = false })
+	if c := refresh(t, f, m); c.New || !slices.Equal(c.Accounts, []string{"a"}) {
+		t.Errorf("one was disabled: %+v", c)
+	}
+	f.Place(linked.Account{ID: "c", Login: "cai"})
+	f.Take("b")
+	if c := refresh(t, f, m); !c.New || !slices.Equal(c.Accounts, []string{"b", "c"}) {
+		t.Errorf("one came and one went: %+v", c)
+	}
+	if m.Account("b") != nil || m.Absent("b") {
+		t.Error("P5: what a listing lacks is not known, and not proven absent")
+	}
+	for _, by := range [][2]string{{"n1", "x"}, {"", "ANN"}, {"N9", "ann"}} {
+		if found := m.Candidates(by[0], by[1]); len(found) != 1 || found[0].ID != "a" {
+			t.Errorf("candidates %v: %+v", by, found)
+		}
+	}
+	if len(f.Calls("Discover")) != 1 || len(f.Calls("Account")) > 0 {
+		t.Errorf("P13: pages, not people: %v", f.Calls())
+	}
+}
+
+// What is read directly is newer than a listing that began before; what is written to is in doubt until it is read.
+func TestAMirrorBelievesTheLaterWord(t *testing.T) {
+	f, m := mirrored(t, nil)
+	refresh(t, f, m)
+	f.Next("List", linkedtest.Fault{Accounts: func(all []linked.Account) []linked.Account {
+		m.Put(linked.Account{ID: "a", Login: "Ann", Number: "N1"}) // read while the listing goes on, and disabled
+		m.Put(linked.Account{ID: "d", Login: "dan"})
+		m.Forget("b")
+		return all
+	}})
+	refresh(t, f, m)
+	if a := m.Account("a"); a == nil || a.Enabled {
+		t.Errorf("a is %+v", a)
+	}
+	if m.Account("b") != nil || !m.Absent("b") {
+		t.Error("b is there again")
+	}
+	if m.Account("d") == nil {
+		t.Error("d, who was read since, is forgotten")
+	}
+	m.Doubt("a")
+	if refresh(t, f, m); !m.Doubtful("a") {
+		t.Error("a listing ends no doubt")
+	}
+	if m.Put(linked.Account{ID: "a"}); m.Doubtful("a") {
+		t.Error("a reading ends it")
+	}
+}
+
+func TestP5AListingIsNotBelieved(t *testing.T) {
+	for name, fault := range map[string]linkedtest.Fault{
+		"that is empty":            {Accounts: func([]linked.Account) []linked.Account { return nil }},
+		"that has no ids":          {Accounts: func(all []linked.Account) []linked.Account { all[0].ID = ""; return all }},
+		"that contradicts itself":  {Accounts: func(all []linked.Account) []linked.Account { b := all[0]; b.Login = "eve"; return append(all, b) }},
+		"that ends in the middle":  {Happens: true, Err: linkedtest.Refused(directory.Unavailable).Err},
+		"that is refused at first": linkedtest.Refused(directory.PermissionDenied),
+	} {
+		t.Run(name, func(t *testing.T) {
+			f, m := mirrored(t, nil)
+			refresh(t, f, m)
+			f.Next("List", fault)
+			if _, err := m.Refresh(t.Context(), f, []string{"a"}); err == nil {
+				t.Error("it was believed")
+			}
+			if m.Account("a") == nil || m.Account("b") == nil || m.State().Err == nil || !m.State().Read {
+				t.Errorf("what was known is lost: %+v", m.State())
+			}
+		})
+	}
+	f := linkedtest.NewFake(linkedtest.Able())
+	if _, err := linked.NewMirror(time.Now).Refresh(t.Context(), f, nil); err != nil {
+		t.Errorf("a system that is new is empty: %v", err)
+	}
+}
+
+func TestWhereNobodyIsListedThoseWhoAreLinkedAreRead(t *testing.T) {
+	f, m := mirrored(t, func(c *linked.Capabilities) { c.Lists = false })
+	if c := refresh(t, f, m, "a"); !c.First || !slices.Equal(c.Accounts, []string{"a"}) || m.Account("b") != nil {
+		t.Errorf("first %+v", c)
+	}
+	f.Take("a")
+	if c := refresh(t, f, m, "a"); !slices.Equal(c.Accounts, []string{"a"}) || !m.Absent("a") {
+		t.Errorf("gone: %+v", c)
+	}
+	f.Place(linked.Account{ID: "a", Login: "Ann"})
+	f.Next("Account", linkedtest.Refused(directory.Invalid))
+	if _, err := m.Refresh(t.Context(), f, []string{"a", "b"}); err == nil || m.Account("b") == nil {
+		t.Errorf("P11: one bad person stops the others: %v", err)
+	}
+	f.Next("Account", linkedtest.Refused(directory.Unavailable))
+	before := len(f.Calls("Account"))
+	if _, err := m.Refresh(t.Context(), f, []string{"a", "b"}); err == nil || len(f.Calls("Account")) != before+1 {
+		t.Errorf("a system that is down is asked for everybody: %v", err)
+	}
+	blind, m := mirrored(t, func(c *linked.Capabilities) { c.Lists, c.Reads = false, false })
+	if refresh(t, blind, m, "a"); len(blind.Calls("Account", "List")) > 0 || !m.State().Read {
+		t.Error("what cannot be read is read")
+	}
+}
+
+// An answer about somebody else is not taken for the one who was asked for.
+func TestAnAnswerForAnotherIsRefused(t *testing.T) {
+	f, m := mirrored(t, nil)
+	f.Next("Account", linkedtest.Fault{Accounts: func(all []linked.Account) []linked.Account { all[0].ID = "b"; return all }})
+	if _, err := linked.ReadAccount(t.Context(), f, m, "a"); directory.ClassOf(err) != directory.Unavailable || m.Account("b") != nil || m.Absent("a") {
+		t.Errorf("believed: %v", err)
+	}
+}
+
+func TestWhoWasSoughtIsSoughtAgain(t *testing.T) {
+	f, m := mirrored(t, nil)
+	refresh(t, f, m)
+	if m.Sought("N1", "ann") {
+		t.Error("nobody was asked for")
+	}
+	m.Seek("N1", "ann", []linked.Account{{ID: "z", Login: "Ann", Number: "N1"}})
+	if !m.Sought("n1", "Ann") || m.Account("z") == nil {
+		t.Error("what was asked is forgotten")
+	}
+	if m.Unseek("N1", "ann"); m.Sought("N1", "ann") {
+		t.Error("after a creation it has to be asked again")
+	}
+	m.Seek("N1", "ann", nil)
+	if refresh(t, f, m); m.Sought("N1", "ann") {
+		t.Error("after a reading it has to be asked again")
+	}
+}
