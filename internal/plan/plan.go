@@ -77,10 +77,16 @@ const (
 	Inherit    Kind = "Inherit"
 	// Attest records that a person has done what no API does.
 	Attest Kind = "Attest"
+	// Of linked systems. Find asks whether somebody is there who is not listed.
+	Find    Kind = "Find"
+	Disable Kind = "Disable"
+	Enable  Kind = "Enable"
+	Unlink  Kind = "Unlink"
+	Delete  Kind = "Delete"
 )
 
 // Writes reports whether the action changes the platform.
-func (k Kind) Writes() bool { return k != Confirm }
+func (k Kind) Writes() bool { return k != Confirm && k != Find }
 
 // digest is equal for equal plans only. It stays in memory: it covers personal data.
 func digest(v any) string {
