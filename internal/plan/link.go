@@ -282,7 +282,7 @@ func differLink(w LinkWish, c linked.Capabilities, a *linked.Account) (differ, u
 	if !c.Reads || a == nil {
 		return nil, names
 	}
-	if w.Renames && !strings.EqualFold(a.Login, w.Login) {
+	if w.Renames && w.Login != "" && !strings.EqualFold(a.Login, w.Login) {
 		differ = append(differ, loginName)
 	}
 	for _, name := range names {
