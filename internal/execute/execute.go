@@ -44,7 +44,7 @@ type Outcome struct {
 	// Asked: a creation was asked for, in this run of the task or in one before, that
 	// may have taken effect without being seen.
 	Asked bool
-	// ID is the department's id, where the platform chose it.
+	// ID is that of the department or linked account, where the platform chose it.
 	ID string
 	// Ignored are fields that were written and read back unchanged.
 	Ignored           directory.Fields
@@ -53,6 +53,10 @@ type Outcome struct {
 	Version string
 	// Left is what an act of leaving has found or done; nil for anything else.
 	Left *Left
+	// IgnoredAttributes of a linked account were written and read back unchanged.
+	IgnoredAttributes []string
+	// Residuals are what a check has found of somebody who was unlinked in a linked system.
+	Residuals []string
 }
 
 // Account carries out a plan for one person.

@@ -47,7 +47,7 @@ func (b By) Record(ctx context.Context, action plan.Kind, target audit.Target, b
 		Account: b.Account, Action: string(action), Target: target, Before: before, After: after,
 		Reason: b.Reason, Actor: b.Actor, Plan: b.Plan,
 	}
-	if action == plan.Freeze {
+	if action == plan.Freeze || action == plan.Disable {
 		return b.freeze(ctx, intent, change)
 	}
 	finish, err := b.Trail.Begin(ctx, intent)

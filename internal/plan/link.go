@@ -50,8 +50,8 @@ type LinkRecord struct {
 	Origin Origin
 	// DisabledByUs: a declaration disabled the account, or was about to.
 	DisabledByUs bool
-	// Applied is the LinkWish.Version last written in full, Ignored the attributes that the system
-	// silently refused of it.
+	// Applied is the LinkWish.Version last written in full, or that a creation was first asked for with. Ignored
+	// are the attributes that the system silently refused of it.
 	Applied string
 	Ignored []string
 }
@@ -83,8 +83,10 @@ type LinkAction struct {
 	ID string
 	// Wish is for Find, Create and Update: of the last exactly what differs.
 	Wish linked.Wish
-	// Removes: the account is gone after this.
+	// Removes: the account is gone after this, or, for Check, is to be gone.
 	Removes bool
+	// Asked is the version of the declaration that a creation was first asked for with.
+	Asked string
 }
 
 // LinkPlan is what to do: actions in their order, or a hold, never both. With neither the
@@ -192,10 +194,14 @@ func createLink(w LinkWish, f LinkFacts, p *LinkPlan) {
 	case w.Login == "":
 		p.Hold = hold(InvalidValue, "the login of a new account is empty: correct the LinkedSystem's login, or set spec.linkedAccounts[].login")
 	default:
-		p.Record = LinkRecord{Origin: Creating}
+		asked := w.Version
+		if p.Record.Origin == Creating && p.Record.Applied != "" {
+			asked = p.Record.Applied // it is the same creation, whatever was declared since
+		}
+		p.Record = LinkRecord{Origin: Creating, Applied: asked}
 		attributes := maps.Clone(w.Attributes)
 		maps.DeleteFunc(attributes, func(_ string, values []string) bool { return len(values) == 0 })
-		p.Actions = []LinkAction{{Kind: Create, Wish: linked.Wish{Login: w.Login, Number: w.Number, Attributes: attributes}}}
+		p.Actions = []LinkAction{{Kind: Create, Asked: asked, Wish: linked.Wish{Login: w.Login, Number: w.Number, Attributes: attributes}}}
 	}
 }
 

@@ -83,10 +83,12 @@ const (
 	Enable  Kind = "Enable"
 	Unlink  Kind = "Unlink"
 	Delete  Kind = "Delete"
+	// Check looks for what is left of somebody who was unlinked.
+	Check Kind = "Check"
 )
 
 // Writes reports whether the action changes the platform.
-func (k Kind) Writes() bool { return k != Confirm && k != Find }
+func (k Kind) Writes() bool { return k != Confirm && k != Find && k != Check }
 
 // digest is equal for equal plans only. It stays in memory: it covers personal data.
 func digest(v any) string {

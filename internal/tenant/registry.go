@@ -5,53 +5,66 @@ import (
 	"sync"
 )
 
-// Registry holds the tenants that are managed now. Safe for concurrent use.
-type Registry struct {
+// Runner is what a [Group] runs.
+type Runner interface {
+	comparable
+	// Run works until ctx ends.
+	Run(ctx context.Context)
+}
+
+// Registry holds the tenants that are managed now.
+type Registry = Group[*Tenant]
+
+// NewRegistry returns an empty registry.
+func NewRegistry() *Registry { return NewGroup[*Tenant]() }
+
+// Group holds what is managed now, by name. Safe for concurrent use.
+type Group[T Runner] struct {
 	mu      sync.RWMutex
-	running map[string]*running
+	running map[string]*running[T]
 	turns   map[string]chan struct{}
 }
 
-type running struct {
-	*Tenant
+type running[T Runner] struct {
+	it          T
 	fingerprint string
 	cancel      context.CancelFunc
 	done        chan struct{}
 }
 
-// NewRegistry returns an empty registry.
-func NewRegistry() *Registry {
-	return &Registry{running: map[string]*running{}, turns: map[string]chan struct{}{}}
+// NewGroup returns an empty group.
+func NewGroup[T Runner]() *Group[T] {
+	return &Group[T]{running: map[string]*running[T]{}, turns: map[string]chan struct{}{}}
 }
 
-// Get returns the tenant, or nil if it is not managed now.
-func (r *Registry) Get(name string) *Tenant {
+// Get returns what has the name, or the zero value if it is not managed now.
+func (r *Group[T]) Get(name string) (none T) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	if t := r.running[name]; t != nil {
-		return t.Tenant
+		return t.it
 	}
-	return nil
+	return none
 }
 
-// Ensure returns the running tenant if it was made for this fingerprint; else it
+// Ensure returns what runs under the name if it was made for this fingerprint; else it
 // stops the old one, waits for its end so that two never work on one tenant,
 // makes a new one and runs it until ctx ends or it is replaced.
-func (r *Registry) Ensure(ctx context.Context, name, fingerprint string, build func() (*Tenant, error)) (*Tenant, error) {
+func (r *Group[T]) Ensure(ctx context.Context, name, fingerprint string, build func() (T, error)) (none T, err error) {
 	defer r.turn(name)()
 	r.mu.RLock()
 	old := r.running[name]
 	r.mu.RUnlock()
 	if old != nil && old.fingerprint == fingerprint {
-		return old.Tenant, nil
+		return old.it, nil
 	}
 	r.stop(name)
 	t, err := build()
 	if err != nil {
-		return nil, err
+		return none, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	run := &running{Tenant: t, fingerprint: fingerprint, cancel: cancel, done: make(chan struct{})}
+	run := &running[T]{it: t, fingerprint: fingerprint, cancel: cancel, done: make(chan struct{})}
 	r.mu.Lock()
 	r.running[name] = run
 	r.mu.Unlock()
@@ -62,15 +75,15 @@ func (r *Registry) Ensure(ctx context.Context, name, fingerprint string, build f
 	return t, nil
 }
 
-// Stop ends the tenant and waits until nothing of it runs.
-func (r *Registry) Stop(name string) {
+// Stop ends what has the name and waits until nothing of it runs.
+func (r *Group[T]) Stop(name string) {
 	defer r.turn(name)()
 	r.stop(name)
 }
 
-// turn waits until nobody else starts or stops the tenant of that name. The
+// turn waits until nobody else starts or stops what has the name. The
 // function ends the turn.
-func (r *Registry) turn(name string) func() {
+func (r *Group[T]) turn(name string) func() {
 	r.mu.Lock()
 	turn := r.turns[name]
 	if turn == nil {
@@ -82,7 +95,7 @@ func (r *Registry) turn(name string) func() {
 	return func() { <-turn }
 }
 
-func (r *Registry) stop(name string) {
+func (r *Group[T]) stop(name string) {
 	r.mu.Lock()
 	old := r.running[name]
 	delete(r.running, name)
