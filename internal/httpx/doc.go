@@ -8,6 +8,8 @@
 // and who of those waiting goes first ([Priority]). Nothing is shared between
 // tenants, so a sick one harms only itself.
 //
+// Calls that are not HTTP take their turns by [Budget.Spend].
+//
 // [Client] assembles an http.Client over a budget. Send requests with [Do],
 // never with the client's own methods: net/http puts the whole URL, with the
 // access_token or corpsecret in its query, into every error it returns, and

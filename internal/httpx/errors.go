@@ -19,7 +19,11 @@ var (
 	ErrThrottled = errors.New("platform asks to slow down")
 	// ErrBodyTooLarge: the answer is longer than Options.MaxBody.
 	ErrBodyTooLarge = errors.New("answer is larger than allowed")
+	// ErrUnwell: the tenant answered that it cannot serve now, which another
+	// protocol than HTTP says otherwise than by a status of 500 and more.
+	ErrUnwell = errors.New("platform cannot serve")
 
+	errPanic       = errors.New("the call did not return")
 	errCallTimeout = fmt.Errorf("no whole answer in time: %w", context.DeadlineExceeded)
 )
 

@@ -30,35 +30,84 @@ func (l *limited) CloseIdleConnections() {
 }
 
 func (l *limited) RoundTrip(req *http.Request) (*http.Response, error) {
-	b, ctx := l.budget, req.Context()
+	ctx := req.Context()
+	t, err := l.budget.take(ctx)
+	if err != nil {
+		if req.Body != nil {
+			_ = req.Body.Close() // the contract of RoundTripper
+		}
+		return nil, err
+	}
+	resp, err := l.next.RoundTrip(req)
+	if err != nil {
+		t.over(ctx, err)
+		return nil, err
+	}
+	t.call.Status = resp.StatusCode
+	whenRead(resp, func(err error) { t.over(ctx, err) })
+	return resp, nil
+}
+
+// Spend makes one call that is not HTTP when its turn has come, and returns its
+// error. Operation and priority are those of ctx. An *[Error] of call means that no
+// whole answer came; anything else is an answer, and speaks for the tenant unless it
+// is [ErrUnwell]. Call has to bound its own time.
+func (b *Budget) Spend(ctx context.Context, call func(context.Context) error) error {
+	t, err := b.take(ctx)
+	if err != nil {
+		return err
+	}
+	err = errPanic // until call has returned
+	defer func() {
+		switch _, failed := errors.AsType[*Error](err); {
+		case failed || err == errPanic: //nolint:errorlint // the very one
+			t.over(ctx, err)
+		case errors.Is(err, ErrUnwell):
+			t.end(OutcomeAnswered, sick, Redact(err.Error()))
+		default:
+			t.end(OutcomeAnswered, healthy, "")
+		}
+	}()
+	err = call(ctx)
+	return err
+}
+
+// turn is a call whose turn has come. It has to be ended.
+type turn struct {
+	budget *Budget
+	call   Call
+	waiter *waiter
+	began  time.Time
+}
+
+// take waits for a turn.
+func (b *Budget) take(ctx context.Context) (*turn, error) {
 	call := Call{Operation: OperationFrom(ctx), Priority: PriorityFrom(ctx)}
 	arrived := b.clock.Now()
 	w, err := b.acquire(ctx)
 	began := b.clock.Now()
 	call.Wait = began.Sub(arrived)
 	if err != nil {
-		if req.Body != nil {
-			_ = req.Body.Close() // the contract of RoundTripper
-		}
 		call.Outcome = refusal(err)
 		b.obs.Called(call)
 		return nil, err
 	}
-	end := func(err error) {
-		call.Duration = b.clock.Now().Sub(began)
-		call.Outcome = outcome(ctx, err)
-		v, why := judge(ctx, call, err)
-		b.release(w, v, why)
-		b.obs.Called(call)
-	}
-	resp, err := l.next.RoundTrip(req)
-	if err != nil {
-		end(err)
-		return nil, err
-	}
-	call.Status = resp.StatusCode
-	whenRead(resp, end)
-	return resp, nil
+	return &turn{budget: b, call: call, waiter: w, began: began}, nil
+}
+
+// over ends a turn with what became of an exchange.
+func (t *turn) over(ctx context.Context, err error) {
+	t.call.Duration = t.budget.clock.Now().Sub(t.began)
+	t.call.Outcome = outcome(ctx, err)
+	v, why := judge(ctx, t.call, err)
+	t.end(t.call.Outcome, v, why)
+}
+
+func (t *turn) end(outcome string, v verdict, why string) {
+	t.call.Duration = t.budget.clock.Now().Sub(t.began)
+	t.call.Outcome = outcome
+	t.budget.release(t.waiter, v, why)
+	t.budget.obs.Called(t.call)
 }
 
 func refusal(err error) string {
