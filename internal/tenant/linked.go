@@ -121,19 +121,13 @@ func OpenLinked(name string, s *LinkedSpec, observer Observer, now func() time.T
 		Secrets: s.Secrets, Attributes: s.Attributes, HTTP: http, Throttled: budget.Throttled, Now: now,
 		Answered: func(operation string, class directory.Class) { budget.Answered(operation, string(class)) },
 		Spend: func(ctx context.Context, operation string, call func(context.Context) error) error {
-			return spent(operation, budget.Spend(ctx, operation, call, silent))
+			return spent(operation, budget.Spend(httpx.WithOperation(ctx, operation), call))
 		},
 	})
 	if err != nil {
 		return nil, err
 	}
 	return NewLinked(name, s.UID, system, budget, s.Interval, now, events), nil
-}
-
-// silent reports whether an error means that nobody answered.
-func silent(err error) bool {
-	class := directory.ClassOf(err)
-	return class == directory.Unavailable || class == directory.OutcomeUnknown
 }
 
 // spent says in the domain's words why a call was not made. What the call said itself stays.
