@@ -61,6 +61,7 @@ type Hub struct {
 	accounts, departments, employees trigger
 	backups, restores, policies      trigger
 	offboardings, bindings           trigger
+	systems, links                   trigger
 }
 
 // Lane keys name what a task is about.
@@ -75,6 +76,8 @@ const (
 	bindingNoticeKey = "bindingnotice/"
 	// bindingActivityKey is for asking when the holders were last active.
 	bindingActivityKey = "bindingactivity/"
+	// linkLane is for a person in a linked system.
+	linkLane = "link/"
 )
 
 // settle is how long counts on an EnterpriseAccount may lag behind, so that a

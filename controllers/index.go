@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -46,6 +47,10 @@ const (
 	indexTarget = "target"
 	// indexConcern: what a PermissionBinding depends on.
 	indexConcern = "concern"
+	// indexSystem: LinkedSystems that an Employee has an account in, or is to, and that an Offboarding unlinks.
+	indexSystem = "system"
+	// indexLink: "<system>/<account id>" that an Employee has, or that is declared for it.
+	indexLink = "link"
 )
 
 // SetupIndexes registers the indexes that the controllers list by.
@@ -88,6 +93,10 @@ func SetupIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 		{&v1alpha1.Offboarding{}, indexStorage, offboardingIndex(func(ob *v1alpha1.Offboarding) []string { return named(ob.Spec.Terms.Backup.StorageRef.Name) })},
 		{&v1alpha1.PermissionBinding{}, indexAccount, bindingIndex(func(b *v1alpha1.PermissionBinding) []string { return named(b.Spec.AccountRef.Name) })},
 		{&v1alpha1.PermissionBinding{}, indexConcern, bindingIndex(concerns)},
+		{&v1alpha1.Employee{}, indexSystem, employeeIndex(employeeSystems)},
+		{&v1alpha1.Employee{}, indexLink, employeeIndex(linkKeys)},
+		{&v1alpha1.Offboarding{}, indexSystem, offboardingIndex(offboardingSystems)},
+		{&v1alpha1.LinkedSystem{}, indexSecret, systemSecrets},
 		{&v1alpha1.Restore{}, indexTarget, restoreIndex(func(rs *v1alpha1.Restore) string { return rs.Status.Target })},
 	} {
 		if err := indexer.IndexField(ctx, i.object, i.field, i.extract); err != nil {
@@ -135,6 +144,70 @@ func approvalSubjects(a *v1alpha1.Approval) []string {
 func accountSecrets(o client.Object) []string {
 	if a, ok := o.(*v1alpha1.EnterpriseAccount); ok {
 		return named(a.Spec.CredentialsSecretRef.Name)
+	}
+	return nil
+}
+
+func systemSecrets(o client.Object) []string {
+	if ls, ok := o.(*v1alpha1.LinkedSystem); ok {
+		return named(ls.Spec.CredentialsSecretRef.Name)
+	}
+	return nil
+}
+
+func employeeSystems(e *v1alpha1.Employee) []string {
+	var names []string
+	for i := range e.Spec.LinkedAccounts {
+		names = append(names, e.Spec.LinkedAccounts[i].Name)
+	}
+	for i := range e.Status.LinkedAccounts {
+		if name := e.Status.LinkedAccounts[i].Name; !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+func offboardingSystems(ob *v1alpha1.Offboarding) []string {
+	var names []string
+	for i := range ob.Spec.LinkedAccounts {
+		names = append(names, ob.Spec.LinkedAccounts[i].Name)
+	}
+	return names
+}
+
+// linkKey names an account in a linked system. Ids of different cases may be different accounts.
+func linkKey(system, id string) string { return system + "/" + id }
+
+func linkKeys(e *v1alpha1.Employee) []string {
+	var keys []string
+	for i := range e.Status.LinkedAccounts {
+		if st := &e.Status.LinkedAccounts[i]; isOwned(st.Origin) && st.AccountID != "" {
+			keys = append(keys, linkKey(st.Name, st.AccountID))
+		}
+	}
+	for i := range e.Spec.LinkedAccounts {
+		if l := &e.Spec.LinkedAccounts[i]; l.AccountID != "" && !slices.Contains(keys, linkKey(l.Name, l.AccountID)) {
+			keys = append(keys, linkKey(l.Name, l.AccountID))
+		}
+	}
+	return keys
+}
+
+func linkStatus(e *v1alpha1.Employee, system string) *v1alpha1.LinkedAccountStatus {
+	for i := range e.Status.LinkedAccounts {
+		if e.Status.LinkedAccounts[i].Name == system {
+			return &e.Status.LinkedAccounts[i]
+		}
+	}
+	return nil
+}
+
+func linkSpec(e *v1alpha1.Employee, system string) *v1alpha1.LinkedAccount {
+	for i := range e.Spec.LinkedAccounts {
+		if e.Spec.LinkedAccounts[i].Name == system {
+			return &e.Spec.LinkedAccounts[i]
+		}
 	}
 	return nil
 }

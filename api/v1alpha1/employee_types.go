@@ -378,6 +378,10 @@ type LinkedAccountStatus struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=256
 	AccountID string `json:"accountID,omitempty"`
+	// observedGeneration is the Employee's generation that this is about.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
 	// state of the account.
 	// +optional
 	State LinkedState `json:"state,omitempty"`
@@ -423,11 +427,23 @@ type LinkedAccountStatus struct {
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=128
 	IgnoredAttributes []string `json:"ignoredAttributes,omitempty"`
-	// appliedVersion identifies the declaration that was last written in full.
+	// appliedVersion identifies the declaration that was last written in full, or, while origin is Creating, the one that the
+	// account was first asked for with.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
 	AppliedVersion string `json:"appliedVersion,omitempty"`
+	// rivals are other Employees that claim the account, or its login, and are refused.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=8
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=253
+	Rivals []string `json:"rivals,omitempty"`
+	// phase that unlinking is in, for an account that was taken off the spec.
+	// +optional
+	Phase UnlinkPhase `json:"phase,omitempty"`
 	// offboardingName of the Offboarding that unlinks, or has unlinked, the account.
 	// +optional
 	// +kubebuilder:validation:MinLength=1

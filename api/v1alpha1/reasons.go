@@ -41,6 +41,10 @@ const (
 	ConditionApproved = "Approved"
 	// ConditionReviewed: no review of a binding is overdue.
 	ConditionReviewed = "Reviewed"
+	// ConditionHealthy: a linked system answers, takes the credentials, and was read.
+	ConditionHealthy = "Healthy"
+	// ConditionMappingValid: the expressions of a linked system's mapping are right.
+	ConditionMappingValid = "MappingValid"
 	// ConditionRestored: the plan of a restore was executed and read back.
 	ConditionRestored = "Restored"
 )
@@ -148,6 +152,12 @@ const (
 	// EventReviewed: a review of a binding ended, and EventNoticed: people were told that it ends.
 	EventReviewed = "Reviewed"
 	EventNoticed  = "Noticed"
+	// EventLinked: an account in a linked system was created or linked; EventUnlinked: it was unlinked.
+	EventLinked   = "Linked"
+	EventUnlinked = "Unlinked"
+	// EventDisabled and EventEnabled are about accounts in linked systems.
+	EventDisabled = "Disabled"
+	EventEnabled  = "Enabled"
 )
 
 // ReasonCodes gives each reason that means trouble or waiting its stable code.
