@@ -142,6 +142,7 @@ func (d *dice) otherwise(s *situation) {
 			f.Inheritance = pick(d, nil, &directory.Inheritance{Done: 2}, &directory.Inheritance{Waiting: 1, Again: noon}, &directory.Inheritance{Waiting: 1, Again: noon.Add(time.Hour)})
 		},
 		func() { f.NoticesOpen = d.one(2) },
+		func() { f.Systems, f.SystemsOpen = 2, pick(d, nil, []string{"mail"}) },
 		func() { f.ResidualsRead, f.Residuals = d.one(2), pick(d, nil, []string{"a role"}) },
 	}
 	changes[d.n(len(changes))]()

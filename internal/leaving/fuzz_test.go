@@ -188,7 +188,7 @@ func FuzzCancelGivesBack(f *testing.F) {
 func FuzzOneThing(f *testing.F) {
 	known := []string{
 		leaving.WaitingForAccount, leaving.WaitingForBackup, leaving.BackupNotVerified, leaving.ManualTask, leaving.InGrace,
-		leaving.DataConflict, leaving.ResidualFound, leaving.InheritanceWaiting, "RemovalLimitReached",
+		leaving.DataConflict, leaving.ResidualFound, leaving.InheritanceWaiting, leaving.WaitingForSystems, "RemovalLimitReached",
 	}
 	each(f, func(t *testing.T, s situation, d leaving.Decision) {
 		before := maps.Clone(s.progress.Steps)

@@ -138,6 +138,11 @@ type Facts struct {
 	// Inheritance is what the platform last said; nil if it was not asked.
 	Inheritance *directory.Inheritance
 
+	// Systems is how many linked accounts are unlinked by the leaving, SystemsOpen names the systems in which that
+	// is not over, and SystemsKept counts those in which the account stays as it is.
+	Systems, SystemsKept int
+	SystemsOpen          []string
+
 	// NoticesOpen: somebody is still to be told.
 	NoticesOpen bool
 

@@ -160,7 +160,7 @@ func (d *decider) step(s Step) {
 	case RevokePermissions:
 		d.revoke()
 	case UnlinkSystems:
-		d.settle(s, Skipped, "no linked systems are declared")
+		d.unlink()
 	case Notify:
 		if d.Act = ActNotify; !d.facts.NoticesOpen {
 			d.Act = Nothing
@@ -241,6 +241,18 @@ func (d *decider) revoke() {
 		d.Act = ActRevoke
 	default:
 		d.settle(RevokePermissions, Done, "took %d roles away", d.facts.RolesTaken)
+	}
+}
+
+// unlink waits for the linked accounts, of which each has its own record: see [NextUnlink].
+func (d *decider) unlink() {
+	switch f := &d.facts; {
+	case len(f.SystemsOpen) > 0:
+		d.Hold = &Hold{Reason: WaitingForSystems, Message: "waiting until the person is unlinked from " + strings.Join(f.SystemsOpen, ", ")}
+	case f.Systems == 0:
+		d.settle(UnlinkSystems, Skipped, "no linked systems are declared")
+	default:
+		d.settle(UnlinkSystems, Done, "unlinked from %d linked systems; left as it is in %d", f.Systems-f.SystemsKept, f.SystemsKept)
 	}
 }
 

@@ -1,0 +1,355 @@
+package leaving
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// UnlinkPhase is how far the unlinking of one linked account is; the words equal the API's.
+type UnlinkPhase string
+
+// The phases, in their order.
+const (
+	PhaseDisable UnlinkPhase = "Disable"
+	PhaseUnlink  UnlinkPhase = "Unlink"
+	PhaseDelete  UnlinkPhase = "Delete"
+	PhaseCheck   UnlinkPhase = "Check"
+)
+
+// OnLeave is what leaving does to an account in a linked system; the words equal the API's.
+type OnLeave string
+
+// What leaving does to a linked account.
+const (
+	LeaveDisabled OnLeave = "Disable"
+	LeaveDeleted  OnLeave = "Delete"
+	LeaveRetained OnLeave = "Retain"
+)
+
+// The acts of unlinking, beside [ActConfirm], which reads the account, and [ActResidual].
+const (
+	ActDisable Act = "Disable"
+	ActUnlink  Act = "Unlink"
+	ActDelete  Act = "Delete"
+)
+
+// More reasons for a [Hold]: that of the step [UnlinkSystems], and that of a system which says that it never will.
+const (
+	WaitingForSystems = "WaitingForSystems"
+	NotSupported      = "NotSupported"
+)
+
+// UnlinkTerms are what the policy and the system say, as far as one linked account is concerned.
+type UnlinkTerms struct {
+	OnLeave OnLeave
+	// Skip: the policy leaves UnlinkSystems out.
+	Skip bool
+	// Retry is how long a system may be down, or refuse, before a person has to unlink.
+	Retry time.Duration
+}
+
+// UnlinkProgress is what is durably recorded of one linked account.
+type UnlinkProgress struct {
+	State State
+	// Phase is recorded before its act: PhaseDelete says that the deletion was, or is about to be, asked for.
+	Phase UnlinkPhase
+	// Disabled: it was seen, or the system's receipt says, that nobody can sign in.
+	Disabled bool
+	// Since is when it began to go wrong; zero while it does not.
+	Since time.Time
+}
+
+// UnlinkFacts is what is known now of one linked account.
+type UnlinkFacts struct {
+	Now time.Time
+	// Owned: Rollcall created or linked the account (P4). Claimant is the Employee that holds it now, if another does.
+	Owned    bool
+	Claimant string
+	// Held is why access may not be taken away: limits (P6), an approval that is owed (P7), a system that is only observed.
+	Held *Hold
+	// Cancelled: the person is declared again.
+	Cancelled bool
+	// Turn: the steps of an account, if there is any, have come to UnlinkSystems.
+	Turn bool
+	// Down is why the system is not called: it is gone, suspended or was not reached yet.
+	Down *Hold
+	// What the system can do. Limit says in words what it cannot. Reads: accounts can be read.
+	Reads, CanDisable, DisableRemoves, CanDelete bool
+	Limit                                        string
+	// Read: the account was read since it was last written to. There: and is there. Enabled: somebody can sign in.
+	// Parked: it is out of its groups, and where departed accounts are kept.
+	Read, There, Enabled, Parked bool
+	// Last is the act that ended last, and Trouble how if not well; empty after a restart.
+	Last    Act
+	Trouble *Hold
+	// Confirmed: a person says that they have unlinked it.
+	Confirmed bool
+	// Residuals is what was found last; ResidualsRead says that somebody looked.
+	Residuals     []string
+	ResidualsRead bool
+}
+
+// UnlinkDecision is what comes next for one linked account: one act, or a hold, or nothing because it is over.
+type UnlinkDecision struct {
+	// State, Phase, Disabled and Since are to be recorded, before the act.
+	State    State
+	Phase    UnlinkPhase
+	Disabled bool
+	Since    time.Time
+	Act      Act
+	Hold     *Hold
+	// Task: a person has to unlink, too. Todo says why.
+	Task bool
+	Todo string
+	// Over: nothing more is done. Cancelled: because the person is declared again; whoever declares them has the account
+	// from now on, by its id. Message says how it ended.
+	Over, Cancelled bool
+	Message         string
+}
+
+// NextUnlink decides what is done next to unlink one account.
+func NextUnlink(t UnlinkTerms, p UnlinkProgress, f UnlinkFacts) UnlinkDecision {
+	u := unlinker{terms: t, progress: p, facts: f, UnlinkDecision: UnlinkDecision{State: p.State, Phase: p.Phase, Disabled: p.Disabled}}
+	if u.Phase == "" {
+		u.Phase = PhaseDisable
+	}
+	u.decide()
+	u.judge()
+	return u.UnlinkDecision
+}
+
+type unlinker struct {
+	UnlinkDecision
+	terms    UnlinkTerms
+	progress UnlinkProgress
+	facts    UnlinkFacts
+	// stuck: it does not go on although it is its turn. never: nor will it by itself.
+	stuck, never bool
+}
+
+func (u *unlinker) decide() {
+	f := &u.facts
+	switch {
+	case u.progress.State.Over():
+		u.Over = true
+	case f.Cancelled:
+		u.Cancelled = true
+		u.end(Skipped, "cancelled: the person is declared again%s", u.deletedBefore())
+	case !f.Owned:
+		u.end(Skipped, "Rollcall neither created nor linked the account: it is left alone")
+	case u.terms.Skip:
+		u.end(Skipped, "the policy leaves this step out: the account is left as it is, and can be used")
+	case u.terms.OnLeave == LeaveRetained:
+		u.end(Skipped, "onLeave is Retain: the account is left as it is, and can be used")
+	case f.Held != nil && !u.asked():
+		u.Hold = f.Held
+	case f.Claimant != "" && !u.asked():
+		u.Hold = &Hold{Reason: DataConflict, Message: fmt.Sprintf("the Employee %s holds the account now: nothing more is done to it here", f.Claimant)}
+	case f.Confirmed && u.confirmed():
+	case f.Down != nil:
+		u.stick(f.Down)
+	case f.Reads && !f.Read:
+		u.Act = ActConfirm
+	case f.Reads && !f.There && !u.asked():
+		u.vanished()
+	case !u.asked() && !u.disabled():
+		u.Disabled = false
+		u.disable()
+	default:
+		u.rest()
+	}
+}
+
+// end settles the record.
+func (u *unlinker) end(s State, format string, args ...any) {
+	u.State, u.Over, u.Message = s, true, fmt.Sprintf(format, args...)
+}
+
+func (u *unlinker) stick(h *Hold) { u.Hold, u.stuck = h, true }
+
+// asked: the system was, or is about to be, asked to delete the account.
+func (u *unlinker) asked() bool {
+	return u.terms.OnLeave == LeaveDeleted && (u.progress.Phase == PhaseDelete || u.progress.Phase == PhaseCheck)
+}
+
+func (u *unlinker) deletedBefore() string {
+	switch {
+	case !u.asked():
+		return ""
+	case u.progress.Phase == PhaseCheck:
+		return "; the account had been deleted"
+	}
+	return "; the account may have been deleted"
+}
+
+// did reports that the act ended well just now.
+func (u *unlinker) did(a Act) bool { return u.facts.Last == a && u.facts.Trouble == nil }
+
+// disabled reports whether nobody can sign in. Where a system cannot be read its receipt counts, and was recorded.
+func (u *unlinker) disabled() bool {
+	if u.facts.Reads {
+		return !u.facts.Enabled
+	}
+	return u.progress.Disabled || u.did(ActDisable)
+}
+
+// disable takes access away (P2). Where that is the deletion it waits for its turn, as whatever cannot be undone.
+func (u *unlinker) disable() {
+	f := &u.facts
+	switch {
+	case f.CanDisable && !f.DisableRemoves:
+		u.Phase, u.Act = PhaseDisable, ActDisable
+	case u.terms.OnLeave != LeaveDeleted && f.DisableRemoves:
+		u.cannot("the system removes an account for good when it is disabled, and its onLeave is Disable")
+	case u.terms.OnLeave != LeaveDeleted || !f.CanDelete:
+		u.cannot("the system does not disable accounts" + u.limit())
+	case !f.Turn:
+		u.Hold = &Hold{Reason: InheritanceWaiting, Message: "the account cannot be disabled, only deleted: it can be used until the other steps have come to UnlinkSystems"}
+	default:
+		u.Phase, u.Act = PhaseDelete, ActDelete
+	}
+}
+
+func (u *unlinker) limit() string {
+	if u.facts.Limit == "" {
+		return ""
+	}
+	return ": " + u.facts.Limit
+}
+
+// cannot leaves it to a person, at once.
+func (u *unlinker) cannot(why string) {
+	u.never, u.Todo = true, why
+	u.stick(&Hold{Reason: ManualTask, Message: why})
+}
+
+// vanished: somebody else removed the account. Whether anything of it is left is looked for.
+func (u *unlinker) vanished() {
+	u.Disabled = true
+	if u.clean() {
+		u.end(Skipped, "the account is gone from the system, by no act of Rollcall; nothing is left that can be found")
+	}
+}
+
+// rest is what follows when nobody can sign in any more, or the deletion was asked for.
+func (u *unlinker) rest() {
+	f := &u.facts
+	u.Disabled = u.Disabled || u.disabled()
+	switch {
+	case u.asked():
+	case !f.Turn:
+		u.Hold = &Hold{Reason: InheritanceWaiting, Message: "nobody can sign in; the rest follows when the other steps have come to UnlinkSystems"}
+		return
+	case u.Phase != PhaseCheck && !f.Parked && !u.did(ActUnlink):
+		u.Phase, u.Act = PhaseUnlink, ActUnlink
+		return
+	case u.terms.OnLeave == LeaveDeleted && !f.CanDelete:
+		u.cannot("the system does not delete accounts, and its onLeave is Delete" + u.limit())
+		return
+	case u.terms.OnLeave == LeaveDeleted:
+		u.Phase, u.Act = PhaseDelete, ActDelete
+		return
+	}
+	if u.asked() && u.Phase == PhaseDelete && !u.deleted() {
+		u.Act = ActDelete
+		return
+	}
+	u.Phase = PhaseCheck
+	if !u.clean() {
+		return
+	}
+	switch {
+	case !f.Reads:
+		u.end(Done, "the system has confirmed it; it cannot be read")
+	case u.terms.OnLeave == LeaveDeleted:
+		u.end(Done, "the account was deleted, and nothing is left that can be found")
+	default:
+		u.end(Done, "nobody can sign in, the account is in no group, and nothing else is left that can be found")
+	}
+}
+
+// deleted reports that a deletion which was asked for has come about.
+func (u *unlinker) deleted() bool {
+	if u.facts.Reads {
+		return !u.facts.There
+	}
+	return u.did(ActDelete)
+}
+
+// clean reports that nothing is left; else it says what is done or waited for.
+func (u *unlinker) clean() bool {
+	f := &u.facts
+	switch {
+	case !f.Reads:
+	case !f.ResidualsRead:
+		u.Act = ActResidual
+		return false
+	case len(f.Residuals) > 0:
+		u.stick(&Hold{
+			Reason: ResidualFound, Until: f.Now.Add(residualAgain),
+			Message: "something is left in the system: " + strings.Join(f.Residuals, "; "),
+		})
+		return false
+	}
+	return true
+}
+
+// confirmed believes the person, and looks where the system can be asked. What is left then is seen to as before: it
+// reports whether there is nothing else to do.
+func (u *unlinker) confirmed() bool {
+	f := &u.facts
+	const words = "somebody has unlinked the account and confirmed it"
+	switch {
+	case f.Down != nil, f.Trouble != nil && f.Last == ActResidual:
+		u.end(Done, "%s; the system could not be asked", words)
+	case !f.Reads:
+		u.end(Done, "%s; the system cannot be read", words)
+	case !f.ResidualsRead:
+		u.Act = ActResidual
+	case len(f.Residuals) > 0:
+		return false
+	default:
+		u.Disabled = true
+		u.end(Done, "%s; nothing is left that can be found", words)
+	}
+	return true
+}
+
+// judge says since when it goes wrong, and leaves it to a person when that is too long. What
+// is only waited for does not go wrong, and reading alone does not put it right.
+func (u *unlinker) judge() {
+	f := &u.facts
+	advanced := u.Phase != u.progress.Phase && u.progress.Phase != "" || u.Disabled && !u.progress.Disabled
+	waits, trouble := u.Over || u.Hold != nil && !u.stuck, u.stuck || f.Trouble != nil
+	switch {
+	case waits, advanced && !u.stuck:
+	case trouble && u.progress.Since.IsZero():
+		u.Since = f.Now
+	default:
+		u.Since = u.progress.Since
+	}
+	switch {
+	case u.Over:
+		return
+	case u.Hold == nil:
+		u.State = Running
+	case u.stuck || u.progress.State != "" && u.progress.State != Pending:
+		u.State = Waiting
+	default:
+		u.State = Pending
+	}
+	late := !u.Since.IsZero() && !f.Now.Before(u.Since.Add(u.terms.Retry))
+	refuses := u.Act != Nothing && f.Trouble != nil && f.Trouble.Reason == NotSupported
+	if u.Task = u.never || late || refuses || f.Confirmed; !u.Task || u.Todo != "" {
+		return
+	}
+	switch {
+	case u.Hold != nil:
+		u.Todo = u.Hold.Message
+	case f.Trouble != nil:
+		u.Todo = f.Trouble.Message
+	default:
+		u.Todo = "the system has not done it in time"
+	}
+}
