@@ -138,6 +138,9 @@ func FuzzP2UnlinkAccessFirst(f *testing.F) {
 		if begins && open && can && !s.asked() && !f.Confirmed && d.Act != leaving.ActDisable {
 			t.Errorf("somebody can sign in, and it says %+v", d)
 		}
+		if d.Act == leaving.ActDisable && d.Disabled {
+			t.Error("still calls an account disabled to which somebody gave access back")
+		}
 		if d.Act == leaving.ActUnlink && open {
 			t.Error("unlinks who can sign in")
 		}

@@ -253,6 +253,8 @@ func (w *linkedWorld) ended(d leaving.UnlinkDecision) {
 	case d.Cancelled:
 	case d.State == leaving.Done && open && !w.confirmed && w.reads:
 		w.t.Error("called done, and somebody can sign in")
+	case d.State == leaving.Done && w.there && w.grouped && !w.confirmed && w.reads:
+		w.t.Error("called done, and it is in its groups")
 	case d.State == leaving.Done && w.terms.OnLeave == leaving.LeaveDeleted && w.there && !w.confirmed:
 		w.t.Error("called deleted, and it is there")
 	case w.terms.OnLeave != leaving.LeaveDeleted && !w.there && !w.vanished:
