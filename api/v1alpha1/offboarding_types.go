@@ -41,7 +41,7 @@ type Offboarding struct {
 
 // OffboardingSpec is a snapshot of all that a leaving needs. Only confirmations can be changed.
 //
-// +kubebuilder:validation:XValidation:rule="self.mode == 'Rehearse' || (has(self.number) && has(self.trigger) && has(self.terms) && has(self.accounts))",message="mode: Execute is made by Rollcall alone: declare the person with spec.state: Departed, or delete the Employee; to see what would happen, use mode: Rehearse"
+// +kubebuilder:validation:XValidation:rule="self.mode == 'Rehearse' || (has(self.number) && has(self.trigger) && has(self.terms) && (has(self.accounts) || has(self.linkedAccounts)))",message="mode: Execute is made by Rollcall alone: declare the person with spec.state: Departed, or delete the Employee; to see what would happen, use mode: Rehearse"
 // +kubebuilder:validation:XValidation:rule="self.mode == 'Execute' || !has(self.terms)",message="terms: a rehearsal takes those of the policy that applies to the Employee; leave them out"
 // +kubebuilder:validation:XValidation:rule="has(self.terms) == has(oldSelf.terms) && (!has(self.terms) || self.terms == oldSelf.terms)",message="terms cannot be changed: a leaving keeps the terms that it began with; cancel it by declaring the person again"
 // +kubebuilder:validation:XValidation:rule="has(self.accounts) == has(oldSelf.accounts) && (!has(self.accounts) || self.accounts == oldSelf.accounts)",message="accounts cannot be changed: they are what the person had when the leaving began"
@@ -95,7 +95,7 @@ type OffboardingSpec struct {
 	// terms that it began with.
 	// +optional
 	Terms OffboardingTerms `json:"terms,omitempty,omitzero"`
-	// accounts that the person leaves.
+	// accounts that the person leaves. Empty for somebody who has accounts in LinkedSystems only.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
@@ -256,8 +256,8 @@ type Confirmation struct {
 // +kubebuilder:validation:MinProperties=1
 type OffboardingStatus struct {
 	// conditions are Ready (the leaving is over: complete or cancelled; or it was rehearsed), Reconciling
-	// and Stalled as kstatus reads them; AccessRevoked (no account of it can be used); BackedUp (every
-	// account has a verified backup, or the terms want none).
+	// and Stalled as kstatus reads them; AccessRevoked (no account of it can be used, but linked ones that are
+	// retained); BackedUp (every account has a verified backup, or the terms want none).
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -278,7 +278,7 @@ type OffboardingStatus struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
 	WaitingFor string `json:"waitingFor,omitempty"`
-	// access is Open while an account can be used, else Revoked.
+	// access is Open while an account can be used, else Revoked. Linked accounts count, too, but those that are retained.
 	// +optional
 	Access AccessState `json:"access,omitempty"`
 	// startTime of the first step.
@@ -457,6 +457,10 @@ type UnlinkStatus struct {
 	// endTime is when it was over.
 	// +optional
 	EndTime *metav1.Time `json:"endTime,omitempty"`
+	// waitingSince is since when the system is down, refuses or cannot be called. When the terms' unlinkRetrySeconds are
+	// over, it becomes somebody's task.
+	// +optional
+	WaitingSince *metav1.Time `json:"waitingSince,omitempty"`
 	// attempts that were begun.
 	// +optional
 	// +kubebuilder:validation:Minimum=1

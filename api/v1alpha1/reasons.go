@@ -108,6 +108,7 @@ const (
 	ReasonOffboardingEnding  = "OffboardingEnding"
 	ReasonInheritanceRefused = "InheritanceRefused"
 	ReasonApprovalUnchecked  = "ApprovalUnchecked"
+	ReasonWaitingForSystems  = "WaitingForSystems"
 
 	ReasonProtectedHolders   = "ProtectedHolders"
 	ReasonRoleMissing        = "RoleMissing"
@@ -231,6 +232,7 @@ var ReasonCodes = map[string]string{
 	ReasonOffboardingEnding:  "E-614",
 	ReasonInheritanceRefused: "E-615",
 	ReasonApprovalUnchecked:  "E-616",
+	ReasonWaitingForSystems:  "E-617",
 
 	ReasonProtectedHolders:   "E-621",
 	ReasonRoleMissing:        "E-622",

@@ -3407,6 +3407,10 @@ func (in *UnlinkStatus) DeepCopyInto(out *UnlinkStatus) {
 		in, out := &in.EndTime, &out.EndTime
 		*out = (*in).DeepCopy()
 	}
+	if in.WaitingSince != nil {
+		in, out := &in.WaitingSince, &out.WaitingSince
+		*out = (*in).DeepCopy()
+	}
 	in.Task.DeepCopyInto(&out.Task)
 }
 

@@ -134,8 +134,7 @@ func (u *unlinker) decide() {
 	case u.progress.State.Over():
 		u.Over = true
 	case f.Cancelled:
-		u.Cancelled = true
-		u.end(Skipped, "cancelled: the person is declared again%s", u.deletedBefore())
+		u.cancel()
 	case !f.Owned:
 		u.end(Skipped, "Rollcall neither created nor linked the account: it is left alone")
 	case u.terms.Skip:
@@ -173,14 +172,24 @@ func (u *unlinker) asked() bool {
 	return u.terms.OnLeave == LeaveDeleted && (u.progress.Phase == PhaseDelete || u.progress.Phase == PhaseCheck)
 }
 
-func (u *unlinker) deletedBefore() string {
+// cancel leaves the account to whoever declares the person again, with a record that says whether it is still there.
+// A system that does not answer is not waited for.
+func (u *unlinker) cancel() {
+	f, words := &u.facts, ""
 	switch {
 	case !u.asked():
-		return ""
-	case u.progress.Phase == PhaseCheck:
-		return "; the account had been deleted"
+	case u.Phase == PhaseCheck, f.Reads && f.Read && !f.There:
+		u.Phase, words = PhaseCheck, "; the account had been deleted"
+	case f.Reads && f.Read:
+		u.Phase = PhaseUnlink // the deletion did not come about
+	case f.Reads && f.Down == nil && f.Trouble == nil:
+		u.Act = ActConfirm
+		return
+	default:
+		words = "; the account may have been deleted"
 	}
-	return "; the account may have been deleted"
+	u.Cancelled = true
+	u.end(Skipped, "cancelled: the person is declared again%s", words)
 }
 
 // did reports that the act ended well just now.

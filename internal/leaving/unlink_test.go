@@ -203,8 +203,20 @@ var endRows = []unlinkRow{
 	{name: "declared again while it is down", change: func(s *linkedSituation) { s.facts.Cancelled, s.facts.Down = true, down }, ends: leaving.Skipped},
 	{name: "declared again after the deletion", change: func(s *linkedSituation) {
 		deleting(s)
+		s.facts.Cancelled, s.facts.There = true, false
+	}, ends: leaving.Skipped, phase: leaving.PhaseCheck},
+	{name: "declared again, and the deletion failed", change: func(s *linkedSituation) {
+		deleting(s)
 		s.facts.Cancelled = true
-	}, ends: leaving.Skipped},
+	}, ends: leaving.Skipped, phase: leaving.PhaseUnlink},
+	{name: "declared again, and nobody knows", change: func(s *linkedSituation) {
+		deleting(s)
+		s.facts.Cancelled, s.facts.Read = true, false
+	}, want: leaving.ActConfirm, phase: leaving.PhaseDelete},
+	{name: "declared again, and nobody answers", change: func(s *linkedSituation) {
+		deleting(s)
+		s.facts.Cancelled, s.facts.Read, s.facts.Last, s.facts.Trouble = true, false, leaving.ActConfirm, down
+	}, ends: leaving.Skipped, phase: leaving.PhaseDelete},
 	{name: "over before", change: func(s *linkedSituation) { s.progress.State = leaving.Done }, ends: leaving.Done},
 }
 
