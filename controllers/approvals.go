@@ -266,7 +266,7 @@ func (a *Approvals) newApproval(q Question, digest string, after types.UID) *v1a
 
 // approvalName says what it is about, and differs where the question or its turn does.
 func approvalName(q Question, digest string, after types.UID) string {
-	about := q.Account
+	about := strings.ReplaceAll(q.Account, "/", "-")
 	if about == "" {
 		about = q.Subjects[0].Name
 	}

@@ -111,7 +111,7 @@ func (c *company) end() {
 			HaveField("Subject", Not(BeElementOf(c.leavers))))), "nobody is ever deleted on a platform who does not leave")
 	}
 	c.pardon()
-	for _, kind := range []client.Object{&v1alpha1.PermissionBinding{}, &v1alpha1.Offboarding{}, &v1alpha1.EnterpriseAccount{}, &v1alpha1.Employee{}, &v1alpha1.Department{}, &v1alpha1.EmployeeNumberRule{},
+	for _, kind := range []client.Object{&v1alpha1.PermissionBinding{}, &v1alpha1.Offboarding{}, &v1alpha1.EnterpriseAccount{}, &v1alpha1.Employee{}, &v1alpha1.LinkedSystem{}, &v1alpha1.Department{}, &v1alpha1.EmployeeNumberRule{},
 		&v1alpha1.Restore{}, &v1alpha1.Backup{}, &v1alpha1.BackupSchedule{}, &v1alpha1.BackupStorage{}} {
 		Expect(api.DeleteAllOf(ctx, kind, client.InNamespace(c.namespace))).To(Succeed())
 	}
@@ -184,7 +184,8 @@ func (c *company) objects() []client.Object {
 	var policies v1alpha1.OffboardingPolicyList
 	var offboardings v1alpha1.OffboardingList
 	var bindings v1alpha1.PermissionBindingList
-	for _, list := range []client.ObjectList{&policies, &offboardings, &bindings, &accounts, &departments, &employees, &rules, &storages, &schedules, &backups, &restores} {
+	var systems v1alpha1.LinkedSystemList
+	for _, list := range []client.ObjectList{&systems, &policies, &offboardings, &bindings, &accounts, &departments, &employees, &rules, &storages, &schedules, &backups, &restores} {
 		Expect(api.List(ctx, list, client.InNamespace(c.namespace))).To(Succeed())
 	}
 	for i := range accounts.Items {
@@ -213,6 +214,9 @@ func (c *company) objects() []client.Object {
 	}
 	for i := range bindings.Items {
 		found = append(found, &bindings.Items[i])
+	}
+	for i := range systems.Items {
+		found = append(found, &systems.Items[i])
 	}
 	for i := range policies.Items {
 		found = append(found, &policies.Items[i])

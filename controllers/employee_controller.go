@@ -34,6 +34,7 @@ type EmployeeReconciler struct {
 	Live     client.Reader
 	Recorder events.EventRecorder
 	Tenants  *tenant.Registry
+	Systems  *Systems
 	Hub      *Hub
 	Numbers  *Numbers
 	Leavings *Leavings
@@ -83,6 +84,7 @@ func (r *EmployeeReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.Employee{}, builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.LabelChangedPredicate{}))).
 		Watches(&v1alpha1.Employee{}, ranked(freezingPriority, &handler.EnqueueRequestForObject{}), builder.WithPredicates(freezing)).
+		Watches(&v1alpha1.Employee{}, &handler.EnqueueRequestForObject{}, builder.WithPredicates(linksStand)).
 		Watches(&v1alpha1.Employee{}, follow(r.concerned), builder.WithPredicates(placed)).
 		Watches(&v1alpha1.Department{}, follow(listedBy[v1alpha1.EmployeeList](r, indexDepartment)), builder.WithPredicates(placed)).
 		Watches(&v1alpha1.EnterpriseAccount{}, follow(listedBy[v1alpha1.EmployeeList](r, indexAccount)), changed).

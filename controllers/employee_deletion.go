@@ -43,6 +43,7 @@ func (r *EmployeeReconciler) delete(ctx context.Context, e *v1alpha1.Employee) (
 			return done(0, err)
 		}
 	}
+	g.waiting = g.waiting || r.linksUnderway(s)
 	if err := r.begin(ctx, s); err != nil {
 		return done(0, err)
 	}

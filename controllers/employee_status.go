@@ -40,6 +40,11 @@ func (s *employeeScope) summarize() {
 		}
 		e.Status.Accounts = append(e.Status.Accounts, a.status)
 	}
+	for _, p := range s.linkProblems() {
+		if !settled {
+			worst = worse(worst, p.Problem, p.system)
+		}
+	}
 	e.Status.State = overall(states)
 	e.Status.AccountsReady = fmt.Sprintf("%d/%d", ready, len(s.accounts))
 	e.Status.ObservedGeneration = &e.Generation

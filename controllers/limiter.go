@@ -55,6 +55,11 @@ type Admission struct {
 	Problem *Problem
 }
 
+// AdmitLinked is [Limiter.Admit] for a LinkedSystem.
+func (l *Limiter) AdmitLinked(ctx context.Context, system types.NamespacedName, c Candidate) (Admission, error) {
+	return l.Admit(ctx, systemLabel(system), c)
+}
+
 // Admit is asked before the first act, and never again once admittedTime is recorded. Who is
 // admitted has to be recorded before anything is done; who is not, with the Problem's reason.
 func (l *Limiter) Admit(ctx context.Context, account types.NamespacedName, c Candidate) (Admission, error) {
@@ -148,11 +153,11 @@ func (b *ledger) times() (times []time.Time) {
 
 // limitsOf are the limits in force. An account that is gone keeps the default ones.
 func (l *Limiter) limitsOf(ctx context.Context, name types.NamespacedName) (limits.Limits, error) {
-	account := &v1alpha1.EnterpriseAccount{}
-	if err := l.Get(ctx, name, account); client.IgnoreNotFound(err) != nil {
-		return limits.Limits{}, fmt.Errorf("reading the EnterpriseAccount: %w", err)
+	in := limits.Default
+	declared, err := l.declared(ctx, name)
+	if err != nil {
+		return in, err
 	}
-	in, declared := limits.Default, &account.Spec.RemovalLimits
 	if declared.WindowSeconds > 0 {
 		in.Window = time.Duration(declared.WindowSeconds) * time.Second
 	}
@@ -162,6 +167,21 @@ func (l *Limiter) limitsOf(ctx context.Context, name types.NamespacedName) (limi
 		}
 	}
 	return in, nil
+}
+
+func (l *Limiter) declared(ctx context.Context, name types.NamespacedName) (v1alpha1.RemovalLimits, error) {
+	if system, is := systemNamed(name); is {
+		ls := &v1alpha1.LinkedSystem{}
+		if err := l.Get(ctx, system, ls); client.IgnoreNotFound(err) != nil {
+			return v1alpha1.RemovalLimits{}, fmt.Errorf("reading the LinkedSystem: %w", err)
+		}
+		return ls.Spec.RemovalLimits, nil
+	}
+	account := &v1alpha1.EnterpriseAccount{}
+	if err := l.Get(ctx, name, account); client.IgnoreNotFound(err) != nil {
+		return v1alpha1.RemovalLimits{}, fmt.Errorf("reading the EnterpriseAccount: %w", err)
+	}
+	return account.Spec.RemovalLimits, nil
 }
 
 // look is what the Limiter sees at one moment.
@@ -357,6 +377,9 @@ func (l *Limiter) Quarantine(ctx context.Context, account types.NamespacedName) 
 // if whoever leaves did not count any more, the limit would shrink with everybody whom it lets go.
 func (l *Limiter) managed(ctx context.Context, account types.NamespacedName, book *ledger, at *look) (int, error) {
 	on := []client.ListOption{client.InNamespace(account.Namespace), client.MatchingFields{indexAccount: account.Name}, client.UnsafeDisableDeepCopy}
+	if system, is := systemNamed(account); is {
+		on[1] = client.MatchingFields{indexSystem: system.Name}
+	}
 	var employees v1alpha1.EmployeeList
 	if err := l.List(ctx, &employees, on...); err != nil {
 		return 0, fmt.Errorf("listing Employees: %w", err)
@@ -367,7 +390,7 @@ func (l *Limiter) managed(ctx context.Context, account types.NamespacedName, boo
 	}
 	people := map[string]bool{} // each once, whichever objects tell of them
 	for i := range employees.Items {
-		if s := accountStatus(&employees.Items[i], account.Name); s != nil && isOwned(s.Origin) {
+		if isOwned(originOn(&employees.Items[i], account)) {
 			people[personOf(declaredNumber(&employees.Items[i]), employees.Items[i].UID)] = true
 		}
 	}
@@ -376,10 +399,8 @@ func (l *Limiter) managed(ctx context.Context, account types.NamespacedName, boo
 		if ob.Spec.Mode != v1alpha1.OffboardingExecute || isOver(ob) && !at.limits.Within(endOf(ob), at.now) {
 			continue
 		}
-		for _, a := range ob.Spec.Accounts {
-			if a.Name == account.Name && isOwned(a.Origin) {
-				people[personOf(ob.Spec.Number, ob.UID)] = true
-			}
+		if isOwned(originLeft(ob, account)) {
+			people[personOf(ob.Spec.Number, ob.UID)] = true
 		}
 	}
 	for uid, a := range book.admitted { // whoever goes with a namespace leaves no other record

@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/fields"
@@ -30,8 +31,93 @@ const (
 	actionLeave  = "Leave"
 )
 
+// systemPrefix tells a LinkedSystem among EnterpriseAccounts, wherever one of the two is named: no account has such a name.
+const systemPrefix = "linkedsystem/"
+
+// systemLabel is a LinkedSystem among EnterpriseAccounts.
+func systemLabel(key types.NamespacedName) types.NamespacedName {
+	return types.NamespacedName{Namespace: key.Namespace, Name: systemPrefix + key.Name}
+}
+
+// systemNamed is the LinkedSystem that a label is about, if it is about one.
+func systemNamed(label types.NamespacedName) (key types.NamespacedName, is bool) {
+	name, is := strings.CutPrefix(label.Name, systemPrefix)
+	return types.NamespacedName{Namespace: label.Namespace, Name: name}, is
+}
+
+// originOn says how the person's account came to be ours.
+func originOn(e *v1alpha1.Employee, account types.NamespacedName) v1alpha1.Origin {
+	if system, is := systemNamed(account); is {
+		if st := linkStatus(e, system.Name); st != nil {
+			return st.Origin
+		}
+		return ""
+	}
+	if st := accountStatus(e, account.Name); st != nil {
+		return st.Origin
+	}
+	return ""
+}
+
+// originLeft says how an account that somebody leaves came to be ours.
+func originLeft(ob *v1alpha1.Offboarding, account types.NamespacedName) v1alpha1.Origin {
+	if system, is := systemNamed(account); is {
+		if spec, _ := unlinkingIn(ob, system.Name); spec != nil {
+			return spec.Origin
+		}
+		return ""
+	}
+	for i := range ob.Spec.Accounts {
+		if ob.Spec.Accounts[i].Name == account.Name {
+			return ob.Spec.Accounts[i].Origin
+		}
+	}
+	return ""
+}
+
+// linkRemoval is what an Employee's status says of access to a linked system that is to end: by a freeze, or because the
+// system was taken off the person.
+func linkRemoval(e *v1alpha1.Employee, system string) removal {
+	r := removal{Candidate: Candidate{UID: e.UID, Kind: "Employee", Name: e.Name, Number: declaredNumber(e), Action: actionFreeze}}
+	off := linkSpec(e, system) == nil
+	if off {
+		r.Action = actionLeave
+	}
+	s := linkStatus(e, system)
+	if s == nil {
+		return r
+	}
+	if s.AdmittedTime != nil {
+		r.admitted, r.by = s.AdmittedTime.Time, s.AdmittedBy
+		return r
+	}
+	wanted := e.DeletionTimestamp.IsZero() && (off || e.Spec.State == v1alpha1.EmployeeFrozen || e.Spec.State == v1alpha1.EmployeeDeparted)
+	r.held = wanted && s.Reason == v1alpha1.ReasonRemovalLimit
+	r.rejected = wanted && s.Reason == v1alpha1.ReasonApprovalRejected
+	return r
+}
+
+// unlinkRemoval is what an Offboarding's status says of the linked system.
+func unlinkRemoval(ob *v1alpha1.Offboarding, system string) removal {
+	r := removal{Candidate: Candidate{UID: ob.UID, Kind: "Offboarding", Name: ob.Name, Number: ob.Spec.Number, Action: actionLeave}}
+	_, s := unlinkingIn(ob, system)
+	if s == nil {
+		return r
+	}
+	if s.AdmittedTime != nil {
+		r.admitted, r.by = s.AdmittedTime.Time, s.AdmittedBy
+		return r
+	}
+	wanted := !isOver(ob) && ob.Status.State != v1alpha1.OffboardingCancelling && ob.DeletionTimestamp.IsZero()
+	r.held = wanted && s.Reason == v1alpha1.ReasonRemovalLimit
+	return r
+}
+
 // employeeRemoval is what an Employee's status says of the freeze on the account.
 func employeeRemoval(e *v1alpha1.Employee, account string) removal {
+	if system, is := strings.CutPrefix(account, systemPrefix); is {
+		return linkRemoval(e, system)
+	}
 	r := removal{Candidate: Candidate{UID: e.UID, Kind: "Employee", Name: e.Name, Number: declaredNumber(e), Action: actionFreeze}}
 	s := accountStatus(e, account)
 	if s == nil {
@@ -50,6 +136,9 @@ func employeeRemoval(e *v1alpha1.Employee, account string) removal {
 
 // offboardingRemoval is what an Offboarding's status says of the account.
 func offboardingRemoval(ob *v1alpha1.Offboarding, account string) removal {
+	if system, is := strings.CutPrefix(account, systemPrefix); is {
+		return unlinkRemoval(ob, system)
+	}
 	r := removal{Candidate: Candidate{UID: ob.UID, Kind: "Offboarding", Name: ob.Name, Number: ob.Spec.Number, Action: actionLeave}}
 	for i := range ob.Status.Accounts {
 		s := &ob.Status.Accounts[i]
@@ -74,6 +163,12 @@ func employeeRemovals(e *v1alpha1.Employee) (accounts []string) {
 			accounts = append(accounts, s.Name)
 		}
 	}
+	for i := range e.Status.LinkedAccounts {
+		name := e.Status.LinkedAccounts[i].Name
+		if r := linkRemoval(e, name); r.matters() {
+			accounts = append(accounts, systemPrefix+name)
+		}
+	}
 	return accounts
 }
 
@@ -81,6 +176,12 @@ func offboardingRemovals(ob *v1alpha1.Offboarding) (accounts []string) {
 	for _, s := range ob.Status.Accounts {
 		if r := offboardingRemoval(ob, s.Name); r.matters() {
 			accounts = append(accounts, s.Name)
+		}
+	}
+	for i := range ob.Status.LinkedAccounts {
+		name := ob.Status.LinkedAccounts[i].Name
+		if r := unlinkRemoval(ob, name); r.matters() {
+			accounts = append(accounts, systemPrefix+name)
 		}
 	}
 	return accounts
@@ -115,12 +216,16 @@ func (l *Limiter) shown(ctx context.Context, account types.NamespacedName) (foun
 // recorded reads what is recorded of the account past the cache, of people in these states.
 func (l *Limiter) recorded(ctx context.Context, account types.NamespacedName) (found []removal, err error) {
 	in := client.InNamespace(account.Namespace)
+	people := []client.ListOption{in, inactive}
+	if _, is := systemNamed(account); is {
+		people = people[:1] // who is taken off a system stays active
+	}
 	var employees v1alpha1.EmployeeList
 	err = eachPage(ctx, l.Live, &employees, func() {
 		for i := range employees.Items {
 			found = append(found, employeeRemoval(&employees.Items[i], account.Name))
 		}
-	}, in, inactive)
+	}, people...)
 	if err != nil {
 		return nil, fmt.Errorf("reading Employees: %w", err)
 	}

@@ -44,9 +44,10 @@ type LinkReconciler struct {
 	Metrics  Metrics
 	Now      func() time.Time
 
-	writes   kube.Writes
-	mappings *mappings
-	claims   linkClaims
+	writes     kube.Writes
+	mappings   *mappings
+	claims     linkClaims
+	unlinkings unlinkings
 }
 
 // +kubebuilder:rbac:groups=rollcall.dev,resources=employees,verbs=get;list;watch
@@ -60,8 +61,8 @@ func (r *LinkReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		return ranked(sweepPriority, handler.EnqueueRequestsFromMapFunc(m))
 	}
 	return ctrl.NewControllerManagedBy(mgr).Named("link").
-		For(&v1alpha1.Employee{}, builder.WithPredicates(isLinked, predicate.Or(predicate.GenerationChangedPredicate{}, predicate.LabelChangedPredicate{}, numbered))).
-		Watches(&v1alpha1.Employee{}, ranked(freezingPriority, &handler.EnqueueRequestForObject{}), builder.WithPredicates(isLinked, freezing)).
+		For(&v1alpha1.Employee{}, builder.WithPredicates(ofLinks, predicate.Or(predicate.GenerationChangedPredicate{}, predicate.LabelChangedPredicate{}, getsNumber))).
+		Watches(&v1alpha1.Employee{}, ranked(freezingPriority, &handler.EnqueueRequestForObject{}), builder.WithPredicates(ofLinks, freezing)).
 		Watches(&v1alpha1.Employee{}, follow(r.concerned), builder.WithPredicates(linkMoved)).
 		Watches(&v1alpha1.Department{}, follow(listedBy[v1alpha1.EmployeeList](r, indexDepartment)), changed).
 		Watches(&v1alpha1.LinkedSystem{}, follow(listedBy[v1alpha1.EmployeeList](r, indexSystem)), changed).
@@ -74,14 +75,14 @@ func (r *LinkReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Complete(r)
 }
 
-// isLinked passes people who have to do with linked systems, or had.
-var isLinked = predicate.NewPredicateFuncs(func(o client.Object) bool {
+// ofLinks passes people who have to do with linked systems, or had.
+var ofLinks = predicate.NewPredicateFuncs(func(o client.Object) bool {
 	e, ok := o.(*v1alpha1.Employee)
 	return ok && len(e.Spec.LinkedAccounts)+len(e.Status.LinkedAccounts) > 0
 })
 
-// numbered passes people who have just got their number.
-var numbered = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+// getsNumber passes people who have just got their number.
+var getsNumber = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 	before, ok1 := e.ObjectOld.(*v1alpha1.Employee)
 	now, ok2 := e.ObjectNew.(*v1alpha1.Employee)
 	return ok1 && ok2 && before.Status.Number != now.Status.Number
@@ -182,11 +183,11 @@ type linkScope struct {
 	unruled bool
 	links   []*personLink
 	// gone are linked accounts that are forgotten, with what is told of it.
-	gone []farewell
+	gone []parted
 }
 
-// farewell is an account that is not ours any more.
-type farewell struct{ system, reason, words string }
+// parted is an account that is not ours any more.
+type parted struct{ system, reason, words string }
 
 // personLink is the person in one linked system.
 type personLink struct {
@@ -273,8 +274,10 @@ func linkActions(actions []plan.LinkAction) (kinds []plan.Kind) {
 
 func (r *LinkReconciler) offer(s *linkScope, l *personLink) time.Duration {
 	e, actions, version := s.employee, l.plan.Actions, l.wish.Version
-	work := linkWork(l.running, l.state, onBehalf(l.running.Name, l.running.Trail, e, "Employee", e.Spec.StateReason))
-	work.Person, work.Declaration = string(e.UID), version
+	work := execute.LinkWork{
+		System: l.running.System, Capabilities: l.state.Capabilities, Seen: l.running.Mirror, Orders: l.running.Orders,
+		By: onBehalfIn(l.running, e, "Employee", e.Spec.StateReason), Person: string(e.UID), Declaration: version,
+	}
 	priority := employeePriority
 	if slices.ContainsFunc(linkActions(actions), func(k plan.Kind) bool { return k == plan.Disable || k == plan.Delete || k == plan.Unlink }) {
 		priority = freezePriority
@@ -289,26 +292,13 @@ func (r *LinkReconciler) offer(s *linkScope, l *personLink) time.Duration {
 	}).RetryIn
 }
 
-// linkWork is how actions are carried out in a running system. Person and Declaration are to be filled in.
-func linkWork(l *tenant.Linked, state linked.State, by execute.By) execute.LinkWork {
-	by.Account = systemLabelOf(by.Account)
-	return execute.LinkWork{System: l.System, Capabilities: state.Capabilities, Seen: l.Mirror, Orders: l.Orders, By: by}
-}
-
-// systemLabel is a LinkedSystem among EnterpriseAccounts, in metrics: no account has such a name.
-func systemLabel(key types.NamespacedName) types.NamespacedName {
-	return types.NamespacedName{Namespace: key.Namespace, Name: "linkedsystem/" + key.Name}
-}
-
-// systemLabelOf is the same for "<namespace>/<name>", in records.
-func systemLabelOf(name string) string { return systemLabel(splitName(name)).String() }
-
 // linkClaims are the accounts and logins that people want who have none yet: two of them are told of each other. It is
 // filled by everybody's first reconcile. Safe for concurrent use.
 type linkClaims struct {
 	mu     sync.Mutex
-	wanted map[string]map[string]bool                        // what is wanted -> by whom
-	by     map[types.NamespacedName]map[string]([]string) // person -> system -> what
+	wanted map[string]map[string]bool                   // what is wanted -> by whom
+	by     map[types.NamespacedName]map[string][]string // person -> system -> what
+	met    map[string][]string                          // "<namespace>/<person>/<system>" -> rivals who were told
 }
 
 // want replaces what somebody wants in a system, and returns who wants the same, sorted.
@@ -317,7 +307,7 @@ func (c *linkClaims) want(e *v1alpha1.Employee, system string, things ...string)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.wanted == nil {
-		c.wanted, c.by = map[string]map[string]bool{}, map[types.NamespacedName]map[string][]string{}
+		c.wanted, c.by, c.met = map[string]map[string]bool{}, map[types.NamespacedName]map[string][]string{}, map[string][]string{}
 	}
 	c.drop(who, system)
 	for _, thing := range things {
@@ -351,12 +341,35 @@ func (c *linkClaims) drop(who types.NamespacedName, system string) {
 	}
 }
 
+// meet says whom to tell: who is a rival now and was none, and the other way round.
+func (c *linkClaims) meet(e *v1alpha1.Employee, system string, now []string) (tell []string) {
+	key := e.Namespace + "/" + e.Name + "/" + system
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	before := c.met[key]
+	for _, name := range now {
+		if !slices.Contains(before, name) {
+			tell = append(tell, name)
+		}
+	}
+	for _, name := range before {
+		if !slices.Contains(now, name) {
+			tell = append(tell, name)
+		}
+	}
+	if c.met[key] = now; len(now) == 0 {
+		delete(c.met, key)
+	}
+	return tell
+}
+
 // forget ends what somebody wants.
 func (c *linkClaims) forget(who types.NamespacedName) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for system := range c.by[who] {
 		c.drop(who, system)
+		delete(c.met, who.Namespace+"/"+who.Name+"/"+system)
 	}
 }
 

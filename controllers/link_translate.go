@@ -146,7 +146,7 @@ func (r *LinkReconciler) colleague(ctx context.Context, s *linkScope) error {
 
 // version identifies what is declared for the person in a system. It is made of versions, and of nothing that tells who it is.
 func (s *linkScope) version(ls *v1alpha1.LinkedSystem, m *mapping) string {
-	inputs := append(slices.Clone(s.inputs), fmt.Sprint(ls.UID, ls.Generation))
+	inputs := append(slices.Clone(s.inputs), ls.UID, ls.Spec.Login, ls.Spec.Attributes)
 	if m != nil && m.manager {
 		inputs = append(inputs, s.managed...)
 	}

@@ -79,7 +79,7 @@ func (m *managed) start() {
 	running, cancel := context.WithCancel(ctx)
 	measured = prometheus.NewRegistry()
 	Expect(controllers.Setup(running, mgr, controllers.Dependencies{
-		Platforms: provider.All(), Now: today.now, Metrics: metrics.New(measured, func() time.Time { return epoch }),
+		Platforms: provider.All(), Linkers: linkers(), Now: today.now, Metrics: metrics.New(measured, func() time.Time { return epoch }),
 		BackupDirectory: volume, Settle: time.Second, Linger: 5 * time.Second, Trail: trailOf,
 		UncheckedApprovals: true, // config/policy is tried in test/crd
 	})).To(Succeed())

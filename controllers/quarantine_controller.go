@@ -58,14 +58,15 @@ type QuarantineMetrics interface {
 	ForgetRemovals(account types.NamespacedName)
 }
 
-// +kubebuilder:rbac:groups=rollcall.dev,resources=enterpriseaccounts;employees;offboardings,verbs=get;list;watch
-// +kubebuilder:rbac:groups=rollcall.dev,resources=enterpriseaccounts/status,verbs=patch
+// +kubebuilder:rbac:groups=rollcall.dev,resources=enterpriseaccounts;linkedsystems;employees;offboardings,verbs=get;list;watch
+// +kubebuilder:rbac:groups=rollcall.dev,resources=enterpriseaccounts/status;linkedsystems/status,verbs=patch
 // +kubebuilder:rbac:groups=rollcall.dev,resources=approvals,verbs=get;list;watch;create
 
 // SetupWithManager registers the controller.
 func (r *QuarantineReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).Named("quarantine").
 		For(&v1alpha1.EnterpriseAccount{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.LinkedSystem{}, handler.EnqueueRequestsFromMapFunc(labelled), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.Employee{}, handler.EnqueueRequestsFromMapFunc(removedFrom), builder.WithPredicates(removalsChanged)).
 		Watches(&v1alpha1.Offboarding{}, handler.EnqueueRequestsFromMapFunc(removedFrom), builder.WithPredicates(removalsChanged)).
 		Watches(&v1alpha1.Approval{}, handler.EnqueueRequestsFromMapFunc(quarantineOf), builder.WithPredicates(standsDifferently)).
@@ -106,6 +107,11 @@ func removedFrom(_ context.Context, o client.Object) (found []reconcile.Request)
 	return found
 }
 
+// labelled maps a LinkedSystem to its name among accounts.
+func labelled(_ context.Context, o client.Object) []reconcile.Request {
+	return []reconcile.Request{{NamespacedName: systemLabel(client.ObjectKeyFromObject(o))}}
+}
+
 // quarantineOf maps an Approval to the account whose limits it is about.
 func quarantineOf(_ context.Context, o client.Object) []reconcile.Request {
 	apv, ok := o.(*v1alpha1.Approval)
@@ -118,10 +124,28 @@ func quarantineOf(_ context.Context, o client.Object) []reconcile.Request {
 // refresh is how often the limit is computed anew: it follows how many people there are.
 const refresh = 10 * time.Minute
 
-// Reconcile asks about who waits on one account, and reports how it stands.
-func (r *QuarantineReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+// limited is an EnterpriseAccount or a LinkedSystem, as far as its limits go.
+type limited struct {
+	client.Object
+	// label is how it is named among both.
+	label      types.NamespacedName
+	removals   *v1alpha1.Removals
+	conditions *[]metav1.Condition
+}
+
+func (r *QuarantineReconciler) limited(ctx context.Context, label types.NamespacedName) (limited, error) {
+	if key, is := systemNamed(label); is {
+		ls := &v1alpha1.LinkedSystem{}
+		return limited{ls, label, &ls.Status.Removals, &ls.Status.Conditions}, r.Get(ctx, key, ls)
+	}
 	account := &v1alpha1.EnterpriseAccount{}
-	if err := r.Get(ctx, req.NamespacedName, account); err != nil {
+	return limited{account, label, &account.Status.Removals, &account.Status.Conditions}, r.Get(ctx, label, account)
+}
+
+// Reconcile asks about who waits on one account, or linked system, and reports how it stands.
+func (r *QuarantineReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	account, err := r.limited(ctx, req.NamespacedName)
+	if err != nil {
 		if apierrors.IsNotFound(err) {
 			r.Metrics.ForgetRemovals(req.NamespacedName)
 		}
@@ -135,24 +159,28 @@ func (r *QuarantineReconciler) Reconcile(ctx context.Context, req ctrl.Request) 
 	if !q.Next.IsZero() {
 		again = min(again, max(time.Second, q.Next.Sub(r.Now())))
 	}
-	name, wait, err := r.ask(ctx, account, q.Held)
+	name, wait, err := r.ask(ctx, req.NamespacedName, q.Held)
 	if err != nil {
 		return done(0, err)
 	}
 	again = sooner(again, wait)
 	r.Metrics.Removals(req.NamespacedName, q.Limit, q.Admitted, len(q.Held))
-	before := account.DeepCopy()
-	reportRemovals(account, q, name)
-	wrote, err := kube.PatchStatus(ctx, r.Client, before, account)
+	before, ok := account.DeepCopyObject().(client.Object)
+	if !ok {
+		return ctrl.Result{}, fmt.Errorf("copying %T: no object", account.Object)
+	}
+	was := meta.IsStatusConditionFalse(*account.conditions, v1alpha1.ConditionWithinLimits)
+	account.report(q, name)
+	wrote, err := kube.PatchStatus(ctx, r.Client, before, account.Object)
 	if err == nil && wrote {
-		r.announce(before, account)
+		r.announce(account, was)
 	}
 	return done(again, err)
 }
 
 // ask makes the one Approval, withdraws those that list anybody else, and says which one
 // there is, or how long it is waited for more people to come.
-func (r *QuarantineReconciler) ask(ctx context.Context, account *v1alpha1.EnterpriseAccount, held []v1alpha1.ApprovalSubject) (string, time.Duration, error) {
+func (r *QuarantineReconciler) ask(ctx context.Context, account types.NamespacedName, held []v1alpha1.ApprovalSubject) (string, time.Duration, error) {
 	slices.SortFunc(held, func(a, b v1alpha1.ApprovalSubject) int {
 		return cmp.Or(cmp.Compare(a.Number, b.Number), cmp.Compare(a.UID, b.UID))
 	})
@@ -162,7 +190,7 @@ func (r *QuarantineReconciler) ask(ctx context.Context, account *v1alpha1.Enterp
 	if err := r.List(ctx, &asked, client.InNamespace(account.Namespace), client.MatchingFields{indexAccount: account.Name}, client.UnsafeDisableDeepCopy); err != nil {
 		return "", 0, fmt.Errorf("listing Approvals: %w", err)
 	}
-	wait := r.settle(client.ObjectKeyFromObject(account), digest)
+	wait := r.settle(account, digest)
 	for i := range asked.Items {
 		apv := &asked.Items[i]
 		if apv.Spec.Purpose != v1alpha1.ApprovalRemovalLimit || !isUndecided(apv) {
@@ -241,15 +269,15 @@ func summaryOfHeld(account string, held []v1alpha1.ApprovalSubject) string {
 		account, len(held)-frozen, frozen)
 }
 
-// reportRemovals fills in what the status says of the limits.
-func reportRemovals(account *v1alpha1.EnterpriseAccount, q Quarantine, approval string) {
-	if account.Status.Removals == (v1alpha1.Removals{}) && q.Admitted == 0 && len(q.Held) == 0 {
+// report fills in what the status says of the limits.
+func (account *limited) report(q Quarantine, approval string) {
+	if *account.removals == (v1alpha1.Removals{}) && q.Admitted == 0 && len(q.Held) == 0 {
 		return // nobody has ever lost access: there is nothing to say (P13)
 	}
 	limit, admitted, held := int32(q.Limit), int32(q.Admitted), int32(len(q.Held))
-	account.Status.Removals = v1alpha1.Removals{Limit: &limit, Admitted: &admitted, Held: &held, ApprovalName: approval}
+	*account.removals = v1alpha1.Removals{Limit: &limit, Admitted: &admitted, Held: &held, ApprovalName: approval}
 	set := func(status metav1.ConditionStatus, reason, message string) {
-		kube.Set(&account.Status.Conditions, account.Generation, v1alpha1.ConditionWithinLimits, status, reason, kube.Coded(reason, message))
+		kube.Set(account.conditions, account.GetGeneration(), v1alpha1.ConditionWithinLimits, status, reason, kube.Coded(reason, message))
 	}
 	switch {
 	case held == 0:
@@ -258,18 +286,17 @@ func reportRemovals(account *v1alpha1.EnterpriseAccount, q Quarantine, approval 
 		set(metav1.ConditionFalse, v1alpha1.ReasonRemovalLimit, "more people would lose access than removalLimits allow: nobody else does until somebody has decided about those who wait")
 	default:
 		set(metav1.ConditionFalse, v1alpha1.ReasonRemovalLimit, fmt.Sprintf("more people would lose access than removalLimits allow: nobody else does until somebody has decided about those who wait: "+
-			"kubectl rollcall approve (or reject) %s -n %s", approval, account.Namespace))
+			"kubectl rollcall approve (or reject) %s -n %s", approval, account.GetNamespace()))
 	}
 }
 
 // announce sends an event when the limits begin to hold people up, and when they no longer do.
-func (r *QuarantineReconciler) announce(before, after *v1alpha1.EnterpriseAccount) {
-	was := meta.IsStatusConditionFalse(before.Status.Conditions, v1alpha1.ConditionWithinLimits)
-	switch is := meta.IsStatusConditionFalse(after.Status.Conditions, v1alpha1.ConditionWithinLimits); {
+func (r *QuarantineReconciler) announce(account limited, was bool) {
+	switch is := meta.IsStatusConditionFalse(*account.conditions, v1alpha1.ConditionWithinLimits); {
 	case is && !was:
-		r.Recorder.Eventf(after, nil, corev1.EventTypeWarning, v1alpha1.ReasonRemovalLimit, "Hold",
-			"more people would lose access than removalLimits allow (%d): nobody else does until somebody has decided about those who wait", *after.Status.Removals.Limit)
+		r.Recorder.Eventf(account.Object, nil, corev1.EventTypeWarning, v1alpha1.ReasonRemovalLimit, "Hold",
+			"more people would lose access than removalLimits allow (%d): nobody else does until somebody has decided about those who wait", *account.removals.Limit)
 	case was && !is:
-		r.Recorder.Eventf(after, nil, corev1.EventTypeNormal, v1alpha1.ReasonInSync, "Release", "nobody waits for access to be taken away any more")
+		r.Recorder.Eventf(account.Object, nil, corev1.EventTypeNormal, v1alpha1.ReasonInSync, "Release", "nobody waits for access to be taken away any more")
 	}
 }

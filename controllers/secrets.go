@@ -64,11 +64,11 @@ func releaseSecrets(ctx context.Context, c client.Client, namespace string, leav
 	return nil
 }
 
-// secretNeeded reports whether an account or a storage reads the Secret. An account that
+// secretNeeded reports whether an account, a linked system or a storage reads the Secret. An account that
 // is being deleted is called only for those who leave or go with the namespace, and two of them must not wait for each other. A
 // storage that is being deleted still deletes archives for its Backups.
 func secretNeeded(ctx context.Context, c client.Client, namespace, name string, leaves types.UID) (needed bool, err error) {
-	for _, list := range []client.ObjectList{&v1alpha1.EnterpriseAccountList{}, &v1alpha1.BackupStorageList{}} {
+	for _, list := range []client.ObjectList{&v1alpha1.EnterpriseAccountList{}, &v1alpha1.BackupStorageList{}, &v1alpha1.LinkedSystemList{}} {
 		if err := c.List(ctx, list, client.InNamespace(namespace), client.MatchingFields{indexSecret: name}); err != nil {
 			return false, fmt.Errorf("listing who reads a Secret: %w", err)
 		}
@@ -83,6 +83,12 @@ func secretNeeded(ctx context.Context, c client.Client, namespace, name string, 
 				needed = needed || user.DeletionTimestamp.IsZero() || leavings+len(people) > 0
 			case *v1alpha1.BackupStorage:
 				needed = needed || user.UID != leaves
+			case *v1alpha1.LinkedSystem:
+				leavings, err := openLeavings(ctx, c, namespace, indexSystem, user.Name)
+				if err != nil {
+					return err
+				}
+				needed = needed || user.DeletionTimestamp.IsZero() || leavings > 0
 			}
 			return nil
 		})

@@ -29,6 +29,8 @@ type Metrics interface {
 	People(account types.NamespacedName, t *tenant.Tenant, people *v1alpha1.PeopleCount)
 	// Forget: nothing more is known of the account.
 	Forget(account types.NamespacedName)
+	// Links says how many accounts a linked system has.
+	Links(system types.NamespacedName, count *v1alpha1.LinkedCount)
 	Changed(account types.NamespacedName, action plan.Kind)
 	Drifted(account types.NamespacedName)
 	StorageMetrics
@@ -43,14 +45,16 @@ type Metrics interface {
 // Dependencies are what the composition root chooses.
 type Dependencies struct {
 	Platforms []directory.Descriptor
-	Now       func() time.Time
-	Metrics   Metrics
+	// Linkers open linked systems, by what the LinkedSystem's status calls the protocol: SCIM, LDAP, Webhook.
+	Linkers map[string]Linker
+	Now     func() time.Time
+	Metrics Metrics
 	// Version of the manager, which archives tell; empty if nobody knows.
 	Version string
 	// RoleBinding is the name of the one that gives the manager its rights in a
 	// company; empty if its rights come otherwise.
 	RoleBinding string
-	// Trail opens the audit trail of an EnterpriseAccount; nil keeps no records.
+	// Trail opens the audit trail of an EnterpriseAccount, or of a LinkedSystem, whose name begins with linkedsystem/; nil keeps no records.
 	Trail func(account types.NamespacedName) (*audit.Log, error)
 	// BackupDirectory is where the volume for local storages is mounted; empty if there is none.
 	BackupDirectory string
@@ -84,7 +88,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, d Dependencies) error {
 	for _, p := range d.Platforms {
 		platforms[p.Platform] = p
 	}
-	tenants, hub := tenant.NewRegistry(), &Hub{Reader: mgr.GetClient()}
+	tenants, systems, hub := tenant.NewRegistry(), tenant.NewGroup[*tenant.Linked](), &Hub{Reader: mgr.GetClient()}
 	recorder := mgr.GetEventRecorder("rollcall")
 	approvals := &Approvals{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Now: d.Now, Unchecked: d.UncheckedApprovals}
 	limiter := &Limiter{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Approvals: approvals, Now: d.Now}
@@ -100,7 +104,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, d Dependencies) error {
 		},
 		&DepartmentReconciler{Client: mgr.GetClient(), Recorder: recorder, Tenants: tenants, Hub: hub},
 		&EmployeeReconciler{
-			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Tenants: tenants, Hub: hub,
+			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Tenants: tenants, Systems: systems, Hub: hub,
 			Numbers: numbers, Leavings: &Leavings{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Now: d.Now}, Platforms: platforms, Metrics: d.Metrics, Limiter: limiter,
 			Storages: storages, Archives: lasts, Now: d.Now, Tool: tool,
 		},
@@ -114,6 +118,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, d Dependencies) error {
 		Limiter: limiter, Approvals: approvals, Metrics: d.Metrics, Now: d.Now,
 	})
 	all = append(all, decisions(mgr, d, recorder, tenants, hub, limiter)...)
+	all = append(all, links(ctx, mgr, d, recorder, systems, hub, limiter)...)
 	if d.RoleBinding != "" {
 		all = append(all, &GrantReconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader()})
 	}
@@ -138,6 +143,21 @@ func Setup(ctx context.Context, mgr ctrl.Manager, d Dependencies) error {
 		}
 	}
 	return SetupArchives(ctx, mgr, d, recorder)
+}
+
+// links are the controllers of linked systems, and of who is who in them.
+func links(ctx context.Context, mgr ctrl.Manager, d Dependencies, recorder events.EventRecorder, systems *Systems, hub *Hub, limiter *Limiter) []reconciler {
+	compiled := &mappings{}
+	return []reconciler{
+		&LinkedSystemReconciler{
+			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Systems: systems, Hub: hub, Linkers: d.Linkers,
+			Metrics: d.Metrics, Now: d.Now, Trail: d.Trail, Lifetime: ctx, mappings: compiled,
+		},
+		&LinkReconciler{
+			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Systems: systems, Hub: hub, Limiter: limiter,
+			Leavings: &Leavings{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Now: d.Now}, Metrics: d.Metrics, Now: d.Now, mappings: compiled,
+		},
+	}
 }
 
 // decisions are the controllers of what humans decide, and of who waits for it: for access that goes, and for rights.

@@ -50,6 +50,8 @@ func conditionsOf(o client.Object) ([]metav1.Condition, int64) {
 		return o.Status.Conditions, observed(o.Status.ObservedGeneration)
 	case *v1alpha1.OffboardingPolicy:
 		return o.Status.Conditions, observed(o.Status.ObservedGeneration)
+	case *v1alpha1.LinkedSystem:
+		return o.Status.Conditions, observed(o.Status.ObservedGeneration)
 	}
 	return nil, -1
 }

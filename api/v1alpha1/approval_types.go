@@ -45,10 +45,10 @@ type ApprovalSpec struct {
 	// purpose says what kind of decision it is.
 	// +required
 	Purpose ApprovalPurpose `json:"purpose,omitempty"`
-	// accountName of the EnterpriseAccount that it is about, if it is about one.
+	// accountName of the EnterpriseAccount that it is about, if it is about one; linkedsystem/<name> for a LinkedSystem.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:MaxLength=128
 	AccountName string `json:"accountName,omitempty"`
 	// summary says in words what happens if it is approved.
 	// +required

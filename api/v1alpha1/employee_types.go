@@ -159,7 +159,7 @@ type LinkedAccount struct {
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=256
-	// +kubebuilder:validation:XValidation:rule="self.trim() == self && !self.matches('[[:cntrl:]\"\\\\]')",message="login must not begin or end with a space, nor contain quotes, backslashes, tabs or line breaks"
+	// +kubebuilder:validation:XValidation:rule="self.trim() == self && !self.matches('[[:cntrl:]]') && !self.contains('\"') && !self.contains('\\\\')",message="login must not begin or end with a space, nor contain quotes, backslashes, tabs or line breaks"
 	Login string `json:"login,omitempty"`
 }
 

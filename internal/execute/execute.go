@@ -55,7 +55,8 @@ type Outcome struct {
 	Left *Left
 	// IgnoredAttributes of a linked account were written and read back unchanged.
 	IgnoredAttributes []string
-	// Residuals are what a check has found of somebody who was unlinked in a linked system.
+	// Checked: it was looked what is left of somebody who was unlinked in a linked system, and Residuals is what was found.
+	Checked   bool
 	Residuals []string
 }
 

@@ -334,6 +334,7 @@ func (l *linking) check(ctx context.Context, a plan.LinkAction) (err error) {
 		return nil
 	}
 	l.Residuals, err = l.System.Residuals(ctx, a.ID, a.Removes)
+	l.Checked = err == nil
 	return err
 }
 

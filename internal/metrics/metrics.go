@@ -36,6 +36,7 @@ type Metrics struct {
 	people   *prometheus.GaugeVec
 	writes   *prometheus.CounterVec
 	drift    *prometheus.CounterVec
+	links    *prometheus.GaugeVec
 	age      *prometheus.Desc
 
 	mu      sync.Mutex
@@ -59,10 +60,11 @@ func New(registry prometheus.Registerer, now func() time.Time) *Metrics {
 		people:   prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "rollcall_people", Help: "People on the account: declared, managed, unmanaged, differing, frozen, invited, vanished."}, labels("kind")),
 		writes:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "rollcall_account_changes_total", Help: "Changes that Rollcall made to people's accounts, by action."}, labels("action")),
 		drift:    prometheus.NewCounterVec(prometheus.CounterOpts{Name: "rollcall_drift_found_total", Help: "Accounts found to differ although nothing new was declared."}, account),
+		links:    prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "rollcall_linked_accounts", Help: "Accounts of people in a linked system: linked, disabled, waiting."}, labels("kind")),
 		age:      prometheus.NewDesc("rollcall_mirror_age_seconds", "Time since the directory was last read successfully.", account, nil),
 		tenants:  map[types.NamespacedName]*tenant.Tenant{}, now: now,
 	}
-	registry.MustRegister(m.calls, m.seconds, m.waits, m.answers, m.throttle, m.open, m.people, m.writes, m.drift, m)
+	registry.MustRegister(m.calls, m.seconds, m.waits, m.answers, m.throttle, m.open, m.people, m.writes, m.drift, m.links, m)
 	return m
 }
 
@@ -95,6 +97,15 @@ func (m *Metrics) People(name types.NamespacedName, t *tenant.Tenant, p *v1alpha
 	}
 }
 
+// Links records how many accounts of people a linked system has.
+func (m *Metrics) Links(name types.NamespacedName, c *v1alpha1.LinkedCount) {
+	for kind, n := range map[string]*int32{"linked": c.Linked, "disabled": c.Disabled, "waiting": c.Waiting} {
+		if n != nil {
+			m.links.WithLabelValues(name.Namespace, name.Name, kind).Set(float64(*n))
+		}
+	}
+}
+
 // Forget drops what would go stale: the age of a mirror that nobody refreshes,
 // and how many people an account has that is not looked at.
 func (m *Metrics) Forget(name types.NamespacedName) {
@@ -103,6 +114,7 @@ func (m *Metrics) Forget(name types.NamespacedName) {
 	m.mu.Unlock()
 	of := prometheus.Labels{"namespace": name.Namespace, "account": name.Name}
 	m.people.DeletePartialMatch(of)
+	m.links.DeletePartialMatch(of)
 	m.open.DeletePartialMatch(of)
 }
 

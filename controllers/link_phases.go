@@ -1,0 +1,495 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"rollcall.dev/rollcall/api/v1alpha1"
+	"rollcall.dev/rollcall/internal/directory"
+	"rollcall.dev/rollcall/internal/execute"
+	"rollcall.dev/rollcall/internal/linked"
+	"rollcall.dev/rollcall/internal/plan"
+)
+
+// past reads what is known of the person's leavings, and whether a policy says how they leave now.
+func (r *LinkReconciler) past(ctx context.Context, s *linkScope) error {
+	e := s.employee
+	if number := declaredNumber(e); number != "" {
+		all, err := r.Leavings.Numbered(ctx, e.Namespace, number)
+		if err != nil {
+			return err
+		}
+		openFirst(all)
+		s.leavings = all
+	}
+	if e.Spec.State != v1alpha1.EmployeeDeparted || !e.DeletionTimestamp.IsZero() {
+		return nil
+	}
+	policy, _, err := offboardingPolicy(ctx, r.Client, e)
+	s.unruled = policy == nil
+	return err
+}
+
+// leaves reports whether nothing is wished of the person but that access ends.
+func (s *linkScope) leaves() bool {
+	return s.employee.Spec.State == v1alpha1.EmployeeDeparted || !s.employee.DeletionTimestamp.IsZero()
+}
+
+// everywhere decides about the person in each linked system.
+func (r *LinkReconciler) everywhere(ctx context.Context, s *linkScope) error {
+	e := s.employee
+	for _, name := range employeeSystems(e) {
+		l := r.standing(s, name)
+		decide := r.converge
+		switch {
+		case s.leaves():
+			decide = r.depart
+		case l.off:
+			decide = r.takeOff
+		}
+		if err := decide(ctx, s, l); err != nil {
+			return err
+		}
+		if l.status.Name != "" { // else it is forgotten
+			s.links = append(s.links, l)
+		}
+	}
+	return nil
+}
+
+// standing is how the person stands in the system, as recorded.
+func (r *LinkReconciler) standing(s *linkScope, name string) *personLink {
+	e := s.employee
+	l := &personLink{key: client.ObjectKey{Namespace: e.Namespace, Name: name}, declared: linkSpec(e, name), leaving: s.leavingOf(name)}
+	l.status = v1alpha1.LinkedAccountStatus{Name: name, State: v1alpha1.LinkedWaiting}
+	if old := linkStatus(e, name); old != nil {
+		l.status = *old.DeepCopy()
+	}
+	l.off = l.declared == nil
+	l.running = r.Systems.Get(l.key.String())
+	return l
+}
+
+// leavingOf is the leaving that unlinks the person from the system: the one that is not over, else the newest; nil if there was none.
+func (s *linkScope) leavingOf(system string) *v1alpha1.Offboarding {
+	at := slices.IndexFunc(s.leavings, func(ob v1alpha1.Offboarding) bool { return slices.Contains(offboardingSystems(&ob), system) })
+	if at < 0 {
+		return nil
+	}
+	return &s.leavings[at]
+}
+
+// unlinkingIn is what an Offboarding is to unlink in the system, and how far that is; nil if nothing is known.
+func unlinkingIn(ob *v1alpha1.Offboarding, system string) (spec *v1alpha1.OffboardingLinkedAccount, at *v1alpha1.UnlinkStatus) {
+	for i := range ob.Spec.LinkedAccounts {
+		if ob.Spec.LinkedAccounts[i].Name == system {
+			spec = &ob.Spec.LinkedAccounts[i]
+		}
+	}
+	for i := range ob.Status.LinkedAccounts {
+		if ob.Status.LinkedAccounts[i].Name == system {
+			at = &ob.Status.LinkedAccounts[i]
+		}
+	}
+	return spec, at
+}
+
+// follow takes over how an account stands that a leaving unlinks. Nothing is written to it from here until that is over.
+func (l *personLink) follow(declared bool) bool {
+	ob := l.leaving
+	if ob == nil || isOver(ob) {
+		return false
+	}
+	words := "it begins"
+	if _, at := unlinkingIn(ob, l.status.Name); at != nil {
+		words = string(at.State)
+		if at.Phase != "" {
+			words += " at " + string(at.Phase)
+		}
+		if at.Message != "" {
+			words += " (" + at.Message + ")"
+		}
+		if at.DisabledBy != "" {
+			l.status.DisabledBy = at.DisabledBy
+		}
+		if at.DisabledTime != nil {
+			l.status.State = v1alpha1.LinkedDisabled
+		}
+	}
+	if declared {
+		l.problem = problem(v1alpha1.ReasonOffboardingEnding, fmt.Sprintf("the person is declared again: waiting until the Offboarding %q has ended; %s", ob.Name, words))
+	} else {
+		l.problem = problem(v1alpha1.ReasonLeaving, fmt.Sprintf("unlinked by the Offboarding %q: %s", ob.Name, words))
+	}
+	l.status.Differences, l.status.OffboardingName, l.status.Rivals = nil, ob.Name, nil
+	return true
+}
+
+// wasDeleted reports whether a leaving has deleted the account.
+func wasDeleted(spec *v1alpha1.OffboardingLinkedAccount, at *v1alpha1.UnlinkStatus) bool {
+	return at != nil && spec.OnLeave == v1alpha1.UnlinkDelete && at.Phase == v1alpha1.UnlinkPhaseCheck
+}
+
+// inherit takes over, once, what a leaving that is over has left to somebody who is declared again: the account by its stored
+// id, never by its name (P3), or nothing where it was deleted.
+func (l *personLink) inherit() {
+	st, ob := &l.status, l.leaving
+	left := ob != nil && st.OffboardingName == ob.Name || st.State == v1alpha1.LinkedUnlinked
+	st.OffboardingName = ""
+	if ob == nil || (!left && st.Origin != "") {
+		return
+	}
+	spec, at := unlinkingIn(ob, st.Name)
+	if wasDeleted(spec, at) {
+		if left {
+			*st = v1alpha1.LinkedAccountStatus{Name: st.Name, State: v1alpha1.LinkedWaiting}
+		}
+		return
+	}
+	if l.declared.AccountID != "" && l.declared.AccountID != spec.AccountID {
+		return // another account is declared
+	}
+	if st.Origin == "" {
+		*st = v1alpha1.LinkedAccountStatus{Name: st.Name, State: v1alpha1.LinkedWaiting, AccountID: spec.AccountID, Origin: spec.Origin}
+	}
+	if spec.DisabledBy == v1alpha1.FrozenByRollcall || at != nil && at.DisabledBy == v1alpha1.FrozenByRollcall {
+		st.DisabledBy = v1alpha1.FrozenByRollcall
+	}
+}
+
+// depart decides about an account of somebody who has departed, or is being deleted: a leaving unlinks it. Where no policy says how
+// somebody leaves who was declared to, only access ends.
+func (r *LinkReconciler) depart(ctx context.Context, s *linkScope, l *personLink) error {
+	ob := l.leaving
+	switch {
+	case l.follow(false):
+		return nil
+	case ob != nil && (l.status.OffboardingName == ob.Name || s.isOf(ob)):
+		l.conclude(ob)
+		return nil
+	case !s.employee.DeletionTimestamp.IsZero() && l.status.Origin != v1alpha1.OriginCreating:
+		if l.running != nil {
+			l.running.Lane.Settle(s.lane)
+		}
+		return r.lookUp(s, l)
+	case l.status.Origin == "" && l.status.State != v1alpha1.LinkedUnlinked && l.running == nil:
+		l.status.Name = "" // nobody is there who would have to leave
+		return nil
+	case l.status.State == v1alpha1.LinkedUnlinked:
+		return nil
+	case isOwned(l.status.Origin) && !s.unruled:
+		if l.problem = problem(v1alpha1.ReasonLeaving, "the leaving begins"); l.running != nil {
+			l.running.Lane.Settle(s.lane)
+		}
+		return r.lookUp(s, l)
+	}
+	return r.converge(ctx, s, l)
+}
+
+// isOf reports whether a leaving is of this very declaration.
+func (s *linkScope) isOf(ob *v1alpha1.Offboarding) bool {
+	e := s.employee
+	return ob.Spec.EmployeeUID == string(e.UID) && (ob.Spec.RequestedBy.Generation == e.Generation || ob.Spec.Trigger == v1alpha1.TriggerDeleted)
+}
+
+// conclude says how an account stands that a leaving was about. It is not ours any more, unless the leaving was cancelled.
+func (l *personLink) conclude(ob *v1alpha1.Offboarding) {
+	if ob.Status.State == v1alpha1.OffboardingCancelled {
+		if isOwned(l.status.Origin) {
+			l.problem = rejected(ob)
+		}
+		return
+	}
+	id := l.status.AccountID
+	l.status = v1alpha1.LinkedAccountStatus{Name: l.status.Name, AccountID: id, State: v1alpha1.LinkedUnlinked, OffboardingName: ob.Name}
+}
+
+// lookUp takes over what the last task came to, and plans nothing: no account is left unrecorded (P3).
+func (r *LinkReconciler) lookUp(s *linkScope, l *personLink) error {
+	if l.running == nil {
+		return nil
+	}
+	if o, ok := l.running.Lane.Outcome(s.lane); ok {
+		l.outcome = o
+		l.recordIn(execute.FoldLink(linkRecordOf(&l.status), o, !l.running.Mirror.State().Capabilities.Reads))
+	}
+	return nil
+}
+
+// converge plans how the account becomes as wished.
+func (r *LinkReconciler) converge(ctx context.Context, s *linkScope, l *personLink) error {
+	if l.declared != nil && !s.leaves() {
+		if l.follow(true) {
+			return nil
+		}
+		l.inherit()
+	}
+	l.status.Phase = ""
+	r.unlinkings.forget(s.employee.UID, l.key.Name)
+	if s.employee.Status.Number == "" {
+		l.problem = problem(v1alpha1.ReasonWaitingForNumber, "waiting until the person has an employee number")
+		return nil
+	}
+	ls, err := linkedSystem(ctx, r, l.key)
+	if err != nil {
+		return err
+	}
+	if l.system = ls; ls == nil {
+		l.problem = problem(v1alpha1.ReasonWaitingForAccount, fmt.Sprintf("there is no LinkedSystem %q in this namespace: create it, or correct spec.linkedAccounts", l.key.Name))
+		return nil
+	}
+	if !r.reads(s, l) {
+		return nil
+	}
+	record := linkRecordOf(&l.status)
+	if o, ok := l.running.Lane.Outcome(s.lane); ok {
+		l.outcome = o
+		record = execute.FoldLink(record, o, !l.state.Capabilities.Reads)
+	}
+	late, err := r.wish(ctx, s, l)
+	if err != nil {
+		return err
+	}
+	if late != nil && (l.wish.State != directory.Frozen || !record.Origin.Owned()) {
+		l.problem = late // who is to lose access loses it all the same (P2)
+		l.recordIn(record)
+		return nil
+	}
+	return r.decide(ctx, s, l, record, late)
+}
+
+// reads reports whether the system was read; else it says why not.
+func (r *LinkReconciler) reads(s *linkScope, l *personLink) bool {
+	if l.running != nil {
+		l.state = l.running.Mirror.State()
+	}
+	if l.running != nil && l.state.Read && l.system.DeletionTimestamp.IsZero() {
+		return true
+	}
+	known := linkStatus(s.employee, l.key.Name) != nil && observed(l.status.ObservedGeneration, s.employee.Generation)
+	l.problem = notRead(l.system, problemAgain(l.status.Reason, l.status.Message), known)
+	l.running = nil
+	return false
+}
+
+// notRead says why nothing is known of a linked system. What was seen of this very declaration before still holds.
+func notRead(ls *v1alpha1.LinkedSystem, before *Problem, observed bool) *Problem {
+	switch {
+	case observed && (before == nil || before.Stalled):
+		return before
+	case !ls.DeletionTimestamp.IsZero():
+		return problem(v1alpha1.ReasonWaitingForAccount, fmt.Sprintf("the LinkedSystem %q is being deleted: it is not called any more", ls.Name))
+	case ls.Spec.Mode == v1alpha1.ModeSuspended:
+		return problem(v1alpha1.ReasonSuspended, fmt.Sprintf("the LinkedSystem %q is Suspended: it is not called", ls.Name))
+	case observed && before.Reason != v1alpha1.ReasonSuspended:
+		return before
+	}
+	return problem(v1alpha1.ReasonWaitingForAccount, fmt.Sprintf("the LinkedSystem %q was not read yet; its conditions say how it stands", ls.Name))
+}
+
+// linkedSystem reads a LinkedSystem; nil if there is none.
+func linkedSystem(ctx context.Context, c client.Reader, key client.ObjectKey) (*v1alpha1.LinkedSystem, error) {
+	ls := &v1alpha1.LinkedSystem{}
+	err := c.Get(ctx, key, ls)
+	if apierrors.IsNotFound(err) {
+		return nil, nil //nolint:nilnil // none is an answer
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the LinkedSystem: %w", err)
+	}
+	return ls, nil
+}
+
+// decide asks the plan, and says in the API's words what it answered.
+func (r *LinkReconciler) decide(ctx context.Context, s *linkScope, l *personLink, record plan.LinkRecord, late *Problem) error {
+	facts, err := r.facts(ctx, s, l, record)
+	if err != nil {
+		return err
+	}
+	l.before, l.observe = record, l.system.Spec.Mode == v1alpha1.ModeObserve
+	l.plan, l.planned = plan.ForLink(l.wish, record, facts), true
+	if s.leaves() {
+		l.restrain(!s.employee.DeletionTimestamp.IsZero())
+	}
+	if err := r.admit(ctx, s, l); err != nil {
+		return err
+	}
+	p := &l.plan
+	switch {
+	case l.held:
+	case p.Hold != nil:
+		l.problem = problem(string(p.Hold.Reason), p.Hold.Message)
+	case l.observe && writes(linkActions(p.Actions)):
+		l.problem = wouldDo(l.differing(), linkActions(p.Actions))
+	case len(p.Actions) > 0:
+		l.problem = underway(l.running.Lane.Last(s.lane, p.Digest()))
+		if record.Origin.Owned() && record.Applied == l.wish.Version && l.outcome == nil && l.status.Reason == "" {
+			r.Metrics.Drifted(systemLabel(l.key))
+		}
+	default:
+		l.problem = late
+	}
+	l.seen(facts)
+	return nil
+}
+
+// restrain keeps a plan for somebody who has departed without a policy to what takes nothing but access, and for somebody who is
+// deleted to looking what is there.
+func (l *personLink) restrain(deleted bool) {
+	p := &l.plan
+	p.Actions = slices.DeleteFunc(p.Actions, func(a plan.LinkAction) bool {
+		return a.Kind != plan.Confirm && a.Kind != plan.Find && (a.Kind != plan.Disable || deleted)
+	})
+	p.Differ = nil
+	if p.Hold != nil && p.Hold.Reason == plan.WaitingForAccount {
+		p.Hold = nil // nobody is there who would have to leave
+	}
+}
+
+// facts gathers what is known of the account. It makes no call.
+func (r *LinkReconciler) facts(ctx context.Context, s *linkScope, l *personLink, record plan.LinkRecord) (plan.LinkFacts, error) {
+	m, w := l.running.Mirror, &l.wish
+	f := plan.LinkFacts{Capabilities: l.state.Capabilities, Read: l.state.Read, Sought: m.Sought(w.Number, w.Login)}
+	id := w.ID
+	if record.Origin.Owned() {
+		id = record.ID
+	}
+	switch {
+	case id == "":
+	case f.Capabilities.Reads:
+		f.Account, f.Absent, f.Doubtful = m.Account(id), m.Absent(id), m.Doubtful(id)
+	case record.Origin.Owned(): // receipts are all that is known
+		disabled := l.status.State == v1alpha1.LinkedDisabled
+		if l.outcome != nil {
+			for _, kind := range l.outcome.Done {
+				disabled = kind == plan.Disable || disabled && kind != plan.Enable
+			}
+		}
+		f.Account = &linked.Account{ID: id, Enabled: !disabled}
+	}
+	var err error
+	wants := []string{}
+	if id != "" {
+		wants = append(wants, "id:"+id)
+	} else {
+		if f.Candidates, err = r.candidates(ctx, s.employee, l); err != nil {
+			return f, err
+		}
+		if len(f.Candidates) == 1 {
+			id = f.Candidates[0].ID
+			wants = append(wants, "id:"+id)
+		}
+		if w.Login != "" {
+			wants = append(wants, "login:"+fold(w.Login))
+		}
+	}
+	f.Claimant, err = r.claimant(ctx, s, l, id, wants)
+	return f, err
+}
+
+// candidates are accounts with the person's number or login that are not somebody else's, unless nobody else's are left:
+// then they are, so that the person is told whose.
+func (r *LinkReconciler) candidates(ctx context.Context, e *v1alpha1.Employee, l *personLink) (free []linked.Account, err error) {
+	all := l.running.Mirror.Candidates(l.wish.Number, l.wish.Login)
+	for _, a := range all {
+		holders := requests[v1alpha1.EmployeeList](ctx, r, e.Namespace, indexLink, linkKey(l.key.Name, a.ID))
+		holders = slices.DeleteFunc(holders, func(other reconcile.Request) bool { return other.Name == e.Name })
+		if len(holders) == 0 {
+			free = append(free, a)
+		}
+	}
+	if len(free) == 0 && len(all) == 1 {
+		return all, nil
+	}
+	return free, nil
+}
+
+// claimant names the Employee that has the account, or wants the same, instead (P4): one that has it goes before one that would
+// take it, then the older. If e is the one, its status says who else claims it, and those are told, too.
+func (r *LinkReconciler) claimant(ctx context.Context, s *linkScope, l *personLink, id string, wants []string) (string, error) {
+	e := s.employee
+	names := r.claims.want(e, l.key.Name, wants...)
+	if id != "" {
+		for _, req := range requests[v1alpha1.EmployeeList](ctx, r, e.Namespace, indexLink, linkKey(l.key.Name, id)) {
+			if req.Name != e.Name && !slices.Contains(names, req.Name) {
+				names = append(names, req.Name)
+			}
+		}
+	}
+	best, rivals := e, []string{}
+	for _, name := range names {
+		other := &v1alpha1.Employee{}
+		err := r.Get(ctx, client.ObjectKey{Namespace: e.Namespace, Name: name}, other)
+		if apierrors.IsNotFound(err) {
+			r.claims.forget(client.ObjectKey{Namespace: e.Namespace, Name: name})
+			continue
+		}
+		if err != nil {
+			return "", fmt.Errorf("reading who claims the account: %w", err)
+		}
+		if linkSpec(other, l.key.Name) == nil && !owns(other, l.key.Name, id) {
+			continue // it does not want it any more
+		}
+		rivals = append(rivals, name)
+		if goesBefore(other, best, l.key.Name, id) {
+			best = other
+		}
+	}
+	slices.Sort(rivals)
+	for _, name := range r.claims.meet(e, l.key.Name, rivals) {
+		r.Hub.links.add(client.ObjectKey{Namespace: e.Namespace, Name: name}, 0, 0)
+	}
+	l.status.Rivals = nil
+	if best.UID != e.UID {
+		return "the Employee " + best.Name, nil
+	}
+	if len(rivals) > 0 {
+		l.status.Rivals = rivals[:min(len(rivals), 8)]
+	}
+	return "", nil
+}
+
+func owns(e *v1alpha1.Employee, system, id string) bool {
+	st := linkStatus(e, system)
+	return st != nil && isOwned(st.Origin) && st.AccountID == id && id != ""
+}
+
+func goesBefore(a, b *v1alpha1.Employee, system, id string) bool {
+	if owns(a, system, id) != owns(b, system, id) {
+		return owns(a, system, id)
+	}
+	return older(a, b)
+}
+
+// admit asks whether somebody may lose access to the system now (P6). Who was admitted is not asked for again, until the
+// account is enabled again.
+func (r *LinkReconciler) admit(ctx context.Context, s *linkScope, l *personLink) error {
+	p, e := &l.plan, s.employee
+	if l.wish.State != directory.Frozen && !p.Record.DisabledByUs {
+		l.status.AdmittedTime, l.status.AdmittedBy = nil, ""
+	}
+	takes := slices.ContainsFunc(linkActions(p.Actions), func(k plan.Kind) bool { return k == plan.Disable || k == plan.Delete })
+	if !takes || l.observe || l.status.AdmittedTime != nil {
+		return nil
+	}
+	admission, err := r.Limiter.AdmitLinked(ctx, l.key, Candidate{UID: e.UID, Kind: "Employee", Name: e.Name, Number: e.Status.Number, Action: actionFreeze})
+	if err != nil {
+		return err
+	}
+	if admission.Admitted {
+		now := metav1.NewTime(r.Now())
+		l.status.AdmittedTime, l.status.AdmittedBy = &now, admission.By
+		return nil
+	}
+	l.held, p.Actions, p.Record = true, nil, l.before
+	if l.problem = admission.Problem; l.problem == nil {
+		l.problem = problem(v1alpha1.ReasonRemovalLimit, "more people would lose access than the system's removalLimits allow: this one keeps it until an Approval is decided")
+	}
+	return nil
+}

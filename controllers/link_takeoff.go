@@ -1,0 +1,239 @@
+package controllers
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+	"sync"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"rollcall.dev/rollcall/api/v1alpha1"
+	"rollcall.dev/rollcall/internal/execute"
+	"rollcall.dev/rollcall/internal/leaving"
+	"rollcall.dev/rollcall/internal/plan"
+)
+
+// unlinking is what is known, and not durable, of an account that is unlinked because it was taken off the spec.
+type unlinking struct {
+	last          leaving.Act
+	trouble       *leaving.Hold
+	residuals     []string
+	residualsRead bool
+	looked        time.Time
+}
+
+// unlinkings are by the Employee's UID and the system. Safe for concurrent use.
+type unlinkings struct {
+	mu  sync.Mutex
+	all map[string]unlinking
+}
+
+func (u *unlinkings) get(person types.UID, system string) unlinking {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.all[string(person)+"/"+system]
+}
+
+func (u *unlinkings) set(person types.UID, system string, at unlinking) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.all == nil {
+		u.all = map[string]unlinking{}
+	}
+	u.all[string(person)+"/"+system] = at
+}
+
+func (u *unlinkings) forget(person types.UID, system string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	delete(u.all, string(person)+"/"+system)
+}
+
+// takeOff unlinks an account that the spec no longer lists, as the system's onLeave says, or leaves it as it is where that is
+// Retain, or the system is gone. What was never ours is forgotten.
+func (r *LinkReconciler) takeOff(ctx context.Context, s *linkScope, l *personLink) error {
+	if l.follow(false) {
+		return nil
+	}
+	ls, err := linkedSystem(ctx, r, l.key)
+	if err != nil {
+		return err
+	}
+	l.system = ls
+	switch origin := l.status.Origin; {
+	case origin == "":
+		return r.forget(s, l, "", "")
+	case ls == nil || !ls.DeletionTimestamp.IsZero() || ls.Spec.OnLeave == v1alpha1.UnlinkRetain:
+		return r.forget(s, l, v1alpha1.ReasonRetained, fmt.Sprintf("left the account in %s as it is: it is no longer declared", l.key.Name))
+	case !r.reads(s, l):
+		return nil
+	}
+	record := linkRecordOf(&l.status)
+	if o, ok := l.running.Lane.Outcome(s.lane); ok {
+		l.outcome = o
+		record = execute.FoldLink(record, o, !l.state.Capabilities.Reads)
+		if record.Origin == "" && isOwned(l.status.Origin) {
+			record.Origin = plan.Origin(l.status.Origin) // it was deleted; whether that is so is looked at below
+		}
+	}
+	if !record.Origin.Owned() { // it was asked for, and may have come to be
+		if _, err := r.wish(ctx, s, l); err != nil {
+			return err
+		}
+		if err := r.decide(ctx, s, l, record, nil); err != nil {
+			return err
+		}
+		if l.planned && l.plan.Record.Origin == "" && len(l.plan.Actions) == 0 {
+			return r.forget(s, l, "", "")
+		}
+		return nil
+	}
+	l.recordIn(record)
+	return r.unlink(ctx, s, l)
+}
+
+// forget ends the record of an account. It is told if it was ours.
+func (r *LinkReconciler) forget(s *linkScope, l *personLink, reason, words string) error {
+	if l.running != nil {
+		l.running.Lane.Forget(s.lane)
+	}
+	r.unlinkings.forget(s.employee.UID, l.key.Name)
+	r.claims.want(s.employee, l.key.Name)
+	if isOwned(l.status.Origin) && words != "" {
+		s.gone = append(s.gone, parted{l.key.Name, reason, words})
+	}
+	l.status.Name = ""
+	return nil
+}
+
+// acts of unlinking as actions on an account.
+var unlinkActs = map[leaving.Act]plan.Kind{
+	leaving.ActConfirm: plan.Confirm, leaving.ActDisable: plan.Disable, leaving.ActUnlink: plan.Unlink, leaving.ActDelete: plan.Delete,
+	leaving.ActResidual: plan.Check,
+}
+
+// unlink does what comes next, as when somebody leaves; but nobody is asked for, and no system is given up on.
+func (r *LinkReconciler) unlink(ctx context.Context, s *linkScope, l *personLink) error {
+	e, onLeave := s.employee, cmp.Or(l.system.Spec.OnLeave, v1alpha1.UnlinkDisable)
+	at := r.unlinkings.get(e.UID, l.key.Name)
+	if l.outcome != nil {
+		at.fold(l.outcome, r.Now())
+		r.unlinkings.set(e.UID, l.key.Name, at)
+	}
+	at.residualsRead = at.residualsRead && r.Now().Sub(at.looked) < lookAgain
+	facts, err := r.unlinkFacts(ctx, s, l, at)
+	if err != nil {
+		return err
+	}
+	l.observe = l.system.Spec.Mode == v1alpha1.ModeObserve
+	terms := leaving.UnlinkTerms{OnLeave: leaving.OnLeave(onLeave), Retry: math.MaxInt64}
+	progress := leaving.UnlinkProgress{State: leaving.Running, Phase: leaving.UnlinkPhase(l.status.Phase), Disabled: l.status.State == v1alpha1.LinkedDisabled}
+	d := leaving.NextUnlink(terms, progress, facts)
+	kind, acts := unlinkActs[d.Act]
+	if acts && kind.Writes() && l.status.AdmittedTime == nil && !l.observe {
+		if admitted, err := r.admitUnlink(ctx, s, l); err != nil || !admitted {
+			return err
+		}
+	}
+	l.took(d, facts, kind)
+	switch {
+	case d.Over:
+		return r.forget(s, l, v1alpha1.EventUnlinked, fmt.Sprintf("unlinked from %s: %s", l.key.Name, d.Message))
+	case acts && l.observe && kind.Writes():
+		l.problem = wouldDo(nil, []plan.Kind{kind})
+	case acts:
+		l.plan, l.planned = plan.LinkPlan{Record: linkRecordOf(&l.status), Actions: []plan.LinkAction{{
+			Kind: kind, ID: l.status.AccountID, Removes: onLeave == v1alpha1.UnlinkDelete && (kind == plan.Delete || kind == plan.Check),
+		}}}, true
+		l.wish.Version = fmt.Sprintf("off/%d", e.Generation)
+		l.problem = underway(r.ended(s, l))
+	case d.Hold != nil:
+		l.problem = problem(d.Hold.Reason, d.Hold.Message)
+		l.held = !d.Hold.Until.IsZero()
+	}
+	if d.Task && d.Todo != "" {
+		l.problem = problem(v1alpha1.ReasonManualTask, d.Todo)
+	}
+	return nil
+}
+
+// ended is how the last attempt at what is planned ended.
+func (r *LinkReconciler) ended(s *linkScope, l *personLink) error {
+	return l.running.Lane.Last(s.lane, l.plan.Digest())
+}
+
+// lookAgain is how soon it is looked again whether something is left that was found.
+const lookAgain = 10 * time.Minute
+
+// fold takes in what a task came to.
+func (u *unlinking) fold(o *execute.Outcome, now time.Time) {
+	u.trouble = nil
+	for act, kind := range unlinkActs {
+		for _, did := range o.Done {
+			if did == kind {
+				u.last = act
+			}
+		}
+	}
+	if o.Err != nil {
+		p := problemOf(o.Err)
+		u.trouble = &leaving.Hold{Reason: p.Reason, Message: p.Message}
+		return
+	}
+	u.residuals, u.residualsRead, u.looked = o.Residuals, o.Checked, now
+}
+
+// unlinkFacts is what is known now of an account that is unlinked.
+func (r *LinkReconciler) unlinkFacts(ctx context.Context, s *linkScope, l *personLink, at unlinking) (leaving.UnlinkFacts, error) {
+	m, c, id := l.running.Mirror, l.state.Capabilities, l.status.AccountID
+	f := leaving.UnlinkFacts{
+		Now: r.Now(), Owned: true, Turn: true, Reads: c.Reads, CanDisable: c.Disables, DisableRemoves: c.DisableRemoves, CanDelete: c.Deletes,
+		Last: at.last, Trouble: at.trouble, Residuals: at.residuals, ResidualsRead: at.residualsRead,
+	}
+	account := m.Account(id)
+	f.Read = !m.Doubtful(id) && (account != nil || m.Absent(id))
+	if account != nil {
+		f.There, f.Enabled, f.Parked = true, account.Enabled, account.Parked
+	}
+	var err error
+	f.Claimant, err = r.claimant(ctx, s, l, id, nil)
+	return f, err
+}
+
+// took records what was decided, before it is done.
+func (l *personLink) took(d leaving.UnlinkDecision, f leaving.UnlinkFacts, kind plan.Kind) {
+	st := &l.status
+	st.Phase, st.Differences, st.Rivals = v1alpha1.UnlinkPhase(d.Phase), nil, nil
+	if kind == plan.Disable && !l.observe {
+		st.DisabledBy = v1alpha1.FrozenByRollcall
+	}
+	switch {
+	case d.Disabled || f.Reads && f.There && !f.Enabled:
+		st.State = v1alpha1.LinkedDisabled
+	case f.Reads && f.There:
+		st.State = v1alpha1.LinkedActive
+	}
+}
+
+// admitUnlink asks whether the account may be unlinked now (P6).
+func (r *LinkReconciler) admitUnlink(ctx context.Context, s *linkScope, l *personLink) (bool, error) {
+	e := s.employee
+	admission, err := r.Limiter.AdmitLinked(ctx, l.key, Candidate{UID: e.UID, Kind: "Employee", Name: e.Name, Number: e.Status.Number, Action: actionLeave})
+	if err != nil {
+		return false, err
+	}
+	if !admission.Admitted {
+		l.held = true
+		if l.problem = admission.Problem; l.problem == nil {
+			l.problem = problem(v1alpha1.ReasonRemovalLimit, "more people would lose access than the system's removalLimits allow: this one keeps it until an Approval is decided")
+		}
+		return false, nil
+	}
+	now := metav1.NewTime(r.Now())
+	l.status.AdmittedTime, l.status.AdmittedBy = &now, admission.By
+	return true, nil
+}
