@@ -80,20 +80,25 @@ func (r *LinkReconciler) takeOff(ctx context.Context, s *linkScope, l *personLin
 			record.Origin = plan.Origin(l.status.Origin) // it was deleted; whether that is so is looked at below
 		}
 	}
-	if !record.Origin.Owned() { // it was asked for, and may have come to be
-		if _, err := r.wish(ctx, s, l); err != nil {
-			return err
-		}
-		if err := r.decide(ctx, s, l, record, nil); err != nil {
-			return err
-		}
-		if l.planned && l.plan.Record.Origin == "" && len(l.plan.Actions) == 0 {
-			return r.forget(s, l, "", "")
-		}
-		return nil
+	if !record.Origin.Owned() {
+		return r.lookFor(ctx, s, l, record)
 	}
 	l.recordIn(record)
 	return r.unlink(ctx, s, l)
+}
+
+// lookFor finds out whether an account came to be that was asked for; if not, it is forgotten.
+func (r *LinkReconciler) lookFor(ctx context.Context, s *linkScope, l *personLink, record plan.LinkRecord) error {
+	if _, err := r.wish(ctx, s, l); err != nil {
+		return err
+	}
+	if err := r.decide(ctx, s, l, record, nil); err != nil {
+		return err
+	}
+	if l.planned && l.plan.Record.Origin == "" && len(l.plan.Actions) == 0 {
+		return r.forget(s, l, "", "")
+	}
+	return nil
 }
 
 // forget ends the record of an account. It is told if it was ours.
@@ -133,37 +138,41 @@ func (r *LinkReconciler) unlink(ctx context.Context, s *linkScope, l *personLink
 	terms := leaving.UnlinkTerms{OnLeave: leaving.OnLeave(onLeave), Retry: math.MaxInt64}
 	progress := leaving.UnlinkProgress{State: leaving.Running, Phase: leaving.UnlinkPhase(l.status.Phase), Disabled: l.status.State == v1alpha1.LinkedDisabled}
 	d := leaving.NextUnlink(terms, progress, facts)
-	kind, acts := unlinkActs[d.Act]
-	if acts && kind.Writes() && l.status.AdmittedTime == nil && !l.observe {
+	kind := unlinkActs[d.Act]
+	if kind != "" && kind.Writes() && l.status.AdmittedTime == nil && !l.observe {
 		if admitted, err := r.admitUnlink(ctx, s, l); err != nil || !admitted {
 			return err
 		}
 	}
 	l.took(d, facts, kind)
-	switch {
-	case d.Over:
+	if d.Over {
 		return r.forget(s, l, v1alpha1.EventUnlinked, fmt.Sprintf("unlinked from %s: %s", l.key.Name, d.Message))
-	case acts && l.observe && kind.Writes():
-		l.problem = wouldDo(nil, []plan.Kind{kind})
-	case acts:
-		l.plan, l.planned = plan.LinkPlan{Record: linkRecordOf(&l.status), Actions: []plan.LinkAction{{
-			Kind: kind, ID: l.status.AccountID, Removes: onLeave == v1alpha1.UnlinkDelete && (kind == plan.Delete || kind == plan.Check),
-		}}}, true
+	}
+	if kind != "" {
 		l.wish.Version = fmt.Sprintf("off/%d", e.Generation)
-		l.problem = underway(r.ended(s, l))
-	case d.Hold != nil:
-		l.problem = problem(d.Hold.Reason, d.Hold.Message)
-		l.held = !d.Hold.Until.IsZero()
+		l.plan = plan.LinkPlan{Record: linkRecordOf(&l.status), Actions: []plan.LinkAction{{
+			Kind: kind, ID: l.status.AccountID, Removes: onLeave == v1alpha1.UnlinkDelete && (kind == plan.Delete || kind == plan.Check),
+		}}}
+		l.planned = !l.observe || !kind.Writes()
 	}
-	if d.Task && d.Todo != "" {
-		l.problem = problem(v1alpha1.ReasonManualTask, d.Todo)
-	}
+	l.problem = r.saysOf(s, l, d, kind)
+	l.held = d.Hold != nil && !d.Hold.Until.IsZero()
 	return nil
 }
 
-// ended is how the last attempt at what is planned ended.
-func (r *LinkReconciler) ended(s *linkScope, l *personLink) error {
-	return l.running.Lane.Last(s.lane, l.plan.Digest())
+// saysOf is how unlinking stands in the API's words.
+func (r *LinkReconciler) saysOf(s *linkScope, l *personLink, d leaving.UnlinkDecision, kind plan.Kind) *Problem {
+	switch {
+	case d.Task && d.Todo != "":
+		return problem(v1alpha1.ReasonManualTask, d.Todo)
+	case kind != "" && !l.planned:
+		return wouldDo(nil, []plan.Kind{kind})
+	case kind != "":
+		return underway(l.running.Lane.Last(s.lane, l.plan.Digest()))
+	case d.Hold != nil:
+		return problem(d.Hold.Reason, d.Hold.Message)
+	}
+	return nil
 }
 
 // lookAgain is how soon it is looked again whether something is left that was found.

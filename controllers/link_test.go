@@ -226,7 +226,7 @@ var _ = Describe("Linked accounts", func() {
 		Eventually(of(e)).Should(And(beReady(), linkedAs("mail", And(HaveField("State", v1alpha1.LinkedActive), HaveField("DisabledBy", BeEmpty()), HaveField("AdmittedTime", BeNil())))))
 		Expect(at(f, "E0001")()).To(enabled(true))
 
-		f.Change("id-0002", func(a *linked.Account) { a.Enabled = false })
+		f.Change(at(f, "E0002")().ID, func(a *linked.Account) { a.Enabled = false })
 		c.reread(ls, f)
 		Eventually(of(other)).Should(And(stalled("FrozenElsewhere"), linkedAs("mail", HaveField("DisabledBy", v1alpha1.FrozenByOther))))
 		Expect(at(f, "E0002")()).To(enabled(false))
@@ -240,9 +240,10 @@ var _ = Describe("Linked accounts", func() {
 		Eventually(of(other)).Should(beReady())
 		Expect(f.Accounts()).To(HaveLen(2))
 
-		third := c.person("zhao-min", quietly, linkedTo("mail"))
+		third := create(c.person("zhao-min", quietly))
+		Eventually(of(third)).Should(beReady())
 		wait := manager.endsAfter(third, `"Creating"`)
-		create(third)
+		change(third, linkedTo("mail"))
 		wait()
 		f.Place(linked.Account{ID: "made", Login: "E0003", Number: "E0003", Enabled: true, Attributes: map[string][]string{"displayName": {third.Spec.Name}, "title": {"工程师"}, "department": {"研发中心"}}})
 		manager.start() // what was asked for before the end may have happened
@@ -344,7 +345,7 @@ var _ = Describe("Linked accounts", func() {
 		e, other := create(c.person("li-na", quietly, linkedTo("mail"))), create(c.person("wang-fang", quietly, linkedTo("mail")))
 		Eventually(of(e)).Should(beReady())
 		Eventually(of(other)).Should(beReady())
-		f.Change("id-0001", func(a *linked.Account) { a.Groups = []string{"staff"} })
+		f.Change(at(f, "E0001")().ID, func(a *linked.Account) { a.Groups = []string{"staff"} })
 		off := func(e *v1alpha1.Employee) { e.Spec.LinkedAccounts = nil }
 		f.Next("Disable", linkedtest.Lost())
 		f.Next("Unlink", linkedtest.Refused(directory.Unavailable))
@@ -399,8 +400,8 @@ var _ = Describe("Linked accounts", func() {
 
 	It("wait for a system that lacks its credentials, or whose mapping is wrong, which says so", func() {
 		f := linkedtest.NewFake(linkedtest.Able())
-		ls := create(c.system("mail", f, func(ls *v1alpha1.LinkedSystem) { ls.Spec.Attributes[0].Value = "employee.nmae" }))
-		Eventually(of(ls)).Should(And(waiting("CredentialsMissing", "mail-credentials", "token"), says("MappingValid", "False", "InvalidValue", "displayName", "nmae")))
+		ls := create(c.system("mail", f, func(ls *v1alpha1.LinkedSystem) { ls.Spec.Attributes[0].Value = "employee.nickname" }))
+		Eventually(of(ls)).Should(And(waiting("CredentialsMissing", "mail-credentials", "token"), says("MappingValid", "False", "InvalidValue", "displayName", "nickname")))
 		c.secret("mail-credentials", map[string]string{"token": c.namespace + "-token-of-mail"})
 		Eventually(of(ls)).Should(And(stalled("InvalidValue", "displayName"), says("Healthy", "True", "InSync")))
 		e := create(c.person("li-na", quietly, linkedTo("mail")))

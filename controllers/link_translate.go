@@ -177,7 +177,7 @@ func (r *LinkReconciler) wish(ctx context.Context, s *linkScope, l *personLink) 
 	m, err := r.mappings.of(ls)
 	if err != nil {
 		l.wish.Version = s.version(ls, nil)
-		return problem(v1alpha1.ReasonInvalidValue, fmt.Sprintf("the mapping of the LinkedSystem %q is wrong: %s", ls.Name, err)), nil //nolint:nilerr // a problem is a finding
+		return problem(v1alpha1.ReasonInvalidValue, fmt.Sprintf("the mapping of the LinkedSystem %q is wrong: %s", ls.Name, err)), nil
 	}
 	if m.manager {
 		if err := r.colleague(ctx, s); err != nil {

@@ -92,10 +92,9 @@ func Setup(ctx context.Context, mgr ctrl.Manager, d Dependencies) error {
 	recorder := mgr.GetEventRecorder("rollcall")
 	approvals := &Approvals{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Now: d.Now, Unchecked: d.UncheckedApprovals}
 	limiter := &Limiter{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Approvals: approvals, Now: d.Now}
-	exits := jobs.New[struct{}, exitOutcome](ctx, 1)
+	exits, lasts, tool := jobs.New[struct{}, exitOutcome](ctx, 1), jobs.New[backupProgress, backupOutcome](ctx, 1), strings.TrimSpace("Rollcall "+d.Version)
 	numbers := &Numbers{Client: mgr.GetClient(), Reader: mgr.GetAPIReader()}
 	storages := &Storages{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Directory: d.BackupDirectory}
-	lasts, tool := jobs.New[backupProgress, backupOutcome](ctx, 1), strings.TrimSpace("Rollcall "+d.Version)
 	all := []reconciler{
 		&EnterpriseAccountReconciler{
 			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Tenants: tenants, Hub: hub,

@@ -443,7 +443,7 @@ type LinkedAccountStatus struct {
 	Rivals []string `json:"rivals,omitempty"`
 	// phase that unlinking is in, for an account that was taken off the spec.
 	// +optional
-	Phase UnlinkPhase `json:"phase,omitempty"`
+	Phase UnlinkPhase `json:"phase,omitempty"` //nolint:kubeapilinter // how far one record is, not how the object stands
 	// offboardingName of the Offboarding that unlinks, or has unlinked, the account.
 	// +optional
 	// +kubebuilder:validation:MinLength=1

@@ -436,7 +436,7 @@ type UnlinkStatus struct {
 	State StepState `json:"state,omitempty"`
 	// phase that it is in: Disable, Unlink (out of its groups), Delete or Check (nothing is left).
 	// +optional
-	Phase UnlinkPhase `json:"phase,omitempty"`
+	Phase UnlinkPhase `json:"phase,omitempty"` //nolint:kubeapilinter // how far one record is, not how the object stands
 	// admittedTime is when the system's removalLimits let it begin, or an Approval did.
 	// +optional
 	AdmittedTime *metav1.Time `json:"admittedTime,omitempty"`

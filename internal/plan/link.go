@@ -155,24 +155,32 @@ func link(w LinkWish, f LinkFacts, p *LinkPlan) {
 	if r.Origin == "" && (w.State != directory.Frozen || !r.DisabledByUs) {
 		*r = LinkRecord{} // an account that a freeze has deleted is not remembered any longer than that
 	}
+	deleted := r.Origin == "" && r.DisabledByUs && f.Account == nil && len(f.Candidates) == 0
 	switch {
-	case r.Origin == "" && r.DisabledByUs && f.Account == nil && len(f.Candidates) == 0: // the freeze has deleted it
+	case deleted: // by the freeze, which goes on
 	case w.ID != "":
 		pinned(w, f, p)
 	case !f.Capabilities.Reads:
 		blind(w, f, p)
-	case r.Origin == Creating && !f.Sought && len(f.Candidates) == 0:
-		p.Actions = []LinkAction{seek(w)} // a creation may have happened and not been answered (P3)
+	default:
+		search(w, f, p)
+	}
+}
+
+// search decides about somebody who is to be found, or made.
+func search(w LinkWish, f LinkFacts, p *LinkPlan) {
+	asked := p.Record.Origin == Creating
+	switch {
 	case len(f.Candidates) == 1:
 		adoptLink(w, f, &f.Candidates[0], p)
-	case len(f.Candidates) > 1:
+	case len(f.Candidates) > 1 && (!asked || f.Sought):
 		p.Hold = hold(DataConflict, "%d accounts of the linked system have this number or login: pin the right one in spec.linkedAccounts[].accountID", len(f.Candidates))
-	case !f.Capabilities.Lists && !f.Sought:
-		p.Actions = []LinkAction{seek(w)}
+	case !f.Sought && (asked || !f.Capabilities.Lists):
+		p.Actions = []LinkAction{seek(w)} // a creation may have happened and not been answered (P3)
 	case w.State == directory.Frozen:
 		// Nobody who is declared frozen is given a usable account, even for a moment. What was asked for before was looked for.
-		if r.Origin == Creating {
-			*r = LinkRecord{}
+		if asked {
+			p.Record = LinkRecord{}
 		}
 	case !w.Provision:
 		p.Hold = hold(WaitingForAccount, "no account with this number or login is there yet, and onJoin is LinkOnly: it is linked when it appears")
@@ -236,22 +244,18 @@ func blind(w LinkWish, f LinkFacts, p *LinkPlan) {
 func adoptLink(w LinkWish, f LinkFacts, a *linked.Account, p *LinkPlan) {
 	f.Account = a
 	isPinned := w.ID != "" && w.ID == a.ID
-	same := a.Number == "" || strings.EqualFold(a.Number, w.Number)
-	if !same && !isPinned {
-		p.Hold = hold(DataConflict, "the account with this login carries another employee number: correct one of them, or pin the account in spec.linkedAccounts[].accountID if it is the right one")
-		return
-	}
 	differ, _ := differLink(w, f.Capabilities, a)
-	if p.Record.Origin == Creating && strings.EqualFold(a.Login, w.Login) && (a.Number != "" || len(differ) == 0) {
-		// We asked for it and never learned the outcome: this is it (P3). Which version of the declaration it
-		// was made from is not known.
-		p.Record = LinkRecord{ID: a.ID, Origin: Created}
-		convergeLink(w, f, p)
-		return
-	}
 	stateDiffers := stateOfLink(w, a)
 	switch {
 	case isPinned:
+		p.Record = LinkRecord{ID: a.ID, Origin: Adopted}
+	case a.Number != "" && !strings.EqualFold(a.Number, w.Number):
+		p.Hold = hold(DataConflict, "the account with this login carries another employee number: correct one of them, or pin the account in spec.linkedAccounts[].accountID if it is the right one")
+		return
+	case p.Record.Origin == Creating && strings.EqualFold(a.Login, w.Login) && (a.Number != "" || len(differ) == 0):
+		// We asked for it and never learned the outcome: this is it (P3). Which version of the declaration it
+		// was made from is not known.
+		p.Record = LinkRecord{ID: a.ID, Origin: Created}
 	case w.Adoption == Never:
 		p.Hold = hold(DataConflict, "an account with this number or login exists already, and adoptionPolicy is Never: allow its adoption, or pin it in spec.linkedAccounts[].accountID")
 		return
@@ -259,10 +263,10 @@ func adoptLink(w LinkWish, f LinkFacts, a *linked.Account, p *LinkPlan) {
 		p.Hold = hold(AdoptionReview, "an account with this number or login exists already and differs in: %s. Make the declaration agree, set adoptionPolicy: Overwrite, or pin it in spec.linkedAccounts[].accountID", strings.Join(withState(differ, stateDiffers), ", "))
 		p.Differ, p.StateDiffers = differ, stateDiffers
 		return
-	}
-	p.Record = LinkRecord{ID: a.ID, Origin: Adopted, DisabledByUs: !a.Enabled && w.State == directory.Frozen && w.OnFreeze != ActRetain}
-	if !isPinned && w.Adoption != Overwrite {
-		p.Record.Applied = w.Version // what cannot be read is taken to be right (P4)
+	case w.Adoption != Overwrite:
+		p.Record = LinkRecord{ID: a.ID, Origin: Adopted, Applied: w.Version} // what cannot be read is taken to be right (P4)
+	default:
+		p.Record = LinkRecord{ID: a.ID, Origin: Adopted}
 	}
 	convergeLink(w, f, p)
 }
@@ -354,32 +358,41 @@ func updateLink(w LinkWish, f LinkFacts, p *LinkPlan) {
 
 // linkState plans disabling and enabling. False means that a hold forbids all else.
 func linkState(w LinkWish, f LinkFacts, p *LinkPlan) bool {
-	r, c := &p.Record, f.Capabilities
+	r := &p.Record
 	enabled := f.Account == nil || f.Account.Enabled
-	frozen := w.State == directory.Frozen && w.OnFreeze != ActRetain
 	switch {
-	case w.State == directory.Frozen && w.OnFreeze == ActRetain: // it stays as it is
-	case frozen && w.OnFreeze == ActDelete:
-		r.DisabledByUs = true
-		return deleteLink(c, enabled, p)
-	case frozen && !enabled:
-		r.DisabledByUs = true
-	case frozen && c.DisableRemoves:
-		p.Hold = hold(FreezeUnsupported, "this linked system removes an account for good when it is disabled: it stays usable; set onFreeze: Delete if a freeze is to remove it, or Retain")
-		return false
-	case frozen && !c.Disables:
-		p.Hold = hold(FreezeUnsupported, "this linked system disables no accounts by API: the account stays usable; disable it there")
-		return false
-	case frozen:
-		r.DisabledByUs = true
-		p.Actions = append(p.Actions, LinkAction{Kind: Disable, ID: r.ID})
-	case r.DisabledByUs && (!enabled || !c.Reads): // where nothing is read, what was asked for may have been done
+	case w.State == directory.Frozen:
+		return freezeLink(w, f, enabled, p)
+	case r.DisabledByUs && (!enabled || !f.Capabilities.Reads): // where nothing is read, what was asked for may have been done
 		p.Actions = append(p.Actions, LinkAction{Kind: Enable, ID: r.ID})
 	case !enabled:
 		p.Hold = hold(FrozenElsewhere, "somebody disabled the account in the linked system; access that a person took away is not given back unasked. Declare state: Frozen to agree, or enable it there")
 		return false
 	default:
 		r.DisabledByUs = false
+	}
+	return true
+}
+
+// freezeLink takes access away, as onFreeze says.
+func freezeLink(w LinkWish, f LinkFacts, enabled bool, p *LinkPlan) bool {
+	r, c := &p.Record, f.Capabilities
+	switch {
+	case w.OnFreeze == ActRetain: // it stays as it is
+	case w.OnFreeze == ActDelete:
+		r.DisabledByUs = true
+		return deleteLink(c, enabled, p)
+	case !enabled:
+		r.DisabledByUs = true
+	case c.DisableRemoves:
+		p.Hold = hold(FreezeUnsupported, "this linked system removes an account for good when it is disabled: it stays usable; set onFreeze: Delete if a freeze is to remove it, or Retain")
+		return false
+	case !c.Disables:
+		p.Hold = hold(FreezeUnsupported, "this linked system disables no accounts by API: the account stays usable; disable it there")
+		return false
+	default:
+		r.DisabledByUs = true
+		p.Actions = append(p.Actions, LinkAction{Kind: Disable, ID: r.ID})
 	}
 	return true
 }

@@ -89,7 +89,7 @@ func FuzzP2LinkAccessFirst(f *testing.F) {
 				t.Error("takes access away without a record of it")
 			}
 		}
-		mine := facts.Claimant == "" && facts.Read && !(facts.Doubtful && facts.Capabilities.Reads) && r.Origin.Owned()
+		mine := facts.Claimant == "" && facts.Read && (!facts.Doubtful || !facts.Capabilities.Reads) && r.Origin.Owned()
 		usable := facts.Account != nil && facts.Account.Enabled || facts.Account == nil && !facts.Capabilities.Reads
 		if mine && usable && w.State == directory.Frozen && w.OnFreeze != plan.ActRetain && p.InSync() {
 			t.Errorf("the account of somebody frozen stays usable, and nothing is said: %+v", p)
