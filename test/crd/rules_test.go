@@ -2,6 +2,7 @@ package crd
 
 import (
 	"context"
+	"slices"
 	"testing"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -240,10 +241,10 @@ var numberRuleRules = []rule{
 }
 
 var allRules = map[string][]rule{
-	"EnterpriseAccount": accountRules, "Department": departmentRules, "Employee": employeeRules, "EmployeeNumberRule": numberRuleRules,
+	"EnterpriseAccount": accountRules, "Department": departmentRules, "Employee": slices.Concat(employeeRules, linkedRules), "EmployeeNumberRule": numberRuleRules,
 	"BackupStorage": storageRules, "BackupSchedule": scheduleRules, "Backup": backupRules, "Restore": restoreRules,
 	"OffboardingPolicy": policyRules, "Offboarding": offboardingRules, "Approval": approvalRules,
-	"PermissionBinding": bindingRules,
+	"PermissionBinding": bindingRules, "LinkedSystem": systemRules,
 }
 
 func TestRules(t *testing.T) {

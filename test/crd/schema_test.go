@@ -98,6 +98,8 @@ var kinds = map[string]struct {
 		[]string{".spec.number", ".spec.employeeRef.name", ".status.state"}},
 	"PermissionBinding": {"pb", []string{"Account", "Role", "Who", "State", "Holders", "Until", "Next-Review", "Ready", "Reason", "Age"},
 		[]string{".spec.accountRef.name", ".status.state"}},
+	"LinkedSystem": {"ls", []string{"Protocol", "Mode", "Healthy", "Ready", "Reason", "Linked", "Disabled", "Waiting", "Age"},
+		[]string{".spec.mode", ".status.protocol"}},
 	"Approval": {"apv", []string{"Purpose", "Account", "People", "State", "Decided-By", "Expires", "Age"},
 		[]string{".spec.purpose", ".status.state"}},
 }
