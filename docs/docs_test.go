@@ -117,7 +117,7 @@ func TestFieldsAreDocumented(t *testing.T) {
 		"backupstorage.md": v1alpha1.BackupStorage{}, "backupschedule.md": v1alpha1.BackupSchedule{},
 		"approval.md": v1alpha1.Approval{}, "backup.md": v1alpha1.Backup{}, "restore.md": v1alpha1.Restore{},
 		"offboardingpolicy.md": v1alpha1.OffboardingPolicy{}, "offboarding.md": v1alpha1.Offboarding{},
-		"permissionbinding.md": v1alpha1.PermissionBinding{},
+		"permissionbinding.md": v1alpha1.PermissionBinding{}, "linkedsystem.md": v1alpha1.LinkedSystem{},
 	} {
 		known := map[string]bool{"conditions": true, "observedGeneration": true} // every kind has them
 		for _, q := range quoted(read(t, "docs/"+page)) {
