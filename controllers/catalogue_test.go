@@ -71,7 +71,7 @@ var _ = Describe("The catalogue of wrong objects", Ordered, func() {
 					"BackupStorage": &v1alpha1.BackupStorage{}, "BackupSchedule": &v1alpha1.BackupSchedule{},
 					"Backup": &v1alpha1.Backup{}, "Restore": &v1alpha1.Restore{},
 					"OffboardingPolicy": &v1alpha1.OffboardingPolicy{}, "Offboarding": &v1alpha1.Offboarding{},
-					"PermissionBinding": &v1alpha1.PermissionBinding{},
+					"PermissionBinding": &v1alpha1.PermissionBinding{}, "LinkedSystem": &v1alpha1.LinkedSystem{},
 				}[want.Kind]
 				o.SetNamespace(c.namespace)
 				o.SetName(want.Name)

@@ -88,7 +88,7 @@ func TestTaken(t *testing.T) {
 				if v1alpha1.ReasonCodes[want.Reason] == "" {
 					t.Errorf("there is no reason %s", want.Reason)
 				}
-				if !slices.Contains([]string{"Ready", "Stalled", "Reconciling", "Unique"}, want.Type) {
+				if !slices.Contains([]string{"Ready", "Stalled", "Reconciling", "Unique", "MappingValid"}, want.Type) {
 					t.Errorf("there is no condition %s", want.Type)
 				}
 			}

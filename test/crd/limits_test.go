@@ -157,6 +157,10 @@ func listProbes(path string, s *apiextensionsv1.JSONSchemaProps) []probe {
 func text(path string, n int) string {
 	head, fill := "", "a"
 	switch {
+	case path == "spec.ldap.endpoint":
+		head = "ldap://"
+	case strings.HasPrefix(path, "spec.ldap.") && strings.HasSuffix(path, "DN"):
+		head = "o="
 	case strings.HasSuffix(path, "ndpoint"):
 		head = "https://"
 	case strings.HasSuffix(path, "caBundle"):
@@ -204,6 +208,8 @@ func nearest(kind, path string, atLimit any) any {
 		return "Required" // what is to be backed up is said
 	case strings.HasSuffix(path, "timeLimits[0].step") && atLimit == "Grace":
 		return "Freeze"
+	case path == "spec.ldap.security":
+		return "StartTLS" // to other hosts
 	case path == "spec.appliesTo":
 		return "Selected" // by its labels
 	case strings.HasSuffix(path, "notices[0].to") && strings.HasPrefix(path, "spec."):
