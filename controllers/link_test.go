@@ -452,6 +452,33 @@ var _ = Describe("Linked accounts", func() {
 		Eventually(of(ls)).Should(says("WithinRemovalLimits", "True", "InSync"))
 	})
 
+	It("P2: of somebody who has departed are disabled where no policy says how to leave, and nothing else is done", func() {
+		f, _ := c.mail()
+		e := create(c.person("li-na", quietly, linkedTo("mail")))
+		Eventually(of(e)).Should(beReady())
+		change(e, func(e *v1alpha1.Employee) { e.Spec.State, e.Spec.StateReason = v1alpha1.EmployeeDeparted, "主动离职" })
+		Eventually(at(f, "E0001")).Should(enabled(false))
+		Eventually(of(e)).Should(And(stalled("NoOffboardingPolicy"), linkedAs("mail", And(HaveField("State", v1alpha1.LinkedDisabled), HaveField("AdmittedTime", Not(BeNil()))))))
+		Expect(f.Calls("Unlink", "Delete")).To(BeEmpty())
+		change(e, active)
+		Eventually(of(e)).Should(beReady())
+		Expect(at(f, "E0001")()).To(enabled(true))
+	})
+
+	It("P3: of somebody who is deleted amid a creation are recorded before the object goes", func() {
+		f, _ := c.mail()
+		arrived, release := make(chan struct{}), make(chan struct{})
+		f.Next("Create", linkedtest.Fault{Before: func(context.Context) { close(arrived); <-release }})
+		e := create(c.person("li-na", quietly, linkedTo("mail")))
+		Eventually(arrived).Should(BeClosed())
+		remove(e)
+		Consistently(exists(e), "500ms").Should(BeTrue(), "what is under way may still create the account")
+		close(release)
+		Eventually(exists(e)).Should(BeFalse())
+		Expect(at(f, "E0001")()).To(enabled(true))
+		Eventually(c.events(e)).Should(ContainElement(HaveField("Reason", "Linked")))
+	})
+
 	It("P12, P8: leave a record of every change, and tell nobody who it is", func() {
 		t := c.trailOf("linkedsystem/mail")
 		f, _ := c.mail()
