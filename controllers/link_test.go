@@ -456,7 +456,9 @@ var _ = Describe("Linked accounts", func() {
 		f, _ := c.mail()
 		e := create(c.person("li-na", quietly, linkedTo("mail")))
 		Eventually(of(e)).Should(beReady())
-		change(e, func(e *v1alpha1.Employee) { e.Spec.State, e.Spec.StateReason = v1alpha1.EmployeeDeparted, "主动离职" })
+		change(e, func(e *v1alpha1.Employee) {
+			e.Spec.State, e.Spec.StateReason = v1alpha1.EmployeeDeparted, "主动离职"
+		})
 		Eventually(at(f, "E0001")).Should(enabled(false))
 		Eventually(of(e)).Should(And(stalled("NoOffboardingPolicy"), linkedAs("mail", And(HaveField("State", v1alpha1.LinkedDisabled), HaveField("AdmittedTime", Not(BeNil()))))))
 		Expect(f.Calls("Unlink", "Delete")).To(BeEmpty())
