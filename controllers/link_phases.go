@@ -269,12 +269,17 @@ func (r *LinkReconciler) reads(s *linkScope, l *personLink) bool {
 	if l.running != nil {
 		l.state = l.running.Mirror.State()
 	}
-	if l.running != nil && l.state.Read && l.system.DeletionTimestamp.IsZero() {
+	// A system that is suspended may still run for a moment: it is not called from the declaration on.
+	suspended := l.system.Spec.Mode == v1alpha1.ModeSuspended
+	if l.running != nil && l.state.Read && !suspended && l.system.DeletionTimestamp.IsZero() {
 		return true
 	}
 	known := linkStatus(s.employee, l.key.Name) != nil && observed(l.status.ObservedGeneration, s.employee.Generation)
 	l.problem = notRead(l.system, problemAgain(l.status.Reason, l.status.Message), known)
-	l.running = nil
+	if l.running != nil {
+		l.running.Lane.Withdraw(s.lane)
+		l.running = nil
+	}
 	return false
 }
 

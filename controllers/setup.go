@@ -93,7 +93,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, d Dependencies) error {
 	approvals := &Approvals{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Now: d.Now, Unchecked: d.UncheckedApprovals}
 	limiter := &Limiter{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Approvals: approvals, Now: d.Now}
 	exits, lasts, tool := jobs.New[struct{}, exitOutcome](ctx, 1), jobs.New[backupProgress, backupOutcome](ctx, 1), strings.TrimSpace("Rollcall "+d.Version)
-	numbers := &Numbers{Client: mgr.GetClient(), Reader: mgr.GetAPIReader()}
+	leavings, numbers := &Leavings{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Now: d.Now}, &Numbers{Client: mgr.GetClient(), Reader: mgr.GetAPIReader()}
 	storages := &Storages{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Directory: d.BackupDirectory}
 	all := []reconciler{
 		&EnterpriseAccountReconciler{
@@ -104,7 +104,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, d Dependencies) error {
 		&DepartmentReconciler{Client: mgr.GetClient(), Recorder: recorder, Tenants: tenants, Hub: hub},
 		&EmployeeReconciler{
 			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Tenants: tenants, Systems: systems, Hub: hub,
-			Numbers: numbers, Leavings: &Leavings{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Now: d.Now}, Platforms: platforms, Metrics: d.Metrics, Limiter: limiter,
+			Numbers: numbers, Leavings: leavings, Platforms: platforms, Metrics: d.Metrics, Limiter: limiter,
 			Storages: storages, Archives: lasts, Now: d.Now, Tool: tool,
 		},
 		&EmployeeNumberRuleReconciler{Client: mgr.GetClient(), Recorder: recorder},
@@ -117,7 +117,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, d Dependencies) error {
 		Limiter: limiter, Approvals: approvals, Metrics: d.Metrics, Now: d.Now,
 	})
 	all = append(all, decisions(mgr, d, recorder, tenants, hub, limiter)...)
-	all = append(all, links(ctx, mgr, d, recorder, systems, hub, limiter)...)
+	all = append(all, links(ctx, mgr, d, recorder, systems, leavings, hub, limiter)...)
 	if d.RoleBinding != "" {
 		all = append(all, &GrantReconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader()})
 	}
@@ -145,7 +145,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, d Dependencies) error {
 }
 
 // links are the controllers of linked systems, and of who is who in them.
-func links(ctx context.Context, mgr ctrl.Manager, d Dependencies, recorder events.EventRecorder, systems *Systems, hub *Hub, limiter *Limiter) []reconciler {
+func links(ctx context.Context, mgr ctrl.Manager, d Dependencies, recorder events.EventRecorder, systems *Systems, leavings *Leavings, hub *Hub, limiter *Limiter) []reconciler {
 	compiled := &mappings{}
 	return []reconciler{
 		&LinkedSystemReconciler{
@@ -154,7 +154,7 @@ func links(ctx context.Context, mgr ctrl.Manager, d Dependencies, recorder event
 		},
 		&LinkReconciler{
 			Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Systems: systems, Hub: hub, Limiter: limiter,
-			Leavings: &Leavings{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Now: d.Now}, Metrics: d.Metrics, Now: d.Now, mappings: compiled,
+			Leavings: leavings, Metrics: d.Metrics, Now: d.Now, mappings: compiled,
 		},
 	}
 }
