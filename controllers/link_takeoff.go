@@ -124,12 +124,7 @@ var unlinkActs = map[leaving.Act]plan.Kind{
 // unlink does what comes next, as when somebody leaves; but nobody is asked for, and no system is given up on.
 func (r *LinkReconciler) unlink(ctx context.Context, s *linkScope, l *personLink) error {
 	e, onLeave := s.employee, cmp.Or(l.system.Spec.OnLeave, v1alpha1.UnlinkDisable)
-	at := r.unlinkings.get(e.UID, l.key.Name)
-	if l.outcome != nil {
-		at.fold(l.outcome, r.Now())
-		r.unlinkings.set(e.UID, l.key.Name, at)
-	}
-	at.residualsRead = at.residualsRead && r.Now().Sub(at.looked) < lookAgain
+	at := r.known(e.UID, l)
 	facts, err := r.unlinkFacts(ctx, s, l, at)
 	if err != nil {
 		return err
@@ -158,6 +153,17 @@ func (r *LinkReconciler) unlink(ctx context.Context, s *linkScope, l *personLink
 	l.problem = r.saysOf(s, l, d, kind)
 	l.held = d.Hold != nil && !d.Hold.Until.IsZero()
 	return nil
+}
+
+// known is what is known of the unlinking, with what a task has just come to.
+func (r *LinkReconciler) known(person types.UID, l *personLink) unlinking {
+	at := r.unlinkings.get(person, l.key.Name)
+	if l.outcome != nil {
+		at.fold(l.outcome, r.Now())
+		r.unlinkings.set(person, l.key.Name, at)
+	}
+	at.residualsRead = at.residualsRead && r.Now().Sub(at.looked) < lookAgain
+	return at
 }
 
 // saysOf is how unlinking stands in the API's words.

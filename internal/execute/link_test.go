@@ -338,3 +338,57 @@ func TestLinksConverge(t *testing.T) {
 		})
 	}
 }
+
+// fullTrail takes no records.
+type fullTrail struct{}
+
+func (fullTrail) Begin(context.Context, audit.Change) (func(context.Context, audit.Result) error, error) {
+	return nil, fmt.Errorf("no space left on device")
+}
+
+// Nothing is changed without a record, but for access that is taken away, which does not wait for one.
+func TestP2P8LinkADisablingDoesNotWaitForItsRecord(t *testing.T) {
+	f := linkedtest.NewFake(linkedtest.Able())
+	id := f.Place(linked.Account{Login: "liu", Enabled: true})
+	w := execute.LinkWork{
+		System: f, Capabilities: linkedtest.Able(), Seen: linked.NewMirror(time.Now), Orders: execute.NewOrders("uid"), By: execute.By{Trail: fullTrail{}},
+	}
+	for _, kind := range []plan.Kind{plan.Update, plan.Enable, plan.Unlink, plan.Delete} {
+		o := execute.Link(t.Context(), w, []plan.LinkAction{{Kind: kind, ID: id}})
+		if o.Err == nil || len(f.Writes()) > 0 {
+			t.Errorf("%s without a record: %v", kind, o.Err)
+		}
+	}
+	if o := execute.Link(t.Context(), w, []plan.LinkAction{{Kind: plan.Disable, ID: id}}); o.Err != nil || f.Accounts()["liu"].Enabled {
+		t.Errorf("access waits for a record: %v", o.Err)
+	}
+}
+
+// What is answered well and not seen is not done (P9), whichever act it is.
+func TestP9LinkWhatDoesNotShowIsAnError(t *testing.T) {
+	for _, kind := range []plan.Kind{plan.Disable, plan.Enable, plan.Unlink, plan.Delete} {
+		f := linkedtest.NewFake(linkedtest.Able())
+		id := f.Place(linked.Account{Login: "liu", Enabled: kind == plan.Disable})
+		f.Next(string(kind), linkedtest.Fault{Ignored: true})
+		w := execute.LinkWork{System: f, Capabilities: linkedtest.Able(), Seen: linked.NewMirror(time.Now), Orders: execute.NewOrders("uid")}
+		if o := execute.Link(t.Context(), w, []plan.LinkAction{{Kind: kind, ID: id}}); directory.ClassOf(o.Err) != directory.Unavailable {
+			t.Errorf("%s: %v", kind, o.Err)
+		}
+		if o := execute.Link(t.Context(), w, []plan.LinkAction{{Kind: kind, ID: id}}); o.Err != nil || !slices.Contains(o.Done, kind) {
+			t.Errorf("%s again: %v, done %v", kind, o.Err, o.Done)
+		}
+	}
+}
+
+// An answer that was lost is read, and what was done is done.
+func TestP3LinkALostAnswerIsRead(t *testing.T) {
+	for _, kind := range []plan.Kind{plan.Disable, plan.Enable, plan.Unlink, plan.Delete} {
+		f := linkedtest.NewFake(linkedtest.Able())
+		id := f.Place(linked.Account{Login: "liu", Enabled: kind == plan.Disable})
+		f.Next(string(kind), linkedtest.Lost())
+		w := execute.LinkWork{System: f, Capabilities: linkedtest.Able(), Seen: linked.NewMirror(time.Now), Orders: execute.NewOrders("uid")}
+		if o := execute.Link(t.Context(), w, []plan.LinkAction{{Kind: kind, ID: id}}); o.Err != nil || !slices.Contains(o.Done, kind) {
+			t.Errorf("%s: %v, done %v", kind, o.Err, o.Done)
+		}
+	}
+}
