@@ -1,11 +1,15 @@
 package controllers_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"maps"
+	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -291,6 +295,32 @@ var _ = Describe("Linked accounts", func() {
 		Expect(of(e)()).NotTo(beReady())
 		f.Every("Disable", linkedtest.Fault{})
 		Eventually(of(e)).Should(linkedAs("mail", HaveField("State", v1alpha1.LinkedDisabled)))
+	})
+
+	It("P9: count for Ready only as they are seen of this very declaration", func() {
+		c.mail()
+		e := create(c.person("li-na", quietly, linkedTo("mail")))
+		Eventually(of(e)).Should(beReady())
+		var open atomic.Bool
+		manager.use(func(r *http.Request, next http.RoundTripper) (*http.Response, error) {
+			if r.Method != http.MethodPatch || open.Load() {
+				return next.RoundTrip(r)
+			}
+			body, err := io.ReadAll(r.Body)
+			if err != nil {
+				return nil, err
+			}
+			if r.Body = io.NopCloser(bytes.NewReader(body)); bytes.Contains(body, []byte(`"linkedAccounts"`)) {
+				return nil, errEnded // what is seen of them cannot be written
+			}
+			return next.RoundTrip(r)
+		})
+		DeferCleanup(func() { manager.use(nil) })
+		change(e, titled("经理"))
+		Eventually(of(e)).Should(waiting("Progressing", "mail"))
+		Consistently(of(e), "300ms").ShouldNot(beReady())
+		open.Store(true)
+		Eventually(of(e)).Should(beReady())
 	})
 
 	It("P11: of a system that is dead, or whose calls hang, hold up nothing in another", func() {
