@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"rollcall.dev/rollcall/internal/directory"
@@ -335,6 +337,7 @@ func TestReceiptsAreNotBelievedBlindly(t *testing.T) {
 		{"null", receiver.Body([]byte(`null`)), eventDisable, directory.OutcomeUnknown, "not a receipt"},
 		{"two", receiver.Body([]byte(`{"key":"x"}{"key":"x"}`)), eventDisable, directory.OutcomeUnknown, "not a receipt"},
 		{"no content", receiver.Status(http.StatusNoContent, ""), eventDisable, directory.OutcomeUnknown, "not a receipt"},
+		{"a refusal of another key", receiver.Body([]byte(`{"key":"other","error":{"code":"notFound"}}`)), eventDelete, directory.OutcomeUnknown, "echoes another key"},
 		{"an unknown code", receiver.Refuse(http.StatusOK, "lin.xiao is on leave"), eventDisable, directory.OutcomeUnknown, "a code that is not one of docs/webhook.md"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -395,7 +398,19 @@ func TestLookupsAreNotBelievedBlindly(t *testing.T) {
 		})
 	}
 	r := newRig(t, setup{})
-	r.create()
+	made := r.create()
+	r.Next(receiver.Refuse(http.StatusNotFound, "notFound"), receiver.Refuse(http.StatusNotFound, "notFound"))
+	if found, err := r.system.Find(t.Context(), "E1001", "lin.xiao"); err != nil || found != nil {
+		t.Errorf("nobody is found: %+v, %v", found, err)
+	}
+	r.Next(receiver.Refuse(http.StatusNotFound, "notFound"))
+	if left, err := r.system.Residuals(t.Context(), made.ID, true); err != nil || left != nil {
+		t.Errorf("nothing is left: %q, %v", left, err)
+	}
+	r.Next(receiver.Body([]byte(`{"key":"other","error":{"code":"notFound"}}`)))
+	if _, err := r.system.Account(t.Context(), made.ID); directory.ClassOf(err) != directory.Unavailable {
+		t.Errorf("P5: the absence of another question: %v", err)
+	}
 	liar := receiver.Altered("accounts", []any{map[string]any{"accountID": "acc-9", "state": "Enabled", "login": "somebody", "number": "E9"}})
 	r.Next(liar, liar)
 	if found, err := r.system.Find(t.Context(), "E1001", "lin.xiao"); err != nil || len(found) != 0 {
@@ -468,6 +483,44 @@ func TestATakenLoginSaysWhoHasIt(t *testing.T) {
 	if e, _ := errors.AsType[*directory.Error](err); e == nil || e.Holder != "" {
 		t.Errorf("what is no id is shown: %+v", e)
 	}
+}
+
+// A list that takes an attribute away is one on the wire, too, however it is empty.
+func TestAnEmptyListIsAList(t *testing.T) {
+	r := newRig(t, setup{})
+	made := r.create()
+	if err := r.system.Update(t.Context(), made.ID, linked.Wish{Attributes: map[string][]string{"title": nil}}, ord("update-1")); err != nil {
+		t.Fatal(err)
+	}
+	if _, has := r.Accounts()[made.ID].Attributes["title"]; has {
+		t.Error("it is still there")
+	}
+}
+
+// A request that gets no turn is given up before its signature is too old, and was not sent.
+func TestASignatureDoesNotGrowOldWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, err := New(Options{Endpoint: "https://door.example.com"}, linked.Settings{
+			Secrets: map[string][]byte{signingKey: newKey}, HTTP: &http.Client{Transport: waiting{}}, Now: time.Now,
+			Throttled: func(string, time.Duration) {}, Answered: func(string, directory.Class) {},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		err = s.Disable(t.Context(), "acc-1", ord("x"))
+		if directory.ClassOf(err) != directory.Unavailable || !strings.Contains(err.Error(), "4 minutes of being signed") || time.Since(began) >= tolerated {
+			t.Errorf("after %s: %v", time.Since(began), err)
+		}
+	})
+}
+
+// waiting is a transport in which nothing ever gets its turn.
+type waiting struct{}
+
+func (waiting) RoundTrip(req *http.Request) (*http.Response, error) {
+	<-req.Context().Done()
+	return nil, &httpx.Error{Err: context.Cause(req.Context())}
 }
 
 // A receiver that is asked too much is left alone for as long as it says, and the budget hears of it.
