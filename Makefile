@@ -108,7 +108,7 @@ vuln: $(TOOLS)/govulncheck ## Look for known vulnerabilities that the code reach
 ##@ Prove it
 
 .PHONY: test
-test: controlplane build verify-generated vet lint $(TOOLS)/versitygw $(TOOLS)/age $(TOOLS)/age-keygen ## Everything that a change must pass.
+test: controlplane build verify-generated vet lint $(TOOLS)/versitygw $(TOOLS)/slapd/slapd $(TOOLS)/age $(TOOLS)/age-keygen ## Everything that a change must pass.
 	@hack/test.sh $(FUZZRUNS)
 
 .PHONY: verify
@@ -147,6 +147,10 @@ $(TOOLS)/ko: hack/tools/ko/go.mod
 $(TOOLS)/versitygw: hack/tools/versitygw/go.mod
 	@echo "building versitygw, an S3 server (about 60 s once)"
 	@cd hack/tools/versitygw && $(GO_BUILD) -o $(abspath $@) github.com/versity/versitygw/cmd/versitygw
+
+$(TOOLS)/slapd/slapd: hack/slapd.sh
+	@echo "fetching slapd, an LDAP server (about 30 s once)"
+	@hack/slapd.sh $(@D)
 
 $(TOOLS)/age: PACKAGE := filippo.io/age/cmd/age
 $(TOOLS)/age-keygen: PACKAGE := filippo.io/age/cmd/age-keygen
