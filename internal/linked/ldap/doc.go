@@ -1,0 +1,2 @@
+// Package ldap links accounts in an LDAP directory.
+package ldap
