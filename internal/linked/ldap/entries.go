@@ -213,7 +213,9 @@ func (s *system) write(ctx context.Context, operation string, e *entry, do func(
 	}
 	var controls []goldap.Control
 	if filter, ok := f.identity.filter(e.id); ok && f.assertion {
-		compiled, err := goldap.CompileFilter(filter)
+		// slapo-unique searches below a base of its own with the controls of the change, so that they are tested on that
+		// base, too (OpenLDAP 2.5: "unique_search failed", 122). So what is no account passes.
+		compiled, err := goldap.CompileFilter("(|" + filter + "(!(" + s.o.LoginAttribute + "=*)))")
 		if err != nil {
 			return problem(directory.Invalid, operation, "the id makes no filter")
 		}
