@@ -48,7 +48,7 @@ func TestTLSIsDemandedAndBelieved(t *testing.T) {
 	}
 }
 
-func TestAServerWithoutTLSGetsNoPassword(t *testing.T) {
+func TestP12AServerWithoutTLSGetsNoPassword(t *testing.T) {
 	var heard atomic.Value
 	heard.Store("")
 	for name, answer := range map[string][]byte{
@@ -120,7 +120,7 @@ func TestAServerThatComesBackIsFoundAgain(t *testing.T) {
 	wants(t, err, directory.Unavailable)
 }
 
-func TestAServerThatStopsAnsweringCostsItsTimeAndNoMore(t *testing.T) {
+func TestP11AServerThatStopsAnsweringCostsItsTimeAndNoMore(t *testing.T) {
 	s := startSlapd(t, variant{})
 	sys := open(t, s.options())
 	a := create(t, s, sys, "a")
@@ -277,21 +277,27 @@ func someone(id int64, dn, uuid string) []byte {
 	return append(found(id, dn, "entryUUID", uuid, "uid", "x", "employeeNumber", "N"), result(id, goldap.ApplicationSearchResultDone, 0)...)
 }
 
-func TestHostileServersCanNeitherHangNorExhaustNorMislead(t *testing.T) {
+func TestP11HostileServersCanNeitherHangNorExhaustNorMislead(t *testing.T) {
 	// What lies between them keeps some megabytes; what is read beyond that is counted here.
 	const between = 12 << 20
 	atMost := map[string]int64{"endless entries": maxAnswer, "a huge value": maxMessage}
 	deep := append(bytesOf(0x30, 40), bytesOf(0x02, 1)...)
 	for name, serve := range map[string]func(net.Conn){
-		"silent":           func(c net.Conn) { _, _ = io.Copy(io.Discard, c) },
-		"gone at once":     func(net.Conn) {},
-		"another protocol": func(c net.Conn) { _, _ = io.WriteString(c, "220 mail.corp.example ESMTP\r\n"); _, _ = io.Copy(io.Discard, c) },
+		"silent":       func(c net.Conn) { _, _ = io.Copy(io.Discard, c) },
+		"gone at once": func(net.Conn) {},
+		"another protocol": func(c net.Conn) {
+			_, _ = io.WriteString(c, "220 mail.corp.example ESMTP\r\n")
+			_, _ = io.Copy(io.Discard, c)
+		},
 		"noise":            func(c net.Conn) { flood(c, []byte{0xde, 0xad, 0xbe, 0xef}) },
 		"unasked answers":  func(c net.Conn) { flood(c, result(77, goldap.ApplicationSearchResultDone, 0)) },
 		"without a length": func(c net.Conn) { flood(c, []byte{0x30, 0x80, 0x02, 0x01, 0x01}) },
-		"a huge length":    func(c net.Conn) { _, _ = c.Write([]byte{0x30, 0x84, 0x7f, 0xff, 0xff, 0xff}); flood(c, make([]byte, 1024)) },
-		"too deep":         func(c net.Conn) { flood(c, deep) },
-		"a slow drip":      func(c net.Conn) { drip(c, result(1, goldap.ApplicationBindResponse, 0)) },
+		"a huge length": func(c net.Conn) {
+			_, _ = c.Write([]byte{0x30, 0x84, 0x7f, 0xff, 0xff, 0xff})
+			flood(c, make([]byte, 1024))
+		},
+		"too deep":    func(c net.Conn) { flood(c, deep) },
+		"a slow drip": func(c net.Conn) { drip(c, result(1, goldap.ApplicationBindResponse, 0)) },
 		"endless entries": func(c net.Conn) {
 			asked(c, func(id int64, _ *ber.Packet) []byte { flood(c, found(id, person("x"), "uid", "x")); return nil })
 		},
@@ -304,7 +310,9 @@ func TestHostileServersCanNeitherHangNorExhaustNorMislead(t *testing.T) {
 			})
 		},
 		"another id": func(c net.Conn) {
-			asked(c, func(id int64, _ *ber.Packet) []byte { return someone(id, person("x"), "22222222-2222-2222-2222-222222222222") })
+			asked(c, func(id int64, _ *ber.Packet) []byte {
+				return someone(id, person("x"), "22222222-2222-2222-2222-222222222222")
+			})
 		},
 		"another place": func(c net.Conn) {
 			asked(c, func(id int64, _ *ber.Packet) []byte { return someone(id, operatorDN, someID) })
@@ -321,7 +329,9 @@ func TestHostileServersCanNeitherHangNorExhaustNorMislead(t *testing.T) {
 			asked(c, func(id int64, _ *ber.Packet) []byte { return result(id, goldap.ApplicationModifyResponse, 0) })
 		},
 		"referrals": func(c net.Conn) {
-			asked(c, func(id int64, _ *ber.Packet) []byte { return result(id, goldap.ApplicationSearchResultDone, goldap.LDAPResultReferral) })
+			asked(c, func(id int64, _ *ber.Packet) []byte {
+				return result(id, goldap.ApplicationSearchResultDone, goldap.LDAPResultReferral)
+			})
 		},
 		"nobody at all": func(c net.Conn) {
 			asked(c, func(id int64, _ *ber.Packet) []byte { return result(id, goldap.ApplicationSearchResultDone, 0) })
@@ -389,7 +399,7 @@ func drip(c net.Conn, b []byte) {
 	}
 }
 
-func TestAListingWithoutEndIsNone(t *testing.T) {
+func TestP5AListingWithoutEndIsNone(t *testing.T) {
 	var n atomic.Int64
 	page := func(id int64, entry []byte) []byte {
 		done := message(id, goldap.ApplicationSearchResultDone, 0, "")
@@ -414,7 +424,7 @@ func TestAListingWithoutEndIsNone(t *testing.T) {
 	}
 }
 
-func TestAWriteWhoseAnswerIsLostIsUnknownAndNotRepeated(t *testing.T) {
+func TestP3AWriteWhoseAnswerIsLostIsUnknownAndNotRepeated(t *testing.T) {
 	for name, tag := range map[string]ber.Tag{
 		"modify": goldap.ApplicationModifyRequest, "delete": goldap.ApplicationDelRequest, "add": goldap.ApplicationAddRequest,
 		"rename": goldap.ApplicationModifyDNRequest,
@@ -473,5 +483,22 @@ func TestAReadOnADeadConnectionIsMadeOnceMore(t *testing.T) {
 	}
 	if n := h.conns.Load(); n != 3 || reads.Load() != 5 {
 		t.Errorf("%d connections, %d reads", n, reads.Load())
+	}
+}
+
+func TestP5AnEntryThatMovesWhileItIsLookedForIsFound(t *testing.T) {
+	var n atomic.Int32
+	h := listen(t, func(c net.Conn) {
+		asked(c, func(id int64, _ *ber.Packet) []byte {
+			if n.Add(1) < 3 { // not yet there, and no longer there
+				return result(id, goldap.ApplicationSearchResultDone, 0)
+			}
+			return someone(id, person("x"), someID)
+		})
+	})
+	o := h.options(t)
+	o.DisabledDN = disabledDN
+	if _, err := open(t, o).lookup(t.Context(), someID); err != nil {
+		t.Error(err)
 	}
 }

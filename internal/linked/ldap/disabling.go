@@ -39,8 +39,10 @@ func (s *system) lock() lock {
 	case NSAccountLock:
 		return lock{
 			words: "lock by nsAccountLock", attributes: []string{"nsAccountLock"}, works: obeyed,
-			locked: func(e *entry) bool { return strings.EqualFold(e.raw.GetEqualFoldAttributeValue("nsAccountLock"), "true") },
-			set:    always(replaces("nsAccountLock", "true")), unset: always(replaces("nsAccountLock")),
+			locked: func(e *entry) bool {
+				return strings.EqualFold(e.raw.GetEqualFoldAttributeValue("nsAccountLock"), "true")
+			},
+			set: always(replaces("nsAccountLock", "true")), unset: always(replaces("nsAccountLock")),
 		}
 	case UserAccountControl:
 		return lock{
@@ -113,15 +115,15 @@ type policies map[string]bool
 // lock says whether a lock has an effect on an account with this policy of its own, or with the server's default.
 // slapo-ppolicy(5), pwdAccountLockedTime: locking takes effect only where pwdLockout is TRUE; the change succeeds all the same.
 func (p policies) lock(own string) (bool, string) {
-	const else_ = "; until then the account can still sign in, or choose another way of disabling"
+	const meanwhile = "; until then the account can still sign in, or choose another way of disabling"
 	if own != "" {
 		switch locks, seen := p[canonical(own)]; {
 		case locks:
 			return true, ""
 		case seen:
-			return false, "the password policy of this account has no pwdLockout TRUE, so that a lock has no effect: set it" + else_
+			return false, "the password policy of this account has no pwdLockout TRUE, so that a lock has no effect: set it" + meanwhile
 		}
-		return false, "the bind account does not see the password policy of this account, so that it cannot be known whether a lock has an effect: let it read pwdLockout there" + else_
+		return false, "the bind account does not see the password policy of this account, so that it cannot be known whether a lock has an effect: let it read pwdLockout there" + meanwhile
 	}
 	locking := 0
 	for _, locks := range p {
@@ -131,11 +133,11 @@ func (p policies) lock(own string) (bool, string) {
 	}
 	switch {
 	case len(p) == 0:
-		return false, "the bind account sees no password policy (objectClass pwdPolicy), so that a lock may have no effect: let it read one, with pwdLockout TRUE" + else_
+		return false, "the bind account sees no password policy (objectClass pwdPolicy), so that a lock may have no effect: let it read one, with pwdLockout TRUE" + meanwhile
 	case locking == 0:
-		return false, "no password policy has pwdLockout TRUE, so that a lock has no effect: set it" + else_
+		return false, "no password policy has pwdLockout TRUE, so that a lock has no effect: set it" + meanwhile
 	case locking < len(p):
-		return false, "of several password policies not all have pwdLockout TRUE, and the server does not tell which is its default: set it in all of them, or pwdPolicySubentry on people" + else_
+		return false, "of several password policies not all have pwdLockout TRUE, and the server does not tell which is its default: set it in all of them, or pwdPolicySubentry on people" + meanwhile
 	}
 	return true, ""
 }

@@ -21,7 +21,7 @@ func account(t testing.TB, sys *system, id string) (enabled, parked bool) {
 	return a.Enabled, a.Parked
 }
 
-func TestDisabledMeansThatTheNextSignInIsRefused(t *testing.T) {
+func TestP2DisabledMeansThatTheNextSignInIsRefused(t *testing.T) {
 	s := startSlapd(t, variant{})
 	sys := open(t, s.options())
 	a := create(t, s, sys, "zhang.san")
@@ -62,7 +62,7 @@ func TestDisabledMeansThatTheNextSignInIsRefused(t *testing.T) {
 	}
 }
 
-func TestALockThatLocksNothingIsSaid(t *testing.T) {
+func TestP9ALockThatLocksNothingIsSaid(t *testing.T) {
 	s := startSlapd(t, variant{noLock: true})
 	sys := open(t, s.options())
 	c, err := sys.Discover(t.Context())
@@ -88,7 +88,7 @@ func TestALockThatLocksNothingIsSaid(t *testing.T) {
 	wants(t, sys.Disable(t.Context(), a.ID, order), "")
 }
 
-func TestThePolicyOfAnAccountDecides(t *testing.T) {
+func TestP9ThePolicyOfAnAccountDecides(t *testing.T) {
 	s := startSlapd(t, variant{})
 	sys := open(t, s.options())
 	a := create(t, s, sys, "wang.wu")
@@ -148,7 +148,7 @@ func TestWithoutPasswordPoliciesNothingIsPretended(t *testing.T) {
 	}
 }
 
-func TestAScrambledPasswordLetsNobodyIn(t *testing.T) {
+func TestP2AScrambledPasswordLetsNobodyIn(t *testing.T) {
 	s := startSlapd(t, variant{noLock: true})
 	o := s.options()
 	o.Disabling = ScramblePassword
@@ -174,12 +174,12 @@ func TestAScrambledPasswordLetsNobodyIn(t *testing.T) {
 	if enabled, _ := account(t, sys, a.ID); !enabled {
 		t.Error("a new password did not enable it")
 	}
-	if scramble() == scramble() {
+	if once, again := scramble(), scramble(); once == again {
 		t.Error("two scrambled passwords are the same")
 	}
 }
 
-func TestAScrambledPasswordThatCannotBeReadIsNotProven(t *testing.T) {
+func TestP9AScrambledPasswordThatCannotBeReadIsNotProven(t *testing.T) {
 	s := startSlapd(t, variant{})
 	o := s.options()
 	o.Disabling = ScramblePassword
@@ -206,15 +206,15 @@ objectclass ( 1.3.6.1.4.1.99999.1 NAME 'foreignPerson' SUP top AUXILIARY MAY ( n
 func TestLocksOfOtherServers(t *testing.T) {
 	s := startSlapd(t, variant{global: foreignSchema})
 	for _, c := range []struct {
-		way               Disabling
-		attribute         string
-		before            []string
-		locked, unlocked  []string
-		uid, unlockedOnly string
+		way              Disabling
+		attribute        string
+		before           []string
+		locked, unlocked []string
+		uid              string
 	}{
-		{NSAccountLock, "nsAccountLock", nil, []string{"true"}, []string{}, "a", ""},
-		{UserAccountControl, "userAccountControl", []string{"66048"}, []string{"66050"}, []string{"66048"}, "b", ""}, // a password that never expires
-		{UserAccountControl, "userAccountControl", nil, []string{"514"}, []string{"512"}, "c", ""},
+		{NSAccountLock, "nsAccountLock", nil, []string{"true"}, []string{}, "a"},
+		{UserAccountControl, "userAccountControl", []string{"66048"}, []string{"66050"}, []string{"66048"}, "b"}, // a password that never expires
+		{UserAccountControl, "userAccountControl", nil, []string{"514"}, []string{"512"}, "c"},
 	} {
 		o := s.options()
 		o.ObjectClasses = []string{"inetOrgPerson", "foreignPerson"}
@@ -264,7 +264,7 @@ func TestFlagsThatSomebodyElseChangedAreNotOverwritten(t *testing.T) {
 	wants(t, err, directory.NotSupported, "sets no passwords")
 }
 
-func TestALockHitsNobodyWhoGotTheNameInBetween(t *testing.T) {
+func TestP4ALockHitsNobodyWhoGotTheNameInBetween(t *testing.T) {
 	s := startSlapd(t, variant{})
 	sys := open(t, s.options())
 	a := create(t, s, sys, "same.name")

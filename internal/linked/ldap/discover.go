@@ -93,6 +93,11 @@ func (s *system) look(ctx context.Context, f *facts) error {
 			return err
 		}
 	}
+	if s.groups != nil {
+		if err := s.visible(ctx, s.o.GroupsDN); err != nil {
+			return err
+		}
+	}
 	for _, base := range s.bases {
 		if err := s.visible(ctx, base); err != nil {
 			return err
@@ -143,9 +148,11 @@ func (s *system) limits(p policies, c *linked.Capabilities) {
 	if s.groups == nil {
 		c.Limits = append(c.Limits, "No groupsDN is declared: nobody is taken out of groups, and memberships are not looked for.")
 	} else {
-		c.Limits = append(c.Limits, "The only member of a group that may not be empty (groupOfNames, groupOfUniqueNames) is not taken out of it: somebody has to add another member or delete the group.")
+		c.Limits = append(c.Limits, "The only member of a group that may not be empty (groupOfNames, groupOfUniqueNames) is not taken out of it: somebody has to add another member or delete the group. Groups elsewhere than below groupsDN are not looked at.")
 	}
 	if s.disabled == nil {
 		c.Limits = append(c.Limits, "No disabledDN is declared: unlinked entries stay where they are.")
+	} else {
+		c.Limits = append(c.Limits, "An unlinked entry that is enabled again comes back directly below peopleDN, wherever it was before.")
 	}
 }

@@ -3,6 +3,7 @@ package ldap
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 
 	goldap "github.com/go-ldap/ldap/v3"
@@ -47,6 +48,9 @@ func (s *system) search(ctx context.Context, q query) ([]*goldap.Entry, error) {
 	case is(err, codeNoObject) && !q.mayMiss:
 		// Hidden by the server's rules, or not there at all: the answer is the same, and proves no absence.
 		return nil, problem(directory.PermissionDenied, "search", "the entry ", q.base, " does not exist, or the bind account may not see it")
+	case is(err, codeSizeLimit) && q.limit > 0 && len(found.Entries) >= q.limit:
+		return found.Entries, &directory.Error{Class: directory.QuotaExceeded, Operation: "search", Code: strconv.Itoa(codeSizeLimit),
+			Message: "there are more entries than the " + strconv.Itoa(q.limit) + " that are believed here"}
 	case is(err, codeSizeLimit):
 		return found.Entries, err
 	case err != nil:
@@ -120,7 +124,9 @@ func (s *system) ownName(dn *goldap.DN) (string, bool) {
 }
 
 // parked: it is below disabledDN.
-func (s *system) parked(e *entry) bool { return s.disabled != nil && s.disabled.AncestorOfFold(e.parsed) }
+func (s *system) parked(e *entry) bool {
+	return s.disabled != nil && s.disabled.AncestorOfFold(e.parsed)
+}
 
 // isAccount is the filter that all accounts pass.
 func (s *system) isAccount() string {
@@ -137,7 +143,7 @@ func (s *system) lookup(ctx context.Context, id string) (*entry, error) {
 	if !ok {
 		return nil, problem(directory.Invalid, "search", "this is not the id of an entry: it must be its ", f.identity.attribute)
 	}
-	for _, base := range s.bases {
+	for _, base := range s.everywhere() {
 		found, err := s.search(ctx, query{base: base, scope: goldap.ScopeWholeSubtree, filter: filter, attributes: s.wanted(f.identity), limit: 2})
 		if err != nil {
 			return nil, err
@@ -160,6 +166,14 @@ func (s *system) lookup(ctx context.Context, id string) (*entry, error) {
 		}
 	}
 	return nil, problem(directory.NotFound, "search", "there is no entry with this ", f.identity.attribute)
+}
+
+// everywhere is where an entry is looked for: at the first place once more at the end, in case it went there meanwhile.
+func (s *system) everywhere() []string {
+	if len(s.bases) == 1 {
+		return s.bases
+	}
+	return append(slices.Clone(s.bases), s.bases[0])
 }
 
 // visible makes sure that the bind account sees what is below an entry: rules that hide all of it make

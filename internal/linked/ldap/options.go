@@ -123,12 +123,12 @@ func newClient(o Options, s linked.Settings) (*client, error) {
 // locate reads the endpoint.
 func (c *client) locate(o Options) error {
 	u, err := url.Parse(o.Endpoint)
-	if err != nil || u.Hostname() == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
+	if err != nil || u.Hostname() == "" || *u != (url.URL{Scheme: u.Scheme, Host: u.Host}) {
 		return problem(directory.Invalid, setup, "the endpoint must be ldaps://host[:port] or ldap://host[:port]")
 	}
 	host, port := u.Hostname(), u.Port()
 	switch {
-	case u.Scheme == "ldaps" && (o.Security == StartTLS):
+	case u.Scheme == "ldaps" && o.Security == StartTLS:
 		port = cmp.Or(port, goldap.DefaultLdapsPort)
 	case u.Scheme == "ldap" && o.Security == StartTLS:
 		port, c.startTLS = cmp.Or(port, goldap.DefaultLdapPort), true
@@ -141,10 +141,15 @@ func (c *client) locate(o Options) error {
 		return problem(directory.Invalid, setup, "the endpoint must be ldaps://, or ldap:// with the security StartTLS or None")
 	}
 	c.address = net.JoinHostPort(host, port)
+	return c.trust(host, o.CABundle)
+}
+
+// trust sets TLS up.
+func (c *client) trust(host string, bundle []byte) error {
 	c.tls = &tls.Config{MinVersion: tls.VersionTLS12, ServerName: host}
-	if len(o.CABundle) > 0 {
+	if len(bundle) > 0 {
 		c.tls.RootCAs = x509.NewCertPool()
-		if !c.tls.RootCAs.AppendCertsFromPEM(o.CABundle) {
+		if !c.tls.RootCAs.AppendCertsFromPEM(bundle) {
 			return problem(directory.Invalid, setup, "the CA bundle has no PEM certificate")
 		}
 	}

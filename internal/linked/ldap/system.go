@@ -504,6 +504,11 @@ func (s *system) Residuals(ctx context.Context, id string, deleted bool) ([]stri
 	if err != nil {
 		return nil, err
 	}
+	if len(in) == 0 && s.groups != nil { // groups that are hidden are not groups that nobody is in
+		if err := s.visible(ctx, s.o.GroupsDN); err != nil {
+			return nil, err
+		}
+	}
 	for _, group := range names(in) {
 		left = append(left, "a member of "+group)
 	}

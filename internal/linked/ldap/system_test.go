@@ -2,6 +2,7 @@ package ldap
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,7 +16,7 @@ import (
 	"rollcall.dev/rollcall/internal/linked"
 )
 
-func TestWhatIsCreatedIsReadBackByItsID(t *testing.T) {
+func TestP3WhatIsCreatedIsReadBackByItsID(t *testing.T) {
 	s := startSlapd(t, variant{})
 	sys := open(t, s.options())
 	w := wish("zhang.san")
@@ -46,17 +47,16 @@ func TestWhatIsCreatedIsReadBackByItsID(t *testing.T) {
 	}
 }
 
-func TestATakenNameSaysWhoseItIsAndIsNotAdopted(t *testing.T) {
+func TestP4ATakenNameSaysWhoseItIsAndIsNotAdopted(t *testing.T) {
 	s := startSlapd(t, variant{})
 	sys := open(t, s.options())
 	a := create(t, s, sys, "li.si")
 	before := s.get(person("li.si"), "entryCSN")
 	holder := func(err error) string {
-		e, _ := err.(*directory.Error)
-		if e == nil {
-			return ""
+		if e, ok := errors.AsType[*directory.Error](err); ok {
+			return e.Holder
 		}
-		return e.Holder
+		return ""
 	}
 	_, err := sys.Create(t.Context(), wish("li.si"), order)
 	wants(t, err, directory.AlreadyExists, "the same employee number")
@@ -87,7 +87,7 @@ func TestATakenNameSaysWhoseItIsAndIsNotAdopted(t *testing.T) {
 	}
 }
 
-func TestRefusedValuesAreToldByNameOfTheirAttributeOnly(t *testing.T) {
+func TestP12RefusedValuesAreToldByNameOfTheirAttributeOnly(t *testing.T) {
 	s := startSlapd(t, variant{})
 	sys := open(t, s.options(), func(l *linked.Settings) { l.Attributes = append(l.Attributes, "noSuchThing", "manager", "seeAlso") })
 	for name, c := range map[string]struct {
@@ -174,7 +174,7 @@ func TestFindComparesAndPrefersTheNumber(t *testing.T) {
 	wants(t, err, directory.Invalid)
 }
 
-func TestUpdateReplacesWhatIsDeclaredAndNothingElse(t *testing.T) {
+func TestP4UpdateReplacesWhatIsDeclaredAndNothingElse(t *testing.T) {
 	s := startSlapd(t, variant{})
 	sys := open(t, s.options())
 	a := create(t, s, sys, "a")
@@ -294,7 +294,7 @@ func TestUnlinkTakesOutOfGroupsAndParks(t *testing.T) {
 	})
 }
 
-func TestTheOnlyMemberStaysAndItIsSaid(t *testing.T) {
+func TestP9TheOnlyMemberStaysAndItIsSaid(t *testing.T) {
 	eachServer(t, func(t *testing.T, s *slapd) {
 		sys := open(t, s.options())
 		a := create(t, s, sys, "alone")
@@ -488,7 +488,7 @@ func TestListingIsWhole(t *testing.T) {
 		}
 	}
 	stop := fmt.Errorf("enough")
-	if err := sys.List(t.Context(), func(linked.Account) error { return stop }); err != stop {
+	if err := sys.List(t.Context(), func(linked.Account) error { return stop }); !errors.Is(err, stop) {
 		t.Errorf("ended with %v", err)
 	}
 	wants(t, sys.client.do(t.Context(), &request{operation: "search", do: func(k *goldap.Conn) error { return nil }}), "")
@@ -497,16 +497,18 @@ func TestListingIsWhole(t *testing.T) {
 	}
 }
 
-func TestAListingThatTheServerCutsIsNone(t *testing.T) {
+func TestP5AListingThatTheServerCutsIsNone(t *testing.T) {
 	s := startSlapd(t, variant{})
 	s.crowd(501)
 	wants(t, open(t, s.options()).List(t.Context(), func(linked.Account) error { return nil }), directory.QuotaExceeded, "size.prtotal")
 }
 
-func TestHiddenIsNotGone(t *testing.T) {
+func TestP5HiddenIsNotGone(t *testing.T) {
 	s := startSlapd(t, variant{})
 	a := create(t, s, open(t, s.options()), "a")
-	blind := open(t, s.options(), func(l *linked.Settings) { l.Secrets = map[string][]byte{"bindDN": []byte(blindDN), "password": []byte(operator)} })
+	blind := open(t, s.options(), func(l *linked.Settings) {
+		l.Secrets = map[string][]byte{"bindDN": []byte(blindDN), "password": []byte(operator)}
+	})
 	_, err := blind.Account(t.Context(), a.ID)
 	wants(t, err, directory.PermissionDenied, peopleDN, "let it read")
 	wants(t, blind.Delete(t.Context(), a.ID, order), directory.PermissionDenied)
@@ -666,4 +668,20 @@ func TestOptionsThatCannotBe(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+}
+
+func TestP9HiddenGroupsAreNotNoGroups(t *testing.T) {
+	s := startSlapd(t, variant{})
+	sys := open(t, s.options())
+	a := create(t, s, sys, "a")
+	s.group("team", "a")
+	wants(t, sys.Disable(t.Context(), a.ID, order), "")
+	s.kill()
+	s.rewrite(`access to dn.children="ou=people`, `access to dn.children="ou=groups,dc=corp,dc=example" by dn.exact="cn=operator,ou=services,dc=corp,dc=example" none by * break
+access to dn.children="ou=people`)
+	s.start()
+	_, err := sys.Residuals(t.Context(), a.ID, false)
+	wants(t, err, directory.PermissionDenied, groupsDN)
+	_, err = sys.Discover(t.Context())
+	wants(t, err, directory.PermissionDenied, groupsDN)
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"io"
+	"net"
 	"testing"
 )
 
@@ -43,5 +45,38 @@ func TestBoundsOfAnAnswer(t *testing.T) {
 		if err := f.feed(c.stream); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+func TestOneOperationReadsSoMuchAndTheNextAsMuchAgain(t *testing.T) {
+	here, there := net.Pipe()
+	defer func() { _ = here.Close(); _ = there.Close() }()
+	e := element(0x30, element(0x04, make([]byte, 1<<20)))
+	go func() {
+		for {
+			if _, err := there.Write(e); err != nil {
+				return
+			}
+		}
+	}()
+	w := &wire{Conn: here}
+	read := func(bytes int) error {
+		_, err := io.CopyN(io.Discard, w, int64(bytes))
+		return err
+	}
+	for range 3 {
+		w.begin()
+		if err := read(maxAnswer - 1<<17); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := read(1 << 20); !errors.Is(err, errTooLarge) {
+		t.Errorf("more than one operation may read: %v", err)
+	}
+	if sent, fault := w.state(); sent || !errors.Is(fault, errTooLarge) {
+		t.Errorf("sent %t, ended for %v", sent, fault)
+	}
+	if _, err := here.Read(make([]byte, 1)); !errors.Is(err, io.ErrClosedPipe) {
+		t.Errorf("the connection is not closed: %v", err)
 	}
 }
