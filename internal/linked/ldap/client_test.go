@@ -502,3 +502,16 @@ func TestP5AnEntryThatMovesWhileItIsLookedForIsFound(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestP3AServerThatIgnoresItsFilterFindsNobody(t *testing.T) {
+	h := listen(t, func(c net.Conn) {
+		asked(c, func(id int64, _ *ber.Packet) []byte { return someone(id, person("x"), someID) })
+	})
+	sys := open(t, h.options(t))
+	if all, err := sys.Find(t.Context(), "M", "y"); err != nil || len(all) != 0 {
+		t.Errorf("found %v, %v", all, err)
+	}
+	if all, err := sys.Find(t.Context(), "N", "y"); err != nil || len(all) != 1 {
+		t.Errorf("found %v, %v", all, err)
+	}
+}
