@@ -11,24 +11,27 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 root=$out/root
 
-apt=(apt-get -qq -o APT::Sandbox::User="$(id -un)")
+# Downloading is for anybody; a sandbox user could not write into our folders.
+apt=(-qq -o APT::Sandbox::User="$(id -un)")
 
-# download <package>...: into the current folder. Lists that are missing or old are fetched into a folder of our own.
+# download <package>...: into $scratch/debs. Lists of packages that are missing or old are fetched into a folder of our own.
 download() {
-	"${apt[@]}" download "$@" 2>"$scratch/log" && return
+	rm -rf "$scratch/debs" && mkdir "$scratch/debs"
+	get download "$@" && return
 	echo "  fetching the lists of packages"
 	mkdir -p "$scratch/lists/partial" "$scratch/cache/archives/partial"
 	apt+=(-o Dir::State::Lists="$scratch/lists" -o Dir::Cache="$scratch/cache")
-	"${apt[@]}" update 2>"$scratch/log" && "${apt[@]}" download "$@" 2>"$scratch/log" && return
+	get update && get download "$@" && return
 	cat "$scratch/log" >&2
 	return 1
 }
 
+get() { (cd "$scratch/debs" && apt-get "${apt[@]}" "$@" 2>"$scratch/log"); }
+
 # unpack <package>...
 unpack() {
 	echo "  fetching $*"
-	rm -rf "$scratch/debs" && mkdir "$scratch/debs"
-	(cd "$scratch/debs" && download "$@") || return
+	download "$@" || return
 	for deb in "$scratch"/debs/*.deb; do
 		dpkg-deb -x "$deb" "$root"
 	done
@@ -45,7 +48,7 @@ missing() {
 
 # dependencies <package>...: the libraries among what they depend on.
 dependencies() {
-	apt-cache "${apt[@]:2}" depends --no-suggests --no-recommends --no-enhances --no-conflicts --no-breaks --no-replaces "$@" |
+	apt-cache "${apt[@]}" depends --no-suggests --no-recommends --no-enhances --no-conflicts --no-breaks --no-replaces "$@" |
 		awk '/Depends: lib/ {print $2}' | grep -vE '^lib(c6|gcc-s1|crypt1)$' | sort -u
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -513,5 +514,25 @@ func TestP3AServerThatIgnoresItsFilterFindsNobody(t *testing.T) {
 	}
 	if all, err := sys.Find(t.Context(), "N", "y"); err != nil || len(all) != 1 {
 		t.Errorf("found %v, %v", all, err)
+	}
+}
+
+func TestABusyServerSlowsTheBudgetDown(t *testing.T) {
+	h := listen(t, func(c net.Conn) {
+		asked(c, func(id int64, op *ber.Packet) []byte {
+			if op.Tag == goldap.ApplicationSearchRequest {
+				return someone(id, person("x"), someID)
+			}
+			return result(id, op.Tag+1, codeBusy) // each answer's tag follows its request's (RFC 4511, appendix B)
+		})
+	})
+	var throttled, answered []string
+	sys := open(t, h.options(t), func(l *linked.Settings) {
+		l.Throttled = func(operation string, after time.Duration) { throttled = append(throttled, operation+" "+after.String()) }
+		l.Answered = func(operation string, class directory.Class) { answered = append(answered, operation+" "+string(class)) }
+	})
+	wants(t, sys.Disable(t.Context(), someID, order), directory.Unavailable, "busy")
+	if !slices.Equal(throttled, []string{"modify 0s"}) || !slices.Equal(answered, []string{"search ", "search ", "modify Unavailable"}) {
+		t.Errorf("throttled %q, answered %q", throttled, answered)
 	}
 }

@@ -97,4 +97,8 @@
 // with their members once. A size limit that hides entries (4; slapd gives 500 to
 // everybody, slapd.conf(5), also over all pages [T]) is QuotaExceeded and no listing.
 // The server takes no snapshot: who moves meanwhile may be missing, and is seen once.
+// A group of more than 8 MiB, some 100 000 members, cannot be listed with its members.
+// Active Directory shows 1500 members of a group at once ([MS-ADTS], section
+// 3.1.1.3.1.3.3): a listing knows of no more there (?); an account that is read by
+// itself is asked for by a filter, and has all its groups.
 package ldap
