@@ -75,15 +75,10 @@ type pin struct{ conn *conn }
 // do carries out a request. A read that failed on a connection that was kept from before is made once more, on a new
 // one; so is a write of which nothing was sent.
 func (c *client) do(ctx context.Context, q *request) error {
-	var reused bool
-	try := func(ctx context.Context) (err error) {
-		reused, err = c.once(ctx, q)
-		return err
-	}
-	err := c.spend(ctx, q.operation, try)
+	reused, err := c.turn(ctx, q)
 	if reused && repeatable(ctx, q, err) {
 		c.drop()
-		err = c.spend(ctx, q.operation, try)
+		_, err = c.turn(ctx, q)
 	}
 	err = classed(q, err)
 	c.answered(q.operation, directory.ClassOf(err))
@@ -91,6 +86,21 @@ func (c *client) do(ctx context.Context, q *request) error {
 		c.throttled(q.operation, 0)
 	}
 	return err
+}
+
+// turn tries a request when it is its turn. What the try itself ended with counts, whatever the budget makes of it.
+func (c *client) turn(ctx context.Context, q *request) (reused bool, err error) {
+	tried := false
+	var own error
+	err = c.spend(ctx, q.operation, func(ctx context.Context) error {
+		tried = true
+		reused, own = c.once(ctx, q)
+		return own
+	})
+	if tried {
+		err = own
+	}
+	return reused, err
 }
 
 func repeatable(ctx context.Context, q *request, err error) bool {
@@ -111,6 +121,9 @@ func classed(q *request, err error) error {
 
 // once tries a request, and says whether it was on a connection from before.
 func (c *client) once(ctx context.Context, q *request) (reused bool, err error) {
+	if ctx.Err() != nil {
+		return false, &httpx.Error{Operation: q.operation, Err: context.Cause(ctx)}
+	}
 	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, errTimeout)
 	defer cancel()
 	k, err := c.acquire(ctx, q.pin)

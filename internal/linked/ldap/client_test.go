@@ -443,7 +443,14 @@ func TestP3AWriteWhoseAnswerIsLostIsUnknownAndNotRepeated(t *testing.T) {
 		})
 		o := h.options(t)
 		o.DisabledDN = disabledDN
-		sys := open(t, o)
+		sys := open(t, o, func(l *linked.Settings) {
+			l.Spend = func(ctx context.Context, operation string, call func(context.Context) error) error {
+				if err := call(ctx); err != nil { // a budget that has words of its own
+					return &directory.Error{Class: directory.Unavailable, Operation: operation, Message: "it does not answer", Err: err}
+				}
+				return nil
+			}
+		})
 		if _, err := sys.lookup(t.Context(), someID); err != nil { // so that the write is on a connection from before
 			t.Fatal(err)
 		}
@@ -528,11 +535,32 @@ func TestABusyServerSlowsTheBudgetDown(t *testing.T) {
 	})
 	var throttled, answered []string
 	sys := open(t, h.options(t), func(l *linked.Settings) {
-		l.Throttled = func(operation string, after time.Duration) { throttled = append(throttled, operation+" "+after.String()) }
-		l.Answered = func(operation string, class directory.Class) { answered = append(answered, operation+" "+string(class)) }
+		l.Throttled = func(operation string, after time.Duration) {
+			throttled = append(throttled, operation+" "+after.String())
+		}
+		l.Answered = func(operation string, class directory.Class) {
+			answered = append(answered, operation+" "+string(class))
+		}
 	})
 	wants(t, sys.Disable(t.Context(), someID, order), directory.Unavailable, "busy")
 	if !slices.Equal(throttled, []string{"modify 0s"}) || !slices.Equal(answered, []string{"search ", "search ", "modify Unavailable"}) {
 		t.Errorf("throttled %q, answered %q", throttled, answered)
+	}
+}
+
+func TestWhatIsCancelledIsNotBegun(t *testing.T) {
+	s := startSlapd(t, variant{})
+	sys := open(t, s.options())
+	create(t, s, sys, "a")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 20 { // whichever way it turns
+		err := sys.client.do(ctx, &request{operation: "delete", write: true, do: func(*goldap.Conn) error {
+			t.Error("begun")
+			return nil
+		}})
+		if directory.ClassOf(err) != directory.Unavailable || !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
 	}
 }

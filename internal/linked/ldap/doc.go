@@ -36,7 +36,9 @@
 // may have become another person's: where the server has the Assertion control (RFC
 // 4528) it is told to refuse that (122) [T]. slapo-unique repeats the control in a
 // search of its own [T], which is why the assertion holds for entries without a login,
-// too.
+// too. slapo-memberof repeats it in the entries of members, so that none is made when
+// a group is changed: memberOf would stay, and put the person back into the group when
+// they are moved [T].
 //
 // What the bind account may not see is answered as if it were not there (32, or
 // nothing) [T]. So NotFound is said only while other entries, or the fact that there

@@ -293,6 +293,6 @@ func (s *system) account(e *entry, p policies) linked.Account {
 // settled completes an account with its groups.
 func (s *system) settled(a linked.Account, e *entry, groups []string) linked.Account {
 	a.Groups = groups
-	a.Parked = len(groups) == 0 && (s.parked(e) || s.disabled == nil && !a.Enabled)
+	a.Parked = !a.Enabled && len(groups) == 0 && (s.disabled == nil || s.parked(e))
 	return a
 }

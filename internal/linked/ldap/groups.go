@@ -41,18 +41,16 @@ func (s *system) memberships(ctx context.Context, e *entry) ([]membership, error
 	if uid != "" {
 		filter += equals(byUID, uid)
 	}
-	f, err := s.facts(ctx)
-	if err != nil {
-		return nil, err
-	}
-	found, err := s.pages(ctx, query{base: s.o.GroupsDN, filter: "(|" + filter + ")", attributes: []string{"objectClass", f.identity.attribute}}, pageSize)
+	found, err := s.pages(ctx, query{base: s.o.GroupsDN, filter: "(|" + filter + ")", attributes: []string{"objectClass"}}, pageSize)
 	if err != nil {
 		return nil, err
 	}
 	var all []membership
 	for _, raw := range found {
-		id, _ := f.identity.id(raw.GetEqualFoldRawAttributeValue(f.identity.attribute))
-		group := &entry{dn: raw.DN, id: id, raw: raw}
+		// Without an id, so that no assertion is made of it: slapo-memberof repeats the controls in the change of memberOf
+		// that it makes in the person's entry, drops it if the assertion fails there, and at the next rename puts the
+		// person back into the group (OpenLDAP 2.5).
+		group := &entry{dn: raw.DN}
 		for _, attribute := range namedBy(raw.GetEqualFoldAttributeValues("objectClass")) {
 			value := e.dn
 			if attribute == byUID {

@@ -90,7 +90,7 @@ func New(o Options, s linked.Settings) (linked.System, error) {
 	if err != nil {
 		return nil, err
 	}
-	sys := &system{o: o, client: c, mapped: slices.Clone(s.Attributes)}
+	sys := &system{o: o, client: c, mapped: slices.Clone(s.Attributes), page: pageSize}
 	if err := sys.checkNames(); err != nil {
 		return nil, err
 	}

@@ -15,7 +15,7 @@ import (
 
 // What a listing may come to.
 const (
-	pageSize   = 200
+	pageSize   = 200 // slapd gives 500 at once, Active Directory 1000
 	maxEntries = 200_000
 	// emptyPages in a row, each of which promises another one, are no listing.
 	emptyPages = 5
@@ -28,6 +28,7 @@ type system struct {
 	o      Options
 	client *client
 	mapped []string
+	page   uint32 // accounts of a listing that are read at once
 
 	people, disabled, groups *goldap.DN
 	bases                    []string // below which accounts are, none in another
@@ -58,7 +59,7 @@ func (s *system) List(ctx context.Context, each func(linked.Account) error) erro
 	seen := map[string]bool{}
 	for _, base := range s.bases {
 		q := query{base: base, filter: "(&" + s.isAccount() + ")", attributes: s.wanted(f.identity)}
-		err := s.eachPage(ctx, q, pageSize, func(raw *goldap.Entry) error {
+		err := s.eachPage(ctx, q, s.page, func(raw *goldap.Entry) error {
 			e, err := s.read(raw, f.identity)
 			if err != nil || seen[e.id] { // it moved while we read
 				return err
