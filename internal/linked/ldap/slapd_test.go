@@ -68,9 +68,7 @@ maxsize 104857600
 dbnosync
 index objectClass,entryCSN,entryUUID eq
 index uid,mail,employeeNumber,member eq
-access to attrs=userPassword by dn.exact="cn=operator,ou=services,dc=corp,dc=example" write by self write by anonymous auth by * none
-access to dn.children="ou=people,dc=corp,dc=example" by dn.exact="cn=blind,ou=services,dc=corp,dc=example" none by * break
-access to dn.subtree="dc=corp,dc=example" by dn.exact="cn=operator,ou=services,dc=corp,dc=example" write by users read by * none
+RIGHTS
 DATABASE
 overlay ppolicy
 ppolicy_default "cn=default,ou=policies,dc=corp,dc=example"
@@ -85,10 +83,16 @@ unique_uri ldap:///ou=people,dc=corp,dc=example?uid,mail,employeeNumber?sub
 
 const refint = "overlay refint\nrefint_attributes member uniqueMember manager"
 
+const rights = `access to attrs=userPassword by dn.exact="cn=operator,ou=services,dc=corp,dc=example" write by self write by anonymous auth by * none
+access to dn.children="ou=people,dc=corp,dc=example" by dn.exact="cn=blind,ou=services,dc=corp,dc=example" none by * break
+access to dn.subtree="dc=corp,dc=example" by dn.exact="cn=operator,ou=services,dc=corp,dc=example" write by users read by * none
+`
+
 // variant is how a server differs from the others.
 type variant struct {
 	global   string // lines of the configuration
 	database string
+	rights   string // instead of rights
 	overlays string // instead of refint
 	noLock   bool   // pwdLockout FALSE
 }
@@ -122,8 +126,11 @@ func startSlapd(t testing.TB, v variant) *slapd {
 	if v.overlays == "" {
 		v.overlays = refint
 	}
+	if v.rights == "" {
+		v.rights = rights
+	}
 	conf := strings.NewReplacer("SCHEMA", tool("slapd/schema"), "MODULES", tool("slapd/modules"), "DIR", s.dir,
-		"GLOBAL", v.global, "DATABASE", v.database, "OVERLAYS", v.overlays).Replace(slapdConf)
+		"GLOBAL", v.global, "DATABASE", v.database, "RIGHTS", v.rights, "OVERLAYS", v.overlays).Replace(slapdConf)
 	for name, content := range map[string][]byte{"ca.pem": s.ca.pem, "server.pem": cert, "server.key": key, "slapd.conf": []byte(conf)} {
 		if err := os.WriteFile(filepath.Join(s.dir, name), content, 0o600); err != nil {
 			t.Fatal(err)

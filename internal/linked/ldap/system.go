@@ -308,9 +308,16 @@ func (s *system) check(w linked.Wish) error {
 	return nil
 }
 
-// filled are the values that are not empty: no syntax of a text has empty ones (RFC 4517, section 3.3.6).
+// filled are the values that are not empty, each once: no syntax of a text has empty ones (RFC 4517, section 3.3.6), and the
+// values of an attribute are a set (RFC 4512, section 2.2).
 func filled(values []string) []string {
-	return slices.DeleteFunc(slices.Clone(values), func(v string) bool { return v == "" })
+	var all []string
+	for _, v := range values {
+		if v != "" && !slices.Contains(all, v) {
+			all = append(all, v)
+		}
+	}
+	return all
 }
 
 // Update writes the attributes of w and no others.

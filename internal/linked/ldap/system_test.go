@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -727,4 +728,57 @@ func TestWhatTheServerKeepsByItselfFollows(t *testing.T) {
 	wants(t, sys.Delete(t.Context(), boss.ID, order), "")
 	is(person("report"), "manager")
 	is("cn=team-names,"+groupsDN, "member", person("report"))
+}
+
+// The rights that docs/linkedsystem-ldap.md tells administrators to give, and no others.
+func TestTheDocumentedRightsAreEnough(t *testing.T) {
+	page, err := os.ReadFile("../../../docs/linkedsystem-ldap.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, block, _ := strings.Cut(string(page), "```\n")
+	block, _, ok := strings.Cut(block, "```")
+	documented := strings.ReplaceAll(block, "cn=rollcall,ou=services", "cn=operator,ou=services")
+	if !ok || documented == block {
+		t.Fatal("the page has no rights")
+	}
+	s := startSlapd(t, variant{rights: documented})
+	s.crowd(501)
+	sys := open(t, s.options())
+	c, err := sys.Discover(t.Context())
+	if err != nil || !c.Disables {
+		t.Fatalf("discovered %+v, %v", c, err)
+	}
+	a := create(t, s, sys, "a")
+	s.group("team", "a", "p0001")
+	wants(t, sys.Update(t.Context(), a.ID, linked.Wish{Login: "b", Attributes: map[string][]string{"title": {"x"}}}, order), "")
+	wants(t, sys.Disable(t.Context(), a.ID, order), "")
+	if s.signsIn(person("b"), password) {
+		t.Error("somebody signed in")
+	}
+	wants(t, sys.Unlink(t.Context(), a.ID, order), "")
+	if all := list(t, sys); len(all) != 502 || !all[a.ID].Parked {
+		t.Errorf("listed %d, %+v", len(all), all[a.ID])
+	}
+	wants(t, sys.Enable(t.Context(), a.ID, order), "")
+	if !s.signsIn(person("b"), password) {
+		t.Error("the sign-in is refused")
+	}
+	wants(t, sys.Delete(t.Context(), a.ID, order), "")
+	if left, err := sys.Residuals(t.Context(), a.ID, true); err != nil || len(left) != 0 {
+		t.Errorf("left is %v, %v", left, err)
+	}
+}
+
+func TestAValueIsWrittenOnce(t *testing.T) {
+	s := startSlapd(t, variant{})
+	sys := open(t, s.options())
+	w := wish("a")
+	w.Attributes["title"] = []string{"x", "x", "y"}
+	a, err := sys.Create(t.Context(), w, order)
+	wants(t, err, "")
+	wants(t, sys.Update(t.Context(), a.ID, linked.Wish{Attributes: map[string][]string{"title": {"z", "", "z"}}}, order), "")
+	if got := s.get(person("a"), "title"); !slices.Equal(got, []string{"z"}) {
+		t.Errorf("title is %v", got)
+	}
 }
