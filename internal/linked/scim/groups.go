@@ -1,0 +1,279 @@
+package scim
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"slices"
+
+	"rollcall.dev/rollcall/internal/directory"
+)
+
+// mostSilent is how many groups are read one by one where the listing has no members.
+const mostSilent = 500
+
+// group is what is read of one.
+type group struct {
+	id      string
+	members []string
+	told    bool // it says who is in it
+}
+
+func (g *group) has(id string) bool { return slices.Contains(g.members, id) }
+
+// member is an entry of members: an object with a value, or with some a bare id.
+type member struct{ value string }
+
+func (m *member) UnmarshalJSON(b []byte) error {
+	if len(b) > 0 && b[0] == '"' {
+		return json.Unmarshal(b, &m.value)
+	}
+	var entry struct{ Value identifier }
+	err := json.Unmarshal(b, &entry)
+	m.value = string(entry.Value)
+	return err
+}
+
+func groupOf(raw []byte) (*group, bool) {
+	var wire struct {
+		ID      identifier
+		Members *[]member
+	}
+	if json.Unmarshal(raw, &wire) != nil || !validID(string(wire.ID)) {
+		return nil, false
+	}
+	g := &group{id: string(wire.ID), told: wire.Members != nil}
+	if g.told {
+		for _, m := range *wire.Members {
+			g.members = append(g.members, m.value)
+		}
+	}
+	return g, true
+}
+
+// memberships are the ids of the groups that an account is in, sorted: those whose lists
+// have it, and those that the account names and that do not deny it. r may be nil.
+func (s *System) memberships(ctx context.Context, id string, r resource) ([]string, error) {
+	in, err := s.listedIn(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	for _, named := range groupsOf(r) {
+		if slices.Contains(in, named) {
+			continue
+		}
+		g, err := s.readGroup(ctx, named)
+		switch {
+		case directory.ClassOf(err) == directory.NotFound:
+		case err != nil:
+			return nil, err
+		case !g.told || g.has(id):
+			in = append(in, named)
+		}
+	}
+	slices.Sort(in)
+	return in, nil
+}
+
+// Answers to whether groups can be found by a member.
+const (
+	unlearned = ""
+	unfound   = "-"
+)
+
+// listedIn are the groups whose lists have the account. A filter is asked only after it
+// was seen to find a group by a member that it has: one that finds nothing looks the
+// same as one that is not understood. Else all groups are read.
+func (s *System) listedIn(ctx context.Context, id string) ([]string, error) {
+	by, _ := s.byMember.Load().(string)
+	if by != unlearned && by != unfound {
+		in, honest, err := s.filterGroups(ctx, by, id)
+		if err == nil && honest {
+			return in, nil
+		}
+		if err != nil && !unfiltered(err) {
+			return nil, err
+		}
+		by = unfound
+		s.byMember.Store(by)
+	}
+	f := s.known(ctx)
+	in, sample, err := s.searchGroups(ctx, id)
+	if status := said(err).status; f.assumed && (status == http.StatusNotFound || status == http.StatusNotImplemented) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if by == unlearned && f.filters && sample != nil {
+		s.byMember.Store(s.learn(ctx, sample))
+	}
+	return in, nil
+}
+
+// learn finds the filter that finds a group by a member that it has: members by RFC
+// 7644 §3.4.2.2 and AWS, members.value by others.
+func (s *System) learn(ctx context.Context, sample *group) string {
+	for _, attribute := range []string{"members.value", "members"} {
+		in, honest, err := s.filterGroups(ctx, attribute, sample.members[0])
+		if err != nil && !unfiltered(err) {
+			return unlearned
+		}
+		if err == nil && honest && slices.Contains(in, sample.id) {
+			return attribute
+		}
+	}
+	return unfound
+}
+
+func (s *System) filterGroups(ctx context.Context, attribute, id string) (in []string, honest bool, err error) {
+	_, honest, err = s.hits(ctx, groups.filtered(equals(attribute, id)), func(raw json.RawMessage) bool {
+		g, ok := groupOf(raw)
+		if !ok || !g.has(id) {
+			return false
+		}
+		in = append(in, g.id)
+		return true
+	})
+	return in, honest, err
+}
+
+// searchGroups reads all groups, twice if they have several pages. sample is one that has a member.
+func (s *System) searchGroups(ctx context.Context, id string) (in []string, sample *group, err error) {
+	var silent []string
+	told := false
+	err = s.each(ctx, groups, true, func(_ string, raw json.RawMessage) error {
+		g, ok := groupOf(raw)
+		if !ok {
+			return incomprehensible(get(groups.operation, "", nil), "the listing has an entry that is no group")
+		}
+		told = told || g.told
+		if !g.told {
+			silent = append(silent, g.id)
+		}
+		if g.has(id) {
+			in = append(in, g.id)
+		}
+		if sample == nil && len(g.members) > 0 && validID(g.members[0]) {
+			sample = g
+		}
+		return nil
+	})
+	if err != nil || told {
+		return in, sample, err
+	}
+	// Lists leave members out with some. One group on its own tells whether that is so.
+	if len(silent) > mostSilent {
+		return nil, nil, &directory.Error{Class: directory.NotSupported, Operation: groups.operation,
+			Message: "the system lists its groups without members, and they are too many to read one by one: set groups to No, and take people out of groups by hand"}
+	}
+	for _, group := range silent {
+		g, err := s.readGroup(ctx, group)
+		switch {
+		case directory.ClassOf(err) == directory.NotFound:
+		case err != nil:
+			return nil, nil, err
+		case g.has(id):
+			in = append(in, group)
+		}
+	}
+	return in, nil, nil
+}
+
+// groupBody reads one group as it came.
+func (s *System) groupBody(ctx context.Context, id string) ([]byte, *group, error) {
+	q, err := item("groups/get", http.MethodGet, "/Groups", id)
+	if err != nil {
+		return nil, nil, err
+	}
+	q.limit = maxPage
+	body, err := s.client.do(ctx, q)
+	if err != nil {
+		return nil, nil, err
+	}
+	g, ok := groupOf(body)
+	switch {
+	case !ok:
+		return nil, nil, incomprehensible(q, "the answer is not a group of SCIM")
+	case g.id != id:
+		return nil, nil, incomprehensible(q, "the answer is about another one than was asked for")
+	}
+	return body, g, nil
+}
+
+func (s *System) readGroup(ctx context.Context, id string) (*group, error) {
+	_, g, err := s.groupBody(ctx, id)
+	return g, err
+}
+
+// removeMember takes one account out of one group, by a path that can mean nobody else:
+// a removal of members without a filter takes everybody out with those who follow the
+// RFC, whatever its value says. A group that is gone has no members.
+func (s *System) removeMember(ctx context.Context, group, id string, f *facts) error {
+	if f.writes == Put {
+		return s.putWithout(ctx, group, id, f)
+	}
+	q, err := item("groups/patch", http.MethodPatch, "/Groups", group)
+	if err != nil {
+		return err
+	}
+	q.limit = maxPage
+	q.body = patchOf(operation{Op: opRemove, Path: "members[value eq " + quote(id) + "]"})
+	err = s.write(ctx, q, group)
+	if directory.ClassOf(err) == directory.NotFound || said(err).kind == "noTarget" {
+		return nil // who called looks again
+	}
+	return err
+}
+
+// putWithout writes a whole group without the account.
+func (s *System) putWithout(ctx context.Context, id, account string, f *facts) error {
+	for try := 1; ; try++ {
+		body, g, err := s.groupBody(ctx, id)
+		if directory.ClassOf(err) == directory.NotFound || err == nil && !g.has(account) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		q, err := item("groups/put", http.MethodPut, "/Groups", id)
+		if err != nil {
+			return err
+		}
+		q.limit = maxPage
+		r, ok := without(body, account)
+		if !ok {
+			return incomprehensible(q, "the group cannot be understood, and was not written")
+		}
+		if f.etags {
+			q.version = r.version()
+		}
+		delete(r, r.key("meta"))
+		q.body = r
+		err = s.write(ctx, q, id)
+		if q.version == "" || said(err).status != http.StatusPreconditionFailed || try == attempts {
+			return err
+		}
+	}
+}
+
+// without is the group without one member, and all else as it came.
+func without(body []byte, account string) (resource, bool) {
+	r, ok := decode(body)
+	if !ok {
+		return nil, false
+	}
+	key := r.key("members")
+	members, ok := r[key].([]any)
+	if !ok {
+		return nil, false
+	}
+	kept := []any{}
+	for _, m := range members {
+		if entry := asObject(m); asText(m) != account && entry.text("value") != account {
+			kept = append(kept, m)
+		}
+	}
+	r[key] = kept
+	return r, true
+}
