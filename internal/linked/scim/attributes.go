@@ -349,24 +349,31 @@ func operations(changed []attribute, after resource) []operation {
 	return out
 }
 
-// pathless is the value of a PATCH without a path: null takes an attribute away (RFC
-// 7643 §2.5). Complex attributes are whole.
-func pathless(changed []attribute, after resource) resource {
+// pathless turn changes into those of a PATCH without paths: one value with all that is
+// to be there. What is to be gone has a path all the same, as there is no removal
+// without one (RFC 7644 §3.5.2.2); so has a list before it is written anew, because
+// scimmy adds to it otherwise. Attributes of extensions have their full names, as Entra
+// writes them: elimity takes no others.
+func pathless(changed []attribute, before, after resource) []operation {
+	var out []operation
 	value := resource{}
 	for _, a := range changed {
 		v := a.within(after).get(a.attr)
-		if a.schema == "" {
-			value[a.attr] = v
+		if v == nil || a.list && a.within(before).get(a.attr) != nil {
+			o := operation{Op: opRemove, Path: attribute{schema: a.schema, attr: a.attr}.path()}
+			if !slices.ContainsFunc(out, func(p operation) bool { return p.Path == o.Path }) {
+				out = append(out, o)
+			}
+		}
+		if v == nil {
 			continue
 		}
-		inner := value.object(a.schema)
-		if inner == nil {
-			inner = resource{}
-			value[a.schema] = map[string]any(inner)
-		}
-		inner[a.attr] = v
+		value[attribute{schema: a.schema, attr: a.attr}.path()] = v
 	}
-	return value
+	if len(value) > 0 {
+		out = append(out, operation{Op: opReplace, Value: value})
+	}
+	return out
 }
 
 // declareSchemas adds the schemas of the extensions that r has.

@@ -3,6 +3,7 @@ package scim
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"slices"
 
@@ -111,23 +112,27 @@ func (s *System) listedIn(ctx context.Context, id string) ([]string, error) {
 	return in, nil
 }
 
-// learn finds the filter that finds a group by a member that it has: members by RFC
-// 7644 §3.4.2.2 and AWS, members.value by others.
+// memberFilters find groups by a member, each with some: elimity takes the second only,
+// finds nothing by the first and dies of the third, which is the only one of AWS.
+var memberFilters = []string{"members.value eq %s", "members[value eq %s]", "members eq %s"}
+
+// learn finds the filter that finds a group by a member that it has. One that the system
+// dies of is not put again.
 func (s *System) learn(ctx context.Context, sample *group) string {
-	for _, attribute := range []string{"members.value", "members"} {
-		in, honest, err := s.filterGroups(ctx, attribute, sample.members[0])
-		if err != nil && !unfiltered(err) {
-			return unlearned
-		}
-		if err == nil && honest && slices.Contains(in, sample.id) {
-			return attribute
+	for _, form := range memberFilters {
+		in, honest, err := s.filterGroups(ctx, form, sample.members[0])
+		switch {
+		case err == nil && honest && slices.Contains(in, sample.id):
+			return form
+		case ctx.Err() != nil, directory.ClassOf(err) == directory.RateLimited:
+			return unlearned // the question was not put
 		}
 	}
 	return unfound
 }
 
-func (s *System) filterGroups(ctx context.Context, attribute, id string) (in []string, honest bool, err error) {
-	_, honest, err = s.hits(ctx, groups.filtered(equals(attribute, id)), func(raw json.RawMessage) bool {
+func (s *System) filterGroups(ctx context.Context, form, id string) (in []string, honest bool, err error) {
+	_, honest, err = s.hits(ctx, groups.filtered(fmt.Sprintf(form, quote(id))), func(raw json.RawMessage) bool {
 		g, ok := groupOf(raw)
 		if !ok || !g.has(id) {
 			return false

@@ -92,8 +92,8 @@ type System struct {
 	names      []string // of the attributes, sorted
 	facts      atomic.Pointer[facts]
 	asking     chan struct{} // holds one: who discovers
-	// byMember is the attribute whose filter finds the groups of an account, once it has
-	// been seen to do so; empty = not known, "-" = none.
+	// byMember is the one of memberFilters that finds the groups of an account, once it has
+	// been seen to do so; else unlearned or unfound.
 	byMember atomic.Value
 }
 
@@ -132,7 +132,7 @@ func New(o Options, settings linked.Settings) (linked.System, error) {
 	}
 	slices.Sort(s.names)
 	s.names = slices.Compact(s.names)
-	s.byMember.Store("")
+	s.byMember.Store(unlearned)
 	return s, nil
 }
 
@@ -297,7 +297,8 @@ func (s *System) ask(ctx context.Context, number, login string) (found []resourc
 		if len(raws) > 0 {
 			return parseAll(raws), false, nil
 		}
-		open = open || err != nil || !honest
+		// Some (both peers) do not take back what is escaped: their "none" says nothing.
+		open = open || err != nil || !honest || strings.ContainsAny(key.value, `"\`)
 	}
 	return nil, open, nil
 }

@@ -86,7 +86,7 @@ func (s *System) Update(ctx context.Context, id string, w linked.Wish, _ linked.
 			}
 			return s.put(ctx, id, after, version)
 		}
-		if err := s.patchAttributes(ctx, id, version, f, changed, after); err != nil || !renamed {
+		if err := s.patchAttributes(ctx, id, version, f, changed, r, after); err != nil || !renamed {
 			return err
 		}
 		// On its own: AWS takes nothing beside a change of userName.
@@ -114,12 +114,12 @@ func (s *System) guarded(ctx context.Context, id string, f *facts, write func(r 
 
 // patchAttributes writes all changes at once. If the system refuses one of them it does
 // not say which: then they are written one by one, and those that it refuses are named.
-func (s *System) patchAttributes(ctx context.Context, id, version string, f *facts, changed []attribute, after resource) error {
+func (s *System) patchAttributes(ctx context.Context, id, version string, f *facts, changed []attribute, r, after resource) error {
 	if len(changed) == 0 {
 		return nil
 	}
 	if f.writes == PatchWithoutPath {
-		return s.patch(ctx, id, version, operation{Op: opReplace, Value: pathless(changed, after)})
+		return s.patch(ctx, id, version, pathless(changed, r, after)...)
 	}
 	all := operations(changed, after)
 	err := s.patch(ctx, id, version, all...)

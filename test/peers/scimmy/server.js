@@ -1,0 +1,68 @@
+// A SCIM 2.0 server out of scimmy-routers: they know the protocol, filters and PATCH; what is
+// here is storage and uniqueness. It says where it listens, and ends when its standard input does.
+// Environment: TOKEN is the bearer token, FILTER=no and PATCH=no take the word back that it can do these.
+import crypto from "node:crypto";
+import express from "express";
+import SCIMMY from "scimmy";
+import SCIMMYRouters from "scimmy-routers";
+
+const { TOKEN, FILTER, PATCH } = process.env;
+
+// store keeps resources of one type, of which no two have the same key, in whatever case.
+function store(key) {
+	const all = new Map();
+	const refuse = (status, type, detail) => new SCIMMY.Types.Error(status, type, detail);
+	const fold = value => String(value ?? "").toLowerCase();
+	return {
+		ingress: async (resource, data) => {
+			const now = new Date();
+			for (const [id, other] of all) {
+				if (id !== resource.id && fold(other[key]) === fold(data[key])) throw refuse(409, "uniqueness", `${key} is taken`);
+			}
+			if (resource.id && !all.has(resource.id)) throw refuse(404, null, "not found");
+			const id = resource.id ?? crypto.randomUUID();
+			const created = all.get(id)?.meta.created ?? now;
+			const record = { ...JSON.parse(JSON.stringify(data)), id, meta: { created, lastModified: now } };
+			all.set(id, record);
+			return structuredClone(record);
+		},
+		egress: async resource => {
+			if (resource.id) {
+				if (!all.has(resource.id)) throw refuse(404, null, "not found");
+				return structuredClone(all.get(resource.id));
+			}
+			const found = [...all.values()].map(record => structuredClone(record));
+			return resource.filter ? resource.filter.match(found) : found;
+		},
+		degress: async resource => {
+			if (!all.delete(resource.id)) throw refuse(404, null, "not found");
+		},
+	};
+}
+
+SCIMMY.Resources.User.extend(SCIMMY.Schemas.EnterpriseUser, false);
+SCIMMY.Resources.declare(SCIMMY.Resources.User, store("userName"));
+SCIMMY.Resources.declare(SCIMMY.Resources.Group, store("displayName"));
+
+const app = express();
+app.use("/scim/v2", new SCIMMYRouters({
+	type: "bearer",
+	handler: request => {
+		if (request.header("Authorization") !== `Bearer ${TOKEN}`) throw new Error("wrong token");
+		return "client";
+	},
+}));
+// The routers set what they can do when they are made: this is said after it.
+SCIMMY.Config.set({
+	patch: PATCH !== "no",
+	filter: { supported: FILTER !== "no", maxResults: 50 },
+	sort: true,
+	bulk: { supported: true, maxOperations: 100, maxPayloadSize: 1048576 },
+	etag: false,
+	changePassword: false,
+});
+const server = app.listen(0, "127.0.0.1", () => {
+	console.log(`ready http://127.0.0.1:${server.address().port}/scim/v2`);
+});
+process.stdin.resume();
+process.stdin.on("end", () => process.exit(0));
