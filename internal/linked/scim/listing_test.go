@@ -1,0 +1,251 @@
+package scim
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"rollcall.dev/rollcall/internal/directory"
+	"rollcall.dev/rollcall/internal/linked"
+)
+
+// paged answers /Users with what page says of a start and a count.
+func paged(t *testing.T, page func(start, count int) string) *peer {
+	return stub(t, map[string]http.HandlerFunc{"GET /Users": func(w http.ResponseWriter, r *http.Request) {
+		start, _ := strconv.Atoi(r.URL.Query().Get("startIndex"))
+		count, _ := strconv.Atoi(r.URL.Query().Get("count"))
+		says(200, page(start, count))(w, r)
+	}})
+}
+
+func listed(t *testing.T, s *System) ([]string, error) {
+	var ids []string
+	err := s.List(t.Context(), func(a linked.Account) error {
+		ids = append(ids, a.ID)
+		return nil
+	})
+	return ids, err
+}
+
+// from are accounts from one number to another.
+func from(first, last int) (all []string) {
+	for i := first; i <= last; i++ {
+		all = append(all, account(strconv.Itoa(i)))
+	}
+	return all
+}
+
+// Liars that the whole listing can be had from all the same.
+func TestPagingSurvivesLiars(t *testing.T) {
+	for name, page := range map[string]func(start, count int) string{
+		"beyond the end is the first page": func(start, _ int) string {
+			if start > 4 {
+				start = 1
+			}
+			return list(4, from(start, min(start+1, 4))...)
+		},
+		"ignores start and count": func(int, int) string { return list(4, from(1, 4)...) },
+		"absent when empty": func(start, _ int) string {
+			if start > 4 {
+				return `{"totalResults":4}`
+			}
+			return list(4, from(start, 4)...)
+		},
+		"null when empty": func(start, _ int) string {
+			if start > 4 {
+				return `{"totalResults":4,"Resources":null}`
+			}
+			return list(4, from(start, 4)...)
+		},
+		"total as text": func(start, _ int) string { return list(`"4"`, from(start, 4)...) },
+		"no total": func(start, _ int) string {
+			return strings.Replace(list(4, from(start, min(start+1, 4))...), `"totalResults":4,`, "", 1)
+		},
+		"names in another case": func(start, _ int) string {
+			return strings.NewReplacer("Resources", "resources", "totalResults", "totalresults", `"id"`, `"ID"`).Replace(list(4, from(start, 4)...))
+		},
+		"fewer than count": func(start, _ int) string {
+			if start > 4 {
+				return list(4)
+			}
+			return list(4, account(strconv.Itoa(start)))
+		},
+		"ids as numbers": func(start, _ int) string {
+			text := list(4, from(start, 4)...)
+			for i := range 5 {
+				text = strings.ReplaceAll(text, fmt.Sprintf(`"id":"%d"`, i), fmt.Sprintf(`"id":%d`, i))
+			}
+			return text
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := paged(t, page)
+			ids, err := listed(t, p.open(Options{}))
+			if err != nil || !slices.Equal(ids, []string{"1", "2", "3", "4"}) {
+				t.Errorf("got %q, %v", ids, err)
+			}
+			if n := len(p.recorded()); n > 16 {
+				t.Errorf("%d calls for four accounts", n)
+			}
+		})
+	}
+}
+
+// Liars that nobody can list: an error, never a listing that misses somebody.
+func TestP5_ContradictionIsNoListing(t *testing.T) {
+	endless := 0
+	for name, page := range map[string]func(start, count int) string{
+		"the total is too large": func(start, _ int) string { return list(5, from(start, 4)...) },
+		"the total is too small": func(start, _ int) string { return list(2, from(start, 4)...) },
+		"the total never stays": func(start, _ int) string {
+			endless++
+			return list(4+endless, from(start, 4)...)
+		},
+		"an account without an id":       func(int, int) string { return list(1, `{"userName":"x"}`) },
+		"an id that is a path":           func(int, int) string { return list(1, account("..")) },
+		"an id with a control character": func(int, int) string { return list(1, account(`a\nb`)) },
+		"an id that is too long":         func(int, int) string { return list(1, account(strings.Repeat("a", maxID+1))) },
+		"no list":                        func(int, int) string { return `{"Resources":{"id":"1"}}` },
+		"no JSON":                        func(int, int) string { return `<html>` },
+		"half of it":                     func(int, int) string { return list(1, account("1"))[:60] },
+		"nothing of a list":              func(int, int) string { return `{}` },
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := listed(t, paged(t, page).open(Options{}))
+			refusedAs(t, err, directory.Unavailable)
+		})
+	}
+}
+
+// An entry is removed between two pages, so another one is skipped: the second pass has it.
+func TestTwoPassesFindWhoWasSkipped(t *testing.T) {
+	calls := 0
+	p := paged(t, func(start, count int) string {
+		calls++
+		all := from(1, 6)
+		if calls > 1 {
+			all = all[1:]
+		}
+		return list(len(all), all[min(start-1, len(all)):min(start-1+count, len(all))]...)
+	})
+	ids, err := listed(t, p.open(Options{PageSize: 3}))
+	if err != nil || !slices.Equal(ids, []string{"1", "2", "3", "5", "6", "4"}) {
+		t.Errorf("got %q, %v; want all that were there, 4 from the second pass", ids, err)
+	}
+}
+
+// One was removed and one was added between two pages: no total tells. Who is looked for
+// is looked for twice before they count as missing.
+func TestP3_MissingOnlyAfterTwoPasses(t *testing.T) {
+	calls := 0
+	p := paged(t, func(start, count int) string {
+		calls++
+		all := from(1, 6)
+		if calls > 1 {
+			all = append(all[1:], account("7"))
+		}
+		return list(len(all), all[min(start-1, len(all)):min(start-1+count, len(all))]...)
+	})
+	found, err := p.open(Options{PageSize: 3, Filters: No}).Find(t.Context(), "", "user-4")
+	if err != nil || len(found) != 1 || found[0].ID != "4" {
+		t.Errorf("found %+v, %v", found, err)
+	}
+}
+
+// AWS: at most 50, whose number it calls the total, and no second page.
+func TestListingThatIsCut(t *testing.T) {
+	config := says(200, `{"patch":{"supported":true},"filter":{"supported":true,"maxResults":3},"etag":{"supported":false}}`)
+	for name, c := range map[string]struct {
+		knowsPages bool
+		class      directory.Class
+	}{"cut": {false, directory.Unavailable}, "just as many as that": {true, ""}} {
+		t.Run(name, func(t *testing.T) {
+			p := paged(t, func(start, count int) string {
+				if !c.knowsPages {
+					return list(3, from(1, 3)...)
+				}
+				return list(3, from(start, min(3, start+count-1))...)
+			})
+			inner := p.server
+			p.server = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == "/ServiceProviderConfig" {
+					config(w, r)
+					return
+				}
+				inner.ServeHTTP(w, r)
+			})
+			_, err := listed(t, p.open(Options{}))
+			refusedAs(t, err, c.class)
+		})
+	}
+}
+
+// Endless pages end: by their number, and by the time that they take.
+func TestEndlessPages(t *testing.T) {
+	t.Run("time", func(t *testing.T) {
+		p := paged(t, func(start, _ int) string { return list(1_000_000, account(strconv.Itoa(start))) })
+		s := p.open(Options{})
+		at := now
+		s.settings.Now = func() time.Time { at = at.Add(time.Minute); return at }
+		_, err := listed(t, s)
+		refusedAs(t, err, directory.Unavailable, "does not end")
+		if n := len(p.recorded()); n > 70 {
+			t.Errorf("%d calls in an hour at one a minute", n)
+		}
+	})
+	t.Run("accounts", func(t *testing.T) {
+		p := paged(t, func(start, _ int) string {
+			var all strings.Builder
+			for i := range mostOfOnePage {
+				fmt.Fprintf(&all, `,{"id":"%d"}`, start+i)
+			}
+			return list(1_000_000, all.String()[1:])
+		})
+		_, err := listed(t, p.open(Options{}))
+		refusedAs(t, err, directory.Unavailable, "does not end")
+		if n := len(p.recorded()); n > mostResources/mostOfOnePage+5 {
+			t.Errorf("%d calls", n)
+		}
+	})
+	t.Run("one page", func(t *testing.T) {
+		p := paged(t, func(int, int) string {
+			return list(1, account("1")+strings.Repeat(`,{"id":"1"}`, mostOfOnePage))
+		})
+		_, err := listed(t, p.open(Options{}))
+		refusedAs(t, err, directory.Unavailable)
+	})
+}
+
+// A page that is too large is asked for again, smaller, and the account that is too
+// large by itself is no answer.
+func TestHugeBodies(t *testing.T) {
+	blob := strings.Repeat("x", maxPage/10)
+	p := paged(t, func(start, count int) string {
+		var all []string
+		for i := start; i <= min(40, start+count-1); i++ {
+			all = append(all, account(strconv.Itoa(i), `,"bio":"`+blob[:maxAccount/2]+`"`))
+		}
+		return list(40, all...)
+	})
+	ids, err := listed(t, p.open(Options{}))
+	if err != nil || len(ids) != 40 {
+		t.Errorf("got %d, %v", len(ids), err)
+	}
+	p = stub(t, map[string]http.HandlerFunc{"*": func(w http.ResponseWriter, _ *http.Request) {
+		for { // until the client has had enough
+			if _, err := w.Write([]byte(blob)); err != nil {
+				return
+			}
+		}
+	}})
+	s := p.open(Options{})
+	_, err = listed(t, s)
+	refusedAs(t, err, directory.Unavailable, "larger than allowed")
+	_, err = s.Account(t.Context(), "1")
+	refusedAs(t, err, directory.Unavailable, "larger than allowed")
+	refusedAs(t, s.Delete(t.Context(), "1", order), directory.OutcomeUnknown)
+}
