@@ -22,6 +22,8 @@ type ElimityOptions struct {
 	Token string
 	// NoFilter, NoPatch: it says of itself that it cannot do these, and refuses PATCH.
 	NoFilter, NoPatch bool
+	// TellGroups: accounts say which groups they are in.
+	TellGroups bool
 }
 
 // Elimity makes a server out of github.com/elimity-com/scim. Its base address is that of
@@ -29,6 +31,9 @@ type ElimityOptions struct {
 func Elimity(o ElimityOptions) (http.Handler, error) {
 	users := &store{key: "userName", resources: map[string]scim.ResourceAttributes{}, versions: map[string]int{}}
 	groups := &store{key: "displayName", resources: map[string]scim.ResourceAttributes{}, versions: map[string]int{}}
+	if o.TellGroups {
+		users.groups = groups
+	}
 	server, err := scim.NewServer(&scim.ServerArgs{
 		ServiceProviderConfig: &scim.ServiceProviderConfig{MaxResults: 50, SupportFiltering: !o.NoFilter, SupportPatch: !o.NoPatch},
 		ResourceTypes: []scim.ResourceType{
@@ -56,7 +61,8 @@ func Elimity(o ElimityOptions) (http.Handler, error) {
 
 // store keeps resources of one type, of which no two have the same key, in whatever case.
 type store struct {
-	key string
+	key    string
+	groups *store // whose members its resources are, if they tell
 
 	mu        sync.Mutex
 	last      int
@@ -170,9 +176,26 @@ func (s *store) resource(id string) scim.Resource {
 	if external, ok := a["externalId"].(string); ok {
 		r.ExternalID = optional.NewString(external)
 	}
+	if s.groups != nil {
+		a["groups"] = s.groups.of(id)
+	}
 	now := time.Unix(0, 0).UTC()
 	r.Meta.LastModified = &now
 	return r
+}
+
+// of are the groups that have the member.
+func (s *store) of(member string) []any {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	in := []any{}
+	for _, id := range s.order {
+		members, _ := s.resources[id]["members"].([]any)
+		if slices.ContainsFunc(members, func(m any) bool { e, _ := m.(map[string]any); return e["value"] == member }) {
+			in = append(in, map[string]any{"value": id, "type": "direct"})
+		}
+	}
+	return in
 }
 
 func copyOf(a scim.ResourceAttributes) scim.ResourceAttributes {

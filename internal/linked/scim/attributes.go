@@ -102,17 +102,20 @@ func (a attribute) within(r resource) resource {
 	return r.object(a.schema)
 }
 
-// read returns the values of the attribute in r, sorted if it is a list.
+// read returns the values of the attribute in r, the primary one of a list first.
 func (a attribute) read(r resource) []string {
 	v := a.within(r).get(a.attr)
 	if a.list {
 		var values []string
 		for _, e := range entries(v) {
-			if a.chooses(e) && e.text("value") != "" {
+			switch {
+			case !a.chooses(e) || e.text("value") == "":
+			case e.text("primary") == "true":
+				values = slices.Insert(values, 0, e.text("value"))
+			default:
 				values = append(values, e.text("value"))
 			}
 		}
-		slices.Sort(values)
 		return values
 	}
 	if a.sub != "" {
@@ -132,7 +135,6 @@ func (a attribute) read(r resource) []string {
 				values = append(values, text)
 			}
 		}
-		slices.Sort(values)
 		return values
 	}
 	if text := asText(v); text != "" {
@@ -301,11 +303,12 @@ func one(now any, value string, t typed) any {
 
 // differs reports whether r has other values than these.
 func (a attribute) differs(r resource, values []string) bool {
-	wanted := slices.DeleteFunc(slices.Clone(values), func(v string) bool { return v == "" })
-	slices.Sort(wanted)
-	has := a.read(r)
-	slices.Sort(has)
-	return !slices.Equal(wanted, has)
+	return !slices.Equal(filled(values), a.read(r))
+}
+
+// filled are the values but for empty ones: an empty string takes an attribute away.
+func filled(values []string) []string {
+	return slices.DeleteFunc(slices.Clone(values), func(v string) bool { return v == "" })
 }
 
 // changes are the attributes of the wish that an account does not have as they are
@@ -322,7 +325,7 @@ func (s *System) changes(r resource, wished map[string][]string, f *facts) ([]at
 		values, is := wished[name]
 		if a := s.attributes[name]; is && a.differs(r, values) {
 			changed = append(changed, a)
-			a.write(after, slices.DeleteFunc(slices.Clone(values), func(v string) bool { return v == "" }), f.typed(a))
+			a.write(after, filled(values), f.typed(a))
 		}
 	}
 	return changed, after, nil

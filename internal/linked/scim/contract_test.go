@@ -12,6 +12,7 @@ import (
 
 	"rollcall.dev/rollcall/internal/directory"
 	"rollcall.dev/rollcall/internal/linked"
+	"rollcall.dev/rollcall/internal/linked/linkedtest"
 )
 
 // The contract: each of these runs over both peers, which disagree wherever the RFCs let them.
@@ -22,6 +23,36 @@ const (
 )
 
 var order = linked.Order{Key: "k-1", Reason: "leaving"}
+
+// What every linked system keeps. The peers say which groups an account is in, there.
+func TestContract(t *testing.T) {
+	for name, start := range makers {
+		for _, o := range []Options{{}, {Writes: PatchWithoutPath, Filters: No, PageSize: 3}, {Writes: Put, Groups: Yes, ETags: Yes}} {
+			t.Run(fmt.Sprintf("%s %s", name, o.Writes), func(t *testing.T) {
+				linkedtest.Contract(t, func(t *testing.T, strangers int) linkedtest.Peer {
+					p := tap(t, name, start(t, limits{tellGroups: true}))
+					group := p.make("/Groups", resource{"schemas": []any{schemaGroup}, "displayName": "staff"})
+					for i := range strangers {
+						p.make("/Users", resource{"schemas": []any{schemaUser}, "userName": fmt.Sprint("stranger", i), "active": true})
+					}
+					return linkedtest.Peer{
+						System:     p.open(o, "displayName", department, "emails", "title"),
+						Base:       map[string][]string{"displayName": {"somebody"}},
+						Attributes: []string{"title", department},
+						Join: func(t *testing.T, id string) {
+							status, _ := p.ask(http.MethodPatch, "/Groups/"+group, patchOf(operation{Op: "add", Path: "members", Value: []any{resource{"value": id}}}))
+							if status >= 300 {
+								t.Fatalf("joining a group: %d", status)
+							}
+						},
+						SignsIn: func(_ *testing.T, id, _ string) bool { return p.user(id).get("active") == true },
+						Secrets: []string{token},
+					}
+				})
+			})
+		}
+	}
+}
 
 func TestDiscovers(t *testing.T) {
 	onBoth(t, func(t *testing.T, p *peer) {
@@ -380,7 +411,7 @@ func TestListsEverybodyOnce(t *testing.T) {
 				}
 				got[a.ID] = a.Enabled
 				if a.Parked {
-					t.Errorf("%s counts as parked, and nobody said which groups it is in", a.Login)
+					t.Errorf("%s counts as parked, and nobody has looked which groups it is in", a.Login)
 				}
 				return nil
 			})

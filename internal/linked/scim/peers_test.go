@@ -51,11 +51,11 @@ type throttle struct {
 }
 
 // limits of what a peer says that it can do.
-type limits struct{ noFilter, noPatch bool }
+type limits struct{ noFilter, noPatch, tellGroups bool }
 
 var makers = map[string]func(t *testing.T, l limits) http.Handler{
 	"elimity": func(t *testing.T, l limits) http.Handler {
-		h, err := peers.Elimity(peers.ElimityOptions{Token: token, NoFilter: l.noFilter, NoPatch: l.noPatch})
+		h, err := peers.Elimity(peers.ElimityOptions{Token: token, NoFilter: l.noFilter, NoPatch: l.noPatch, TellGroups: l.tellGroups})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -68,6 +68,9 @@ var makers = map[string]func(t *testing.T, l limits) http.Handler{
 		}
 		if l.noPatch {
 			env = append(env, "PATCH=no")
+		}
+		if l.tellGroups {
+			env = append(env, "GROUPS=yes")
 		}
 		s, err := peers.StartScimmy(t.Context(), token, env...)
 		if err != nil {

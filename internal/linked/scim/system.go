@@ -192,8 +192,8 @@ func groupsOf(r resource) []string {
 	return ids
 }
 
-// List calls each with every account. An account is parked there only if the system
-// says with each account which groups it is in, or has none.
+// List calls each with every account. It says of none that it is parked where there are
+// groups: which of them an account is in, only Account finds out.
 func (s *System) List(ctx context.Context, each func(linked.Account) error) error {
 	f := s.known(ctx)
 	return s.each(ctx, users, false, func(_ string, raw json.RawMessage) error {
@@ -202,13 +202,14 @@ func (s *System) List(ctx context.Context, each func(linked.Account) error) erro
 			return incomprehensible(get(users.operation, "", nil), "the listing has an entry that is no account")
 		}
 		a := s.account(id, r)
-		a.Parked = !a.Enabled && len(a.Groups) == 0 && (!f.groups || r.told("groups"))
+		a.Parked = !a.Enabled && !f.groups
 		return each(a)
 	})
 }
 
-// Account reads the account with this id. Of a disabled one it also finds out in
-// which groups it still is, if the system does not say so with the account.
+// Account reads the account with this id. Of a disabled one it also finds out in which
+// groups it still is: few systems say so with the account, and an empty list of theirs
+// does not prove that it is unlinked.
 func (s *System) Account(ctx context.Context, id string) (linked.Account, error) {
 	r, err := s.read(ctx, id)
 	if err != nil {
@@ -218,13 +219,13 @@ func (s *System) Account(ctx context.Context, id string) (linked.Account, error)
 	if a.Enabled {
 		return a, nil
 	}
-	if s.known(ctx).groups && !r.told("groups") {
-		if a.Groups, err = s.memberships(ctx, id, r); err != nil {
-			return linked.Account{}, err
-		}
+	if !s.known(ctx).groups {
+		a.Parked = true
+		return a, nil
 	}
-	a.Parked = len(a.Groups) == 0
-	return a, nil
+	a.Groups, err = s.memberships(ctx, id, r)
+	a.Parked = err == nil && len(a.Groups) == 0
+	return a, err
 }
 
 // read gets an account. An answer about another one is none.

@@ -1,19 +1,23 @@
 // A SCIM 2.0 server out of scimmy-routers: they know the protocol, filters and PATCH; what is
 // here is storage and uniqueness. It says where it listens, and ends when its standard input does.
-// Environment: TOKEN is the bearer token, FILTER=no and PATCH=no take the word back that it can do these.
+// Environment: TOKEN is the bearer token, FILTER=no and PATCH=no take the word back that it can do these, and
+// GROUPS=yes lets accounts say which groups they are in.
 import crypto from "node:crypto";
 import express from "express";
 import SCIMMY from "scimmy";
 import SCIMMYRouters from "scimmy-routers";
 
-const { TOKEN, FILTER, PATCH } = process.env;
+const { TOKEN, FILTER, PATCH, GROUPS } = process.env;
 
 // store keeps resources of one type, of which no two have the same key, in whatever case.
-function store(key) {
+// more is what a resource says beside what is kept.
+function store(key, more = () => ({})) {
 	const all = new Map();
 	const refuse = (status, type, detail) => new SCIMMY.Types.Error(status, type, detail);
 	const fold = value => String(value ?? "").toLowerCase();
+	const told = record => ({ ...structuredClone(record), ...more(record.id) });
 	return {
+		all,
 		ingress: async (resource, data) => {
 			const now = new Date();
 			for (const [id, other] of all) {
@@ -24,14 +28,14 @@ function store(key) {
 			const created = all.get(id)?.meta.created ?? now;
 			const record = { ...JSON.parse(JSON.stringify(data)), id, meta: { created, lastModified: now } };
 			all.set(id, record);
-			return structuredClone(record);
+			return told(record);
 		},
 		egress: async resource => {
 			if (resource.id) {
 				if (!all.has(resource.id)) throw refuse(404, null, "not found");
-				return structuredClone(all.get(resource.id));
+				return told(all.get(resource.id));
 			}
-			const found = [...all.values()].map(record => structuredClone(record));
+			const found = [...all.values()].map(told);
 			return resource.filter ? resource.filter.match(found) : found;
 		},
 		degress: async resource => {
@@ -41,8 +45,12 @@ function store(key) {
 }
 
 SCIMMY.Resources.User.extend(SCIMMY.Schemas.EnterpriseUser, false);
-SCIMMY.Resources.declare(SCIMMY.Resources.User, store("userName"));
-SCIMMY.Resources.declare(SCIMMY.Resources.Group, store("displayName"));
+const groups = store("displayName");
+const users = store("userName", id => GROUPS !== "yes" ? {} : {
+	groups: [...groups.all.values()].filter(group => group.members?.some(member => member.value === id)).map(group => ({ value: group.id, type: "direct" })),
+});
+SCIMMY.Resources.declare(SCIMMY.Resources.User, users);
+SCIMMY.Resources.declare(SCIMMY.Resources.Group, groups);
 
 const app = express();
 app.use("/scim/v2", new SCIMMYRouters({
