@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -67,6 +68,23 @@ func StartScimmy(ctx context.Context, token string, env ...string) (*Scimmy, err
 		}
 	}
 	return nil, fmt.Errorf("starting the SCIM server: it ended before it was ready: %w", errors.Join(s.Stop(), lines.Err()))
+}
+
+// Reset removes all accounts and groups.
+func (s *Scimmy) Reset(ctx context.Context) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(s.URL, "/scim/v2")+"/reset", nil)
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return fmt.Errorf("resetting the SCIM server: %w", err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != http.StatusNoContent {
+		return fmt.Errorf("resetting the SCIM server: HTTP status %d", resp.StatusCode)
+	}
+	return nil
 }
 
 // Stop ends the server, which goes when its standard input is closed: so it does, too,

@@ -3,12 +3,14 @@ package scim
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -62,25 +64,10 @@ var makers = map[string]func(t *testing.T, l limits) http.Handler{
 		return h
 	},
 	"scimmy": func(t *testing.T, l limits) http.Handler {
-		var env []string
-		if l.noFilter {
-			env = append(env, "FILTER=no")
-		}
-		if l.noPatch {
-			env = append(env, "PATCH=no")
-		}
-		if l.tellGroups {
-			env = append(env, "GROUPS=yes")
-		}
-		s, err := peers.StartScimmy(t.Context(), token, env...)
+		s, err := scimmy(t, l)
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() {
-			if err := s.Stop(); err != nil {
-				t.Errorf("stopping scimmy: %v", err)
-			}
-		})
 		target, err := url.Parse(strings.TrimSuffix(s.URL, "/scim/v2"))
 		if err != nil {
 			t.Fatal(err)
@@ -93,6 +80,42 @@ var makers = map[string]func(t *testing.T, l limits) http.Handler{
 			}
 		}}
 	},
+}
+
+// running are the servers on node, one for each of the limits, which tests share one after another.
+var running = map[limits]*peers.Scimmy{}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	for _, s := range running {
+		if err := s.Stop(); err != nil {
+			fmt.Fprintln(os.Stderr, "stopping scimmy:", err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+func scimmy(t *testing.T, l limits) (*peers.Scimmy, error) {
+	if s := running[l]; s != nil {
+		return s, s.Reset(t.Context())
+	}
+	var env []string
+	for name, value := range map[string]string{"FILTER": yes(!l.noFilter), "PATCH": yes(!l.noPatch), "GROUPS": yes(l.tellGroups)} {
+		env = append(env, name+"="+value)
+	}
+	s, err := peers.StartScimmy(t.Context(), token, env...)
+	if err == nil {
+		running[l] = s
+	}
+	return s, err
+}
+
+func yes(is bool) string {
+	if is {
+		return "yes"
+	}
+	return "no"
 }
 
 // onBoth runs a test over each peer, each time a new one.

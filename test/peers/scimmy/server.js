@@ -53,6 +53,12 @@ SCIMMY.Resources.declare(SCIMMY.Resources.User, users);
 SCIMMY.Resources.declare(SCIMMY.Resources.Group, groups);
 
 const app = express();
+// Between tests: nobody and no groups.
+app.post("/reset", (request, response) => {
+	users.all.clear();
+	groups.all.clear();
+	response.sendStatus(204);
+});
 app.use("/scim/v2", new SCIMMYRouters({
 	type: "bearer",
 	handler: request => {
