@@ -383,14 +383,14 @@ func pathless(changed []attribute, before, after resource) []operation {
 func declareSchemas(r resource, known map[string]attribute) {
 	key := r.key("schemas")
 	list, _ := r[key].([]any)
-	need := []string{schemaUser}
+	var extensions []string
 	for _, a := range known {
 		if a.schema != "" && r.object(a.schema) != nil {
-			need = append(need, a.schema)
+			extensions = append(extensions, a.schema)
 		}
 	}
-	slices.Sort(need)
-	for _, urn := range slices.Compact(need) {
+	slices.Sort(extensions)
+	for _, urn := range append([]string{schemaUser}, slices.Compact(extensions)...) {
 		if !slices.ContainsFunc(list, func(e any) bool { return strings.EqualFold(asText(e), urn) }) {
 			list = append(list, urn)
 		}

@@ -126,25 +126,24 @@ func (s *System) patchAttributes(ctx context.Context, id, version string, f *fac
 	if !refusesAttribute(err) {
 		return err
 	}
-	var refused []string
+	var names []string
+	var why error
 	for _, o := range all {
 		if len(all) > 1 {
 			err = s.patch(ctx, id, "", o)
 		}
 		switch {
 		case refusesAttribute(err):
-			refused = append(refused, o.Path)
+			names, why = append(names, o.Path), err
 		case err != nil:
 			return err
 		}
 	}
-	if len(refused) == 0 {
+	if len(names) == 0 {
 		return nil
 	}
-	e := invalid("users/patch", "the system does not take these attributes as they are declared, or at all: "+strings.Join(refused, ", "))
-	if last, ok := directoryError(err); ok {
-		e.Code, e.Err = last.Code, last.Err
-	}
+	e, _ := directoryError(why)
+	e.Message = "the system does not take " + strings.Join(names, ", ") + ": " + e.Message
 	return e
 }
 
