@@ -73,7 +73,9 @@ func FuzzAnswers(f *testing.F) {
 			return nil
 		}))
 		found, err := s.Find(ctx, "n", "user-1")
-		if fit(err) && slices.ContainsFunc(found, func(a linked.Account) bool { return a.Number != "n" && !strings.EqualFold(a.Login, "user-1") && !bytes.Contains(body, []byte(`"n"`)) }) {
+		if fit(err) && slices.ContainsFunc(found, func(a linked.Account) bool {
+			return a.Number != "n" && !strings.EqualFold(a.Login, "user-1") && !bytes.Contains(body, []byte(`"n"`))
+		}) {
 			t.Errorf("found %+v", found)
 		}
 		writesUnder(t, s, fit, body)

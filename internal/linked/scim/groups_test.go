@@ -24,8 +24,8 @@ var departed = strings.Replace(account("1"), `"active":true`, `"active":false`, 
 // indirect ones are not its own.
 func TestGroupsThatTheAccountNames(t *testing.T) {
 	p := stub(t, map[string]http.HandlerFunc{
-		"GET /Users/1": says(200, strings.TrimSuffix(departed, "}")+`,"groups":[{"value":"denies"},{"value":"silent"},{"value":"gone"},{"value":"indirect","type":"Indirect"},{"value":".."},{"value":"has"}]}`),
-		"GET /Groups":  says(200, list(0)),
+		"GET /Users/1":       says(200, strings.TrimSuffix(departed, "}")+`,"groups":[{"value":"denies"},{"value":"silent"},{"value":"gone"},{"value":"indirect","type":"Indirect"},{"value":".."},{"value":"has"}]}`),
+		"GET /Groups":        says(200, list(0)),
 		"GET /Groups/denies": says(200, groupJSON("denies", `[{"value":"2"}]`)), "GET /Groups/silent": says(200, groupJSON("silent", "")),
 		"GET /Groups/has": says(200, groupJSON("has", `["1"]`)),
 	})
