@@ -49,7 +49,8 @@
 // elimity answers 400 invalidFilter to externalId, scimmy minds the case of userName,
 // and neither understands a value with an escaped quote: one answers 400, and the other
 // that there is nobody [T]. A question that was refused, was answered by others than
-// were asked for, or has such a value makes all accounts be read. So does a creation
+// were asked for, or has such a value makes all accounts be read, unless who has the
+// login has the number, too. So does a creation
 // that is refused (409) because of somebody whom the filters do not find. Filters on
 // attributes of extensions find nobody on either peer [T] and are not used: a person
 // whose number is only in the enterprise extension is found where all are read.

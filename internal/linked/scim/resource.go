@@ -81,12 +81,6 @@ func asText(v any) string {
 	return ""
 }
 
-// told reports whether r has the attribute at all.
-func (r resource) told(name string) bool {
-	_, ok := r[r.key(name)]
-	return ok
-}
-
 // active reads the attribute active. Some systems write it as a string. told: it is there.
 func (r resource) active() (enabled, told bool) {
 	switch v := r.get("active").(type) {

@@ -271,7 +271,7 @@ func (s *System) Find(ctx context.Context, number, login string) ([]linked.Accou
 func (s *System) find(ctx context.Context, number, login string) (found []resource, all bool, err error) {
 	if s.known(ctx).filters {
 		found, all, err = s.ask(ctx, number, login)
-		if err != nil || len(found) > 0 || !all {
+		if err != nil || !all {
 			return found, false, err
 		}
 	}
@@ -295,8 +295,10 @@ func (s *System) ask(ctx context.Context, number, login string) (found []resourc
 		if err != nil && !unfiltered(err) {
 			return nil, false, err
 		}
-		if len(raws) > 0 {
-			return parseAll(raws), false, nil
+		if found = parseAll(raws); len(found) > 0 {
+			// Somebody else may have the number, if nobody could be asked for it.
+			open = !honest || open && !slices.ContainsFunc(found, func(r resource) bool { return hasNumber(r, number) })
+			return found, open, nil
 		}
 		// Some (both peers) do not take back what is escaped: their "none" says nothing.
 		open = open || err != nil || !honest || strings.ContainsAny(key.value, `"\`)
@@ -328,7 +330,7 @@ func (s *System) search(ctx context.Context, number, login string) ([]resource, 
 		if !ok {
 			return incomprehensible(get(users.operation, "", nil), "the listing has an entry that is no account")
 		}
-		if number != "" && (numberOf(r) == number || hasExternalID(r, number)) {
+		if hasNumber(r, number) {
 			byNumber = append(byNumber, r)
 		} else if login != "" && hasLogin(r, login) {
 			byLogin = append(byLogin, r)
@@ -346,6 +348,10 @@ func (s *System) search(ctx context.Context, number, login string) ([]resource, 
 
 // externalId minds the case (RFC 7643 §3.1), userName does not (§4.1.1).
 func hasExternalID(r resource, number string) bool { return r.text("externalId") == number }
+
+func hasNumber(r resource, number string) bool {
+	return number != "" && (numberOf(r) == number || hasExternalID(r, number))
+}
 
 func hasLogin(r resource, login string) bool { return strings.EqualFold(r.text("userName"), login) }
 
