@@ -167,3 +167,22 @@ func TestP12_NothingOfAnAnswerIsShown(t *testing.T) {
 		}
 	}
 }
+
+// A pause that the system asked for before is waited for elsewhere, and not told twice.
+func TestPauseUnderWay(t *testing.T) {
+	p := stub(t, map[string]http.HandlerFunc{"*": says(200, account("1"))})
+	s := p.open(Options{})
+	budget := httpx.NewBudget(httpx.Limits{}, nil, nil)
+	client, err := httpx.Client(httpx.Options{Budget: budget})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.CloseIdleConnections)
+	s.client.http = client
+	budget.Throttled("users/get", time.Hour)
+	_, err = s.read(t.Context(), "1")
+	refusedAs(t, err, directory.RateLimited, "asked for a pause")
+	if directory.RetryAfter(err) < time.Minute || len(p.told) > 0 || len(p.recorded()) > 0 {
+		t.Errorf("try again in %s, told %v", directory.RetryAfter(err), p.told)
+	}
+}

@@ -27,7 +27,8 @@ func TestGroupsThatTheAccountNames(t *testing.T) {
 		"GET /Users/1":       says(200, strings.TrimSuffix(departed, "}")+`,"groups":[{"value":"denies"},{"value":"silent"},{"value":"gone"},{"value":"indirect","type":"Indirect"},{"value":".."},{"value":"has"}]}`),
 		"GET /Groups":        says(200, list(0)),
 		"GET /Groups/denies": says(200, groupJSON("denies", `[{"value":"2"}]`)), "GET /Groups/silent": says(200, groupJSON("silent", "")),
-		"GET /Groups/has": says(200, groupJSON("has", `["1"]`)),
+		"GET /Groups/indirect": says(200, groupJSON("indirect", "")),
+		"GET /Groups/has":      says(200, groupJSON("has", `["1"]`)),
 	})
 	left, err := p.open(Options{}).Residuals(t.Context(), "1", false)
 	if want := []string{"a membership in the group has", "a membership in the group silent"}; err != nil || !slices.Equal(left, want) {
@@ -90,21 +91,28 @@ func TestMemberFiltersThatLie(t *testing.T) {
 
 // A filter that worked once and does no more is given up, not believed.
 func TestMemberFilterThatStops(t *testing.T) {
-	works := true
-	p := stub(t, map[string]http.HandlerFunc{"GET /Users/1": says(200, departed), "GET /Groups": func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Query().Has("filter") && !works {
-			says(400, "")(w, r)
-			return
-		}
-		says(200, list(1, groupJSON("b", `[{"value":"1"}]`)))(w, r)
-	}})
-	s := p.open(Options{})
-	for i := range 4 {
-		works = i < 2
-		left, err := s.Residuals(t.Context(), "1", false)
-		if err != nil || len(left) != 1 {
-			t.Errorf("residuals %q, %v", left, err)
-		}
+	b, c := groupJSON("b", `[{"value":"1"}]`), groupJSON("c", `[{"value":"1"}]`)
+	for name, later := range map[string]http.HandlerFunc{
+		"refuses": says(400, ""), "does not give all": says(200, list(2, b)), "gives others": says(200, list(2, b, groupJSON("d", `[{"value":"2"}]`))),
+	} {
+		t.Run(name, func(t *testing.T) {
+			works := true
+			p := stub(t, map[string]http.HandlerFunc{"GET /Users/1": says(200, departed), "GET /Groups": func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Query().Has("filter") && !works {
+					later(w, r)
+					return
+				}
+				says(200, list(2, b, c))(w, r)
+			}})
+			s := p.open(Options{})
+			for i := range 4 {
+				works = i < 2
+				left, err := s.Residuals(t.Context(), "1", false)
+				if err != nil || len(left) != 2 {
+					t.Errorf("residuals %q, %v", left, err)
+				}
+			}
+		})
 	}
 }
 
@@ -162,6 +170,17 @@ func TestPutsGroupsWhole(t *testing.T) {
 	sent := writes(p.recorded())
 	if len(sent) != attempts || sent[0].header.Get("If-Match") != "v1" ||
 		fmt.Sprint(value(t, sent[0].body)) != fmt.Sprint(value(t, `{"schemas":["x"],"id":"b","displayName":"b","custom":{"n":1.50},"members":[{"value":"2","display":"two"},"3"]}`)) {
+		t.Errorf("sent %+v", sent)
+	}
+}
+
+// A group that has let the account go meanwhile is not written.
+func TestPutsNoGroupWithoutNeed(t *testing.T) {
+	p := stub(t, map[string]http.HandlerFunc{
+		"GET /Users/1": says(200, departed), "GET /Groups": says(200, list(1, groupJSON("b", `["1"]`))), "GET /Groups/b": says(200, groupJSON("b", `["2"]`)),
+	})
+	_ = p.open(Options{Writes: Put, Groups: Yes}).Unlink(t.Context(), "1", order)
+	if sent := writes(p.recorded()); len(sent) > 0 {
 		t.Errorf("sent %+v", sent)
 	}
 }

@@ -139,7 +139,7 @@ type pass struct {
 	total int // -1 = not told
 	pages int // with something new in them
 	first string
-	// shaky: an id came twice, or the total changed under way: entries may have been skipped.
+	// shaky: the total changed under way: entries may have been skipped.
 	shaky bool
 }
 
@@ -194,7 +194,7 @@ func (w *walk) pass(ctx context.Context) (*pass, error) {
 		if fresh == 0 {
 			return p, nil
 		}
-		p.shaky = p.shaky || fresh < len(page.resources) || p.pages > 0 && p.total != page.total
+		p.shaky = p.shaky || p.pages > 0 && p.total != page.total
 		p.total = page.total
 		p.pages++
 		start += len(page.resources)

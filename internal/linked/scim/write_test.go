@@ -96,6 +96,21 @@ func TestShapesOfDisabling(t *testing.T) {
 	}
 }
 
+// Some tell active as text; nobody takes it so [T]. A PUT says it as it was, as a truth value.
+func TestPutKeepsActive(t *testing.T) {
+	for told, want := range map[string]string{`"True"`: "true", `"false"`: "false", `true`: "true"} {
+		p := stub(t, map[string]http.HandlerFunc{
+			"GET /Users/1": says(200, strings.Replace(account("1"), `"active":true`, `"active":`+told, 1)), "PUT /Users/1": says(200, account("1")),
+		})
+		if err := p.open(Options{Writes: Put}, "title").Update(t.Context(), "1", linked.Wish{Attributes: map[string][]string{"title": {"x"}}}, order); err != nil {
+			t.Error(err)
+		}
+		if sent := writes(p.recorded()); len(sent) != 1 || !strings.Contains(sent[0].body, `"active":`+want) {
+			t.Errorf("%s: sent %+v", told, sent)
+		}
+	}
+}
+
 // GitHub organisations: a disabled account is gone.
 func TestDisablingThatRemoves(t *testing.T) {
 	for o, class := range map[Disabling]directory.Class{Keeps: directory.NotFound, Removes: ""} {
