@@ -38,6 +38,7 @@ import (
 	"rollcall.dev/rollcall/internal/directory"
 	"rollcall.dev/rollcall/internal/httpx"
 	"rollcall.dev/rollcall/internal/kube"
+	"rollcall.dev/rollcall/internal/linkers"
 	rollcallmetrics "rollcall.dev/rollcall/internal/metrics"
 	"rollcall.dev/rollcall/internal/provider"
 	"rollcall.dev/rollcall/test/simulator/dingtalk"
@@ -108,6 +109,7 @@ func run(ctx context.Context, o options) error {
 	}
 	err = controllers.Setup(ctx, mgr, controllers.Dependencies{
 		Platforms: provider.All(),
+		Linkers:   linkers.All(),
 		Now:       time.Now,
 		Metrics:   observed,
 		Version:   version(),

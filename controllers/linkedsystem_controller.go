@@ -28,7 +28,7 @@ import (
 )
 
 // Linker opens a linked system as it is declared. The error says which setting is wrong.
-type Linker func(spec *v1alpha1.LinkedSystemSpec, settings linked.Settings) (linked.System, error)
+type Linker = func(spec *v1alpha1.LinkedSystemSpec, settings linked.Settings) (linked.System, error)
 
 // LinkedSystemReconciler starts and stops linked systems and says how they stand.
 type LinkedSystemReconciler struct {
