@@ -54,7 +54,7 @@ type LinkedSystemSpec struct {
 	// +optional
 	Webhook WebhookSystem `json:"webhook,omitempty,omitzero"`
 	// credentialsSecretRef names the Secret with the credentials. Its keys are, for scim, token, or
-	// username and password; for ldap, bindDN and password; for webhook, signingKey (at least 32 bytes).
+	// username and password; for ldap, bindDN and password; for webhook, signingKey (at least 32 bytes) and, while it is changed, previousSigningKey.
 	// +required
 	CredentialsSecretRef SecretReference `json:"credentialsSecretRef,omitzero"`
 	// mode is Enforce, Observe (nothing is changed, what would change is reported) or Suspended (the system is not
@@ -225,7 +225,7 @@ const (
 
 // LDAPSystem is an LDAP directory.
 //
-// +kubebuilder:validation:XValidation:rule="!has(self.security) || self.security != 'None' || self.endpoint.startsWith('ldap://127.0.0.1') || self.endpoint.startsWith('ldap://localhost') || self.endpoint.startsWith('ldap://[::1]')",message="security: None is allowed to loopback only, because the password travels on it; use StartTLS, or an ldaps:// endpoint"
+// +kubebuilder:validation:XValidation:rule="!has(self.security) || self.security != 'None' || self.endpoint.matches('^ldap://(127[.]0[.]0[.]1|localhost|[[]::1[]])(:[0-9]+)?$')",message="security: None is allowed to loopback only, because the password travels on it; use StartTLS, or an ldaps:// endpoint"
 // +kubebuilder:validation:XValidation:rule="!has(self.security) || self.endpoint.startsWith('ldap://')",message="security: leave it out with an ldaps:// endpoint, which is TLS from the first byte"
 type LDAPSystem struct {
 	// endpoint is ldaps://host[:port], or ldap://host[:port], which StartTLS secures.

@@ -205,7 +205,7 @@ func (l *linking) created(ctx context.Context, a plan.LinkAction, made linked.Ac
 // ignored notes attributes that were written and did not stick (P9).
 func (l *linking) ignored(w linked.Wish, got *linked.Account) {
 	for _, name := range slices.Sorted(maps.Keys(w.Attributes)) {
-		if !slices.Equal(got.Attributes[name], w.Attributes[name]) {
+		if !linked.SameValues(got.Attributes[name], w.Attributes[name]) {
 			l.IgnoredAttributes = append(l.IgnoredAttributes, name)
 		}
 	}

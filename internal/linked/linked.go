@@ -3,6 +3,7 @@ package linked
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"rollcall.dev/rollcall/internal/directory"
@@ -27,6 +28,12 @@ type Account struct {
 	Attributes map[string][]string
 	// Groups are the ids of the groups that it is in, as far as the system tells.
 	Groups []string
+}
+
+// SameValues compares the values of an attribute without regard to their order: those of a directory have none
+// (RFC 4512, section 2.5).
+func SameValues(a, b []string) bool {
+	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
 }
 
 // Wish is an account as it is to be.

@@ -296,7 +296,7 @@ func differLink(w LinkWish, c linked.Capabilities, a *linked.Account) (differ, u
 		differ = append(differ, loginName)
 	}
 	for _, name := range names {
-		if !slices.Equal(a.Attributes[name], w.Attributes[name]) {
+		if !linked.SameValues(a.Attributes[name], w.Attributes[name]) {
 			differ = append(differ, name)
 		}
 	}

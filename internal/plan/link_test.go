@@ -172,6 +172,12 @@ func TestALinkUpdateIsWhatDiffers(t *testing.T) {
 	if w.Login != "" || len(w.Attributes) != 2 || len(w.Attributes["nick"]) != 0 || w.Attributes["title"][0] != "工程师" {
 		t.Errorf("writes %+v", w)
 	}
+	wish, many := linkWish(), []string{"a@example.com", "b@example.com"}
+	wish.Attributes = map[string][]string{"mail": many}
+	a.Attributes = map[string][]string{"mail": {many[1], many[0]}}
+	if p := plan.ForLink(wish, linkedBefore, plan.LinkFacts{Capabilities: able(), Read: true, Account: a}); len(p.Actions) != 0 {
+		t.Errorf("values in another order are written: %+v", p.Actions)
+	}
 	p = plan.ForLink(linkWish(provision), plan.LinkRecord{}, plan.LinkFacts{Capabilities: able(), Read: true, Sought: true})
 	if w := p.Actions[0].Wish; w.Login != "liu" || w.Number != "E0001" || len(w.Attributes) != 2 {
 		t.Errorf("creates %+v", w)

@@ -35,7 +35,7 @@ var systemRules = []rule{
 		[]string{"ldap://ldap.example.com", "ldap://10.0.0.7:1389", "ldap://[::1]:389"}),
 	{name: "passwords travel in secret", base: "linkedsystem-ldap", path: "spec.ldap",
 		says:  "security: None is allowed to loopback only, because the password travels on it; use StartTLS, or an ldaps:// endpoint",
-		wrong: []string{`spec: {ldap: {security: None}}`, `spec: {ldap: {security: None, endpoint: "ldap://10.0.0.1"}}`},
+		wrong: []string{`spec: {ldap: {security: None}}`, `spec: {ldap: {security: None, endpoint: "ldap://10.0.0.1"}}`, `spec: {ldap: {security: None, endpoint: "ldap://127.0.0.1.example.com"}}`},
 		right: []string{`spec: {ldap: {security: None, endpoint: "ldap://127.0.0.1:1389"}}`, `spec: {ldap: {security: None, endpoint: "ldap://localhost"}}`, `spec: {ldap: {security: None, endpoint: "ldap://[::1]:1389"}}`, `spec: {ldap: {security: null}}`}},
 	{name: "security of ldap://", base: "linkedsystem-ldap", path: "spec.ldap", says: "security: leave it out with an ldaps:// endpoint, which is TLS from the first byte",
 		wrong: []string{`spec: {ldap: {endpoint: "ldaps://ldap.example.com"}}`}, right: []string{`spec: {ldap: {endpoint: "ldaps://ldap.example.com", security: null}}`}},
