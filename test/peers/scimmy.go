@@ -16,8 +16,7 @@ import (
 	"time"
 )
 
-// Scimmy is scimmy-routers (https://www.npmjs.com/package/scimmy-routers) on express 4, in
-// a process of its own.
+// Scimmy is scimmy-routers, an npm package, on express 4, in a process of its own.
 type Scimmy struct {
 	// URL is its base address.
 	URL   string

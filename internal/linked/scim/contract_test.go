@@ -1,12 +1,14 @@
 package scim
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -121,6 +123,12 @@ func TestCreatesAndReadsBack(t *testing.T) {
 			got, err := s.Account(t.Context(), made.ID)
 			if err != nil {
 				t.Fatal(err)
+			}
+			for _, c := range p.recorded() {
+				want := map[ContentType]string{ContentSCIM: "application/scim+json", ContentJSON: "application/json"}[media]
+				if c.header.Get("Accept") != want || c.body != "" && c.header.Get("Content-Type") != want {
+					t.Errorf("%s %s: %v", c.method, c.path, c.header)
+				}
 			}
 			delete(w.Attributes, "title")
 			want := linked.Account{ID: made.ID, Login: w.Login, Number: w.Number, Enabled: true, Attributes: w.Attributes}
@@ -494,4 +502,27 @@ func TestWeather(t *testing.T) {
 			t.Errorf("fair again: %v", err)
 		}
 	})
+}
+
+// All methods are safe for concurrent use; what is learned is learned by whoever comes first.
+func TestTogether(t *testing.T) {
+	p := tap(t, "elimity", makers["elimity"](t, limits{}))
+	s := p.open(Options{}, "title")
+	var together sync.WaitGroup
+	var ids []string
+	for i := range 8 {
+		ids = append(ids, p.make("/Users", resource{"schemas": []any{schemaUser}, "userName": fmt.Sprint("user", i), "active": true}))
+	}
+	seedGroups(p, ids[0])
+	for _, id := range ids {
+		together.Go(func() {
+			err := errors.Join(s.Update(t.Context(), id, linked.Wish{Attributes: map[string][]string{"title": {"x"}}}, order), s.Disable(t.Context(), id, order),
+				s.Unlink(t.Context(), id, order), s.List(t.Context(), func(linked.Account) error { return nil }))
+			left, residualErr := s.Residuals(t.Context(), id, false)
+			if err = errors.Join(err, residualErr); err != nil || left != nil {
+				t.Errorf("%q, %v", left, err)
+			}
+		})
+	}
+	together.Wait()
 }

@@ -135,8 +135,10 @@
 // neither peer has it by itself: what it says is added, unless the group denies it or
 // says "indirect". A filter for members is used only after it was seen to find a group
 // by a member that it has: by members.value elimity finds nothing, by members it dies,
-// and by members[value eq] it finds [T]; AWS takes members only. Where lists have no
-// members at all, groups are read one by one, 500 at most.
+// and by members[value eq] it finds [T]; AWS takes members only. AWS lists no members
+// either: there a filter is believed once it finds a group by somebody and none by a
+// stranger. Else, where lists have no members at all, groups are read one by one, 500 at
+// most. A system that tells of members in none of these ways looks as if it had none (?).
 //
 // # What is not used
 //

@@ -3,6 +3,7 @@ package scim
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -86,55 +87,93 @@ const (
 // was seen to find a group by a member that it has: one that finds nothing looks the
 // same as one that is not understood. Else all groups are read.
 func (s *System) listedIn(ctx context.Context, id string) ([]string, error) {
-	by, _ := s.byMember.Load().(string)
-	if by != unlearned && by != unfound {
-		in, honest, err := s.filterGroups(ctx, by, id)
-		if err == nil && honest {
-			return in, nil
-		}
-		if err != nil && !unfiltered(err) {
-			return nil, err
-		}
-		by = unfound
-		s.byMember.Store(by)
+	if in, answered, err := s.askGroups(ctx, id); answered || err != nil {
+		return in, err
 	}
 	f := s.known(ctx)
-	in, sample, err := s.searchGroups(ctx, id)
+	all, err := s.searchGroups(ctx, id)
 	if status := said(err).status; f.assumed && (status == http.StatusNotFound || status == http.StatusNotImplemented) {
 		return nil, nil
 	}
-	if err != nil {
+	cut := errors.Is(err, errCut)
+	if err != nil && !cut {
 		return nil, err
 	}
-	if by == unlearned && f.filters && sample != nil {
-		s.byMember.Store(s.learn(ctx, sample))
+	if f.filters && s.byMember.Load() == unlearned {
+		if form := s.learnFrom(ctx, all, cut, id); form != "" {
+			in, _, err := s.filterGroups(ctx, form, id)
+			return in, err
+		}
 	}
-	return in, nil
+	if cut || all.told {
+		return all.in, err
+	}
+	return s.readSilent(ctx, id, all.silent)
+}
+
+// askGroups asks by the filter that was learned. One that does not answer any more is given up.
+func (s *System) askGroups(ctx context.Context, id string) (in []string, answered bool, err error) {
+	form, _ := s.byMember.Load().(string)
+	if form == unlearned || form == unfound {
+		return nil, false, nil
+	}
+	in, honest, err := s.filterGroups(ctx, form, id)
+	switch {
+	case err != nil && !unfiltered(err):
+		return nil, false, err
+	case err == nil && honest:
+		return in, true, nil
+	}
+	s.byMember.Store(unfound)
+	return nil, false, nil
+}
+
+// learnFrom learns the filter from a group with a member, if there is one. If nothing is
+// told of members (AWS) only who finds themselves in a group proves a filter: then it is
+// returned, to be asked.
+func (s *System) learnFrom(ctx context.Context, all *search, cut bool, id string) string {
+	switch {
+	case !cut && all.sample != nil:
+		s.byMember.Store(s.learn(ctx, all.sample.members[0], all.sample.id))
+	case cut || !all.told && len(all.silent) > 0:
+		if form := s.learn(ctx, id, ""); form != unfound && form != unlearned {
+			s.byMember.Store(form)
+			return form
+		}
+	}
+	return ""
 }
 
 // memberFilters find groups by a member, each with some: elimity takes the second only,
 // finds nothing by the first and dies of the third, which is the only one of AWS.
 var memberFilters = []string{"members.value eq %s", "members[value eq %s]", "members eq %s"}
 
-// learn finds the filter that finds a group by a member that it has. One that the system
-// dies of is not put again.
-func (s *System) learn(ctx context.Context, sample *group) string {
+// stranger is a member that no group has.
+const stranger = "00000000-rollcall-asks-for-nobody"
+
+// learn finds the filter that finds a group by a member: this one, or any if it is
+// empty, and none by a stranger. One that the system dies of is not put again.
+func (s *System) learn(ctx context.Context, member, group string) string {
 	for _, form := range memberFilters {
-		in, honest, err := s.filterGroups(ctx, form, sample.members[0])
-		switch {
-		case err == nil && honest && slices.Contains(in, sample.id):
-			return form
-		case ctx.Err() != nil, directory.ClassOf(err) == directory.RateLimited:
+		in, honest, err := s.filterGroups(ctx, form, member)
+		if err == nil && honest && len(in) > 0 && (group == "" || slices.Contains(in, group)) {
+			if none, honest, err := s.filterGroups(ctx, form, stranger); err == nil && honest && len(none) == 0 {
+				return form
+			}
+		}
+		if ctx.Err() != nil || directory.ClassOf(err) == directory.RateLimited {
 			return unlearned // the question was not put
 		}
 	}
 	return unfound
 }
 
+// filterGroups asks for the groups of a member. One whose members are not told counts:
+// that the filter is to be believed, learn has seen to.
 func (s *System) filterGroups(ctx context.Context, form, id string) (in []string, honest bool, err error) {
 	_, honest, err = s.hits(ctx, groups.filtered(fmt.Sprintf(form, quote(id))), func(raw json.RawMessage) bool {
 		g, ok := groupOf(raw)
-		if !ok || !g.has(id) {
+		if !ok || g.told && !g.has(id) {
 			return false
 		}
 		in = append(in, g.id)
@@ -143,33 +182,40 @@ func (s *System) filterGroups(ctx context.Context, form, id string) (in []string
 	return in, honest, err
 }
 
-// searchGroups reads all groups, twice if they have several pages. sample is one that has a member.
-func (s *System) searchGroups(ctx context.Context, id string) (in []string, sample *group, err error) {
-	var silent []string
-	told := false
-	err = s.each(ctx, groups, true, func(_ string, raw json.RawMessage) error {
+// search is what reading all groups has shown.
+type search struct {
+	in     []string // groups that have the account
+	sample *group   // one that has a member
+	told   bool     // some say who is in them
+	silent []string // those that do not
+}
+
+// searchGroups reads all groups, twice if they have several pages.
+func (s *System) searchGroups(ctx context.Context, id string) (*search, error) {
+	all := &search{}
+	return all, s.each(ctx, groups, true, func(_ string, raw json.RawMessage) error {
 		g, ok := groupOf(raw)
 		if !ok {
 			return incomprehensible(get(groups.operation, "", nil), "the listing has an entry that is no group")
 		}
-		told = told || g.told
+		all.told = all.told || g.told
 		if !g.told {
-			silent = append(silent, g.id)
+			all.silent = append(all.silent, g.id)
 		}
 		if g.has(id) {
-			in = append(in, g.id)
+			all.in = append(all.in, g.id)
 		}
-		if sample == nil && len(g.members) > 0 && validID(g.members[0]) {
-			sample = g
+		if all.sample == nil && len(g.members) > 0 && validID(g.members[0]) {
+			all.sample = g
 		}
 		return nil
 	})
-	if err != nil || told {
-		return in, sample, err
-	}
-	// Lists leave members out with some. One group on its own tells whether that is so.
+}
+
+// readSilent reads groups one by one: lists leave members out with some.
+func (s *System) readSilent(ctx context.Context, id string, silent []string) (in []string, err error) {
 	if len(silent) > mostSilent {
-		return nil, nil, &directory.Error{Class: directory.NotSupported, Operation: groups.operation,
+		return nil, &directory.Error{Class: directory.NotSupported, Operation: groups.operation,
 			Message: "the system lists its groups without members, and they are too many to read one by one: set groups to No, and take people out of groups by hand"}
 	}
 	for _, group := range silent {
@@ -177,12 +223,12 @@ func (s *System) searchGroups(ctx context.Context, id string) (in []string, samp
 		switch {
 		case directory.ClassOf(err) == directory.NotFound:
 		case err != nil:
-			return nil, nil, err
+			return nil, err
 		case g.has(id):
 			in = append(in, group)
 		}
 	}
-	return in, nil, nil
+	return in, nil
 }
 
 // groupBody reads one group as it came.

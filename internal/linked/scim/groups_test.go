@@ -55,6 +55,51 @@ func TestListedWithoutMembers(t *testing.T) {
 	refusedAs(t, err, directory.NotSupported, "without members")
 }
 
+// AWS: groups never say who is in them, at most 50 are listed, and only `members eq` is
+// taken. Memberships are found and taken away all the same.
+func TestGroupsThatNeverTell(t *testing.T) {
+	for groupsThere, limit := range map[int]int{2: 50, 50: 50} {
+		in := map[string]bool{"g0": true, "g1": true}
+		p := stub(t, map[string]http.HandlerFunc{
+			"GET /ServiceProviderConfig": says(200, fmt.Sprintf(`{"patch":{"supported":true},"filter":{"supported":true,"maxResults":%d}}`, limit)),
+			"GET /Users/1":               says(200, departed),
+			"GET /Groups": func(w http.ResponseWriter, r *http.Request) {
+				var all []string
+				filter := r.URL.Query().Get("filter")
+				for i := range groupsThere {
+					id := fmt.Sprint("g", i)
+					if filter == "" || filter == `members eq "1"` && in[id] {
+						all = append(all, groupJSON(id, ""))
+					}
+				}
+				if filter != "" && !strings.HasPrefix(filter, "members eq") {
+					says(400, "")(w, r)
+					return
+				}
+				says(200, list(len(all), all...))(w, r)
+			},
+			"PATCH *": func(w http.ResponseWriter, r *http.Request) {
+				delete(in, strings.TrimPrefix(r.URL.Path, "/Groups/"))
+				w.WriteHeader(http.StatusNoContent)
+			},
+		})
+		s := p.open(Options{})
+		left, err := s.Residuals(t.Context(), "1", false)
+		if err != nil || len(left) != 2 {
+			t.Errorf("%d groups: residuals %q, %v", groupsThere, left, err)
+		}
+		if err := s.Unlink(t.Context(), "1", order); err != nil || len(in) > 0 {
+			t.Errorf("%d groups: %v, still in %v", groupsThere, err, in)
+		}
+		if left, err := s.Residuals(t.Context(), "1", false); err != nil || left != nil {
+			t.Errorf("%d groups: residuals %q, %v", groupsThere, left, err)
+		}
+		if n := len(writes(p.recorded())); n != 2 {
+			t.Errorf("%d groups: %d writes", groupsThere, n)
+		}
+	}
+}
+
 // A filter that finds nothing, finds everything or kills the server is not believed.
 func TestMemberFiltersThatLie(t *testing.T) {
 	all := []string{groupJSON("a", `[{"value":"2"}]`), groupJSON("b", `[{"value":"1"}]`)}

@@ -280,6 +280,9 @@ func (w *walk) endless() error {
 		Message: "the listing does not end: it was given up"}
 }
 
+// errCut: nobody knows whether that was all.
+var errCut = errors.New("a listing that may be cut")
+
 // uncut is asked of a listing that was one page, exactly as long as the system's own
 // maximum: some (AWS) give so many at most, call that the total and know no second page.
 // One that knows pages has another first entry at the second place.
@@ -298,7 +301,7 @@ func (w *walk) uncut(ctx context.Context, p *pass) error {
 		}
 	}
 	return &directory.Error{Class: directory.Unavailable, Operation: w.in.operation,
-		Message: fmt.Sprintf("the listing may be cut: the system gives at most %d, gave %d and knows no pages", f.most, len(p.seen))}
+		Message: fmt.Sprintf("the listing may be cut: the system gives at most %d, gave %d and knows no pages", f.most, len(p.seen)), Err: errCut}
 }
 
 // hits reads the first page of what a filter finds. honest: the system has answered the
