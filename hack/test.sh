@@ -21,7 +21,7 @@ if ! command -v npm >/dev/null && command -v apt-get >/dev/null; then
 		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends nodejs npm >/dev/null; } || true
 fi
 command -v node >/dev/null && command -v npm >/dev/null ||
-	{ echo "the tests need Node.js 20 or newer with npm (https://nodejs.org): install them, e.g. apt-get install nodejs npm"; exit 1; }
+	{ echo "the tests need Node.js with npm (https://nodejs.org; 20 was tried): install them, e.g. apt-get install nodejs npm"; exit 1; }
 
 race=()
 if command -v "$(go env CC)" >/dev/null && printf 'int main(void){return 0;}' | "$(go env CC)" -x c -o /dev/null - 2>/dev/null; then

@@ -35,7 +35,7 @@ var scimmyFiles = []string{".npmrc", "package.json", "package-lock.json", "serve
 func StartScimmy(ctx context.Context, token string, env ...string) (*Scimmy, error) {
 	node, err := exec.LookPath("node")
 	if err != nil {
-		return nil, errors.New("the SCIM tests run a server on Node.js: install node 20 or newer and npm (https://nodejs.org), " +
+		return nil, errors.New("the SCIM tests run a server on Node.js: install node and npm (https://nodejs.org; 20 was tried), " +
 			"e.g. apt-get install nodejs npm")
 	}
 	dir, err := installScimmy(ctx)

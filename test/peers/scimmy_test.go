@@ -11,7 +11,7 @@ import (
 func TestSaysWhatIsNeeded(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	_, err := StartScimmy(t.Context(), "token")
-	if err == nil || !strings.Contains(err.Error(), "install node 20 or newer and npm") {
+	if err == nil || !strings.Contains(err.Error(), "install node and npm") {
 		t.Errorf("without node: %v", err)
 	}
 }

@@ -73,8 +73,8 @@
 // listing of one page that is as long as filter.maxResults is believed only if the
 // system knows a second place.
 //
-// One listing is 20 000 pages, 200 000 accounts and an hour at most, one page 8 MiB and
-// 20 000 entries, one account 1 MiB. A page that is larger is asked for again, smaller.
+// One listing is 20 000 pages, 200 000 accounts, 4 GiB and an hour at most, one page
+// 8 MiB and 20 000 entries, one account 1 MiB. A page that is larger is asked for again, smaller.
 //
 // # Writing
 //

@@ -20,6 +20,7 @@ const (
 	mostPages     = 20_000
 	mostResources = 200_000
 	mostOfOnePage = 20_000 // some ignore count
+	mostBytes     = 4 << 30
 	longest       = time.Hour
 )
 
@@ -128,6 +129,7 @@ type walk struct {
 	count int // of resources that are asked for in one page
 	began time.Time
 	pages int
+	bytes int64
 	// union is all ids of all passes; each is visited once.
 	union map[string]struct{}
 	visit func(id string, raw json.RawMessage) error
@@ -254,7 +256,7 @@ func (i *identifier) UnmarshalJSON(b []byte) error {
 // page reads one page. One that is too large is asked for again, smaller.
 func (w *walk) page(ctx context.Context, start, count int) (*page, error) {
 	for {
-		if w.pages++; w.pages > mostPages || w.s.settings.Now().Sub(w.began) > longest {
+		if w.pages++; w.pages > mostPages || w.s.settings.Now().Sub(w.began) > longest || w.bytes > w.s.mostBytes {
 			return nil, w.endless()
 		}
 		query := url.Values{"startIndex": {strconv.Itoa(start)}, "count": {strconv.Itoa(count)}}
@@ -263,6 +265,7 @@ func (w *walk) page(ctx context.Context, start, count int) (*page, error) {
 		}
 		q := get(w.in.operation, w.in.path, query)
 		body, err := w.s.client.do(ctx, q)
+		w.bytes += int64(len(body))
 		if errors.Is(err, httpx.ErrBodyTooLarge) && count > 1 {
 			count = max(1, count/4)
 			w.count = min(w.count, count)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"rollcall.dev/rollcall/internal/directory"
+	"rollcall.dev/rollcall/internal/httpx"
 	"rollcall.dev/rollcall/internal/linked"
 )
 
@@ -195,6 +196,29 @@ func TestEndlessPages(t *testing.T) {
 		refusedAs(t, err, directory.Unavailable, "does not end")
 		if n := len(p.recorded()); n > 70 {
 			t.Errorf("%d calls in an hour at one a minute", n)
+		}
+	})
+	t.Run("bytes", func(t *testing.T) {
+		p := paged(t, func(start, _ int) string {
+			return list(1_000_000, account(strconv.Itoa(start), `,"bio":"`+strings.Repeat("x", 1<<17)+`"`))
+		})
+		s := p.open(Options{})
+		s.mostBytes = 1 << 20
+		_, err := listed(t, s)
+		refusedAs(t, err, directory.Unavailable, "does not end")
+		if n := len(p.recorded()); n > 12 {
+			t.Errorf("%d calls of 128 KiB for a bound of 1 MiB", n)
+		}
+	})
+	t.Run("pages", func(t *testing.T) {
+		p := paged(t, func(start, _ int) string { return list(1_000_000, account(strconv.Itoa(start))) })
+		s := p.open(Options{})
+		s.client.http = &http.Client{Transport: httpx.InMemory(p.server)}
+		n := 0
+		err := s.List(t.Context(), func(linked.Account) error { n++; return nil })
+		refusedAs(t, err, directory.Unavailable, "does not end")
+		if n != mostPages {
+			t.Errorf("%d pages", n)
 		}
 	})
 	t.Run("accounts", func(t *testing.T) {

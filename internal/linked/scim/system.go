@@ -92,6 +92,7 @@ type System struct {
 	names      []string // of the attributes, sorted
 	facts      atomic.Pointer[facts]
 	asking     chan struct{} // holds one: who discovers
+	mostBytes  int64         // of one listing; a test makes it less
 	// byMember is the one of memberFilters that finds the groups of an account, once it has
 	// been seen to do so; else unlearned or unfound.
 	byMember atomic.Value
@@ -116,7 +117,7 @@ func New(o Options, settings linked.Settings) (linked.System, error) {
 	}
 	o.PageSize = min(cmp.Or(max(o.PageSize, 0), defaultPage), 1000)
 	s := &System{
-		options: o, settings: settings, attributes: map[string]attribute{}, asking: make(chan struct{}, 1),
+		options: o, settings: settings, attributes: map[string]attribute{}, asking: make(chan struct{}, 1), mostBytes: mostBytes,
 		client: &client{
 			base: base, media: media, authorization: authorization, http: settings.HTTP,
 			throttled: settings.Throttled, answered: settings.Answered, now: settings.Now,
