@@ -130,27 +130,56 @@ type unlinker struct {
 
 func (u *unlinker) decide() {
 	f := &u.facts
+	exempt, held := u.exempt(), u.withheld()
 	switch {
 	case u.progress.State.Over():
 		u.Over = true
 	case f.Cancelled:
 		u.cancel()
-	case !f.Owned:
-		u.end(Skipped, "Rollcall neither created nor linked the account: it is left alone")
-	case u.terms.Skip:
-		u.end(Skipped, "the policy leaves this step out: the account is left as it is, and can be used")
-	case u.terms.OnLeave == LeaveRetained:
-		u.end(Skipped, "onLeave is Retain: the account is left as it is, and can be used")
-	case f.Held != nil && !u.asked():
-		u.Hold = f.Held
-	case f.Claimant != "" && !u.asked():
-		u.Hold = &Hold{Reason: DataConflict, Message: fmt.Sprintf("the Employee %s holds the account now: nothing more is done to it here", f.Claimant)}
+	case exempt != "":
+		u.end(Skipped, "%s", exempt)
+	case held != nil:
+		u.Hold = held
 	case f.Confirmed && u.confirmed():
 	case f.Down != nil:
 		u.stick(f.Down)
 	case f.Reads && !f.Read:
 		u.Act = ActConfirm
-	case f.Reads && !f.There && !u.asked():
+	default:
+		u.work()
+	}
+}
+
+// exempt says why nothing at all is done to the account; empty if something is.
+func (u *unlinker) exempt() string {
+	switch {
+	case !u.facts.Owned:
+		return "Rollcall neither created nor linked the account: it is left alone"
+	case u.terms.Skip:
+		return "the policy leaves this step out: the account is left as it is, and can be used"
+	case u.terms.OnLeave == LeaveRetained:
+		return "onLeave is Retain: the account is left as it is, and can be used"
+	}
+	return ""
+}
+
+// withheld is why nothing may be taken away now. A deletion that was asked for is seen to its end.
+func (u *unlinker) withheld() *Hold {
+	switch f := &u.facts; {
+	case u.asked():
+		return nil
+	case f.Held != nil:
+		return f.Held
+	case f.Claimant != "":
+		return &Hold{Reason: DataConflict, Message: fmt.Sprintf("the Employee %s holds the account now: nothing more is done to it here", f.Claimant)}
+	}
+	return nil
+}
+
+// work does what comes next to an account of which is known how it stands: access first (P2).
+func (u *unlinker) work() {
+	switch {
+	case u.facts.Reads && !u.facts.There && !u.asked():
 		u.vanished()
 	case !u.asked() && !u.disabled():
 		u.Disabled = false
@@ -185,8 +214,8 @@ func (u *unlinker) cancel() {
 	case f.Reads && f.Down == nil && f.Trouble == nil:
 		u.Act = ActConfirm
 		return
-	default:
-		words = "; the account may have been deleted"
+	default: // whoever declares them looks for it, as if it had been
+		u.Phase, words = PhaseCheck, "; the account may have been deleted"
 	}
 	u.Cancelled = true
 	u.end(Skipped, "cancelled: the person is declared again%s", words)
@@ -246,30 +275,29 @@ func (u *unlinker) rest() {
 	f := &u.facts
 	u.Disabled = u.Disabled || u.disabled()
 	switch {
+	case u.asked() && u.Phase == PhaseDelete && !u.deleted():
+		u.Act = ActDelete
 	case u.asked():
+		u.check()
 	case !f.Turn:
 		u.Hold = &Hold{Reason: InheritanceWaiting, Message: "nobody can sign in; the rest follows when the other steps have come to UnlinkSystems"}
-		return
 	case u.Phase != PhaseCheck && !f.Parked && !u.did(ActUnlink):
 		u.Phase, u.Act = PhaseUnlink, ActUnlink
-		return
 	case u.terms.OnLeave == LeaveDeleted && !f.CanDelete:
 		u.cannot("the system does not delete accounts, and its onLeave is Delete" + u.limit())
-		return
 	case u.terms.OnLeave == LeaveDeleted:
 		u.Phase, u.Act = PhaseDelete, ActDelete
-		return
+	default:
+		u.check()
 	}
-	if u.asked() && u.Phase == PhaseDelete && !u.deleted() {
-		u.Act = ActDelete
-		return
-	}
+}
+
+// check ends it when nothing is left.
+func (u *unlinker) check() {
 	u.Phase = PhaseCheck
-	if !u.clean() {
-		return
-	}
 	switch {
-	case !f.Reads:
+	case !u.clean():
+	case !u.facts.Reads:
 		u.end(Done, "the system has confirmed it; it cannot be read")
 	case u.terms.OnLeave == LeaveDeleted:
 		u.end(Done, "the account was deleted, and nothing is left that can be found")
@@ -325,40 +353,47 @@ func (u *unlinker) confirmed() bool {
 	return true
 }
 
-// judge says since when it goes wrong, and leaves it to a person when that is too long. What
-// is only waited for does not go wrong, and reading alone does not put it right.
+// judge says how it stands, since when it goes wrong, and leaves it to a person when that is too long.
 func (u *unlinker) judge() {
-	f := &u.facts
-	advanced := u.Phase != u.progress.Phase && u.progress.Phase != "" || u.Disabled && !u.progress.Disabled
-	waits, trouble := u.Over || u.Hold != nil && !u.stuck, u.stuck || f.Trouble != nil
-	switch {
-	case waits, advanced && !u.stuck:
-	case trouble && u.progress.Since.IsZero():
-		u.Since = f.Now
-	default:
-		u.Since = u.progress.Since
-	}
-	switch {
-	case u.Over:
+	if u.Over {
 		return
-	case u.Hold == nil:
-		u.State = Running
-	case u.stuck || u.progress.State != "" && u.progress.State != Pending:
+	}
+	u.State = Running
+	if u.Hold != nil {
 		u.State = Waiting
-	default:
-		u.State = Pending
+		if !u.stuck && (u.progress.State == "" || u.progress.State == Pending) {
+			u.State = Pending
+		}
 	}
-	late := !u.Since.IsZero() && !f.Now.Before(u.Since.Add(u.terms.Retry))
-	refuses := u.Act != Nothing && f.Trouble != nil && f.Trouble.Reason == NotSupported
-	if u.Task = u.never || late || refuses || f.Confirmed; !u.Task || u.Todo != "" {
-		return
+	u.Since = u.wrongSince()
+	late := !u.Since.IsZero() && !u.facts.Now.Before(u.Since.Add(u.terms.Retry))
+	trouble := u.facts.Trouble
+	refuses := u.Act != Nothing && trouble != nil && trouble.Reason == NotSupported
+	if u.Task = u.never || late || refuses || u.facts.Confirmed; u.Task && u.Todo == "" {
+		u.Todo = u.why()
 	}
+}
+
+// why a person has to do it.
+func (u *unlinker) why() string {
 	switch {
 	case u.Hold != nil:
-		u.Todo = u.Hold.Message
-	case f.Trouble != nil:
-		u.Todo = f.Trouble.Message
-	default:
-		u.Todo = "the system has not done it in time"
+		return u.Hold.Message
+	case u.facts.Trouble != nil:
+		return u.facts.Trouble.Message
 	}
+	return "the system has not done it in time"
+}
+
+// wrongSince is since when it does not go on although it is its turn. What is only waited for does not go wrong, and reading alone
+// does not put it right.
+func (u *unlinker) wrongSince() time.Time {
+	advanced := u.Phase != u.progress.Phase && u.progress.Phase != "" || u.Disabled && !u.progress.Disabled
+	switch waits := u.Hold != nil && !u.stuck; {
+	case waits, advanced && !u.stuck:
+		return time.Time{}
+	case u.progress.Since.IsZero() && (u.stuck || u.facts.Trouble != nil):
+		return u.facts.Now
+	}
+	return u.progress.Since
 }

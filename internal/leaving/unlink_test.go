@@ -216,7 +216,7 @@ var endRows = []unlinkRow{
 	{name: "declared again, and nobody answers", change: func(s *linkedSituation) {
 		deleting(s)
 		s.facts.Cancelled, s.facts.Read, s.facts.Last, s.facts.Trouble = true, false, leaving.ActConfirm, down
-	}, ends: leaving.Skipped, phase: leaving.PhaseDelete},
+	}, ends: leaving.Skipped, phase: leaving.PhaseCheck},
 	{name: "over before", change: func(s *linkedSituation) { s.progress.State = leaving.Done }, ends: leaving.Done},
 }
 

@@ -250,9 +250,9 @@ func (w *linkedWorld) ended(d leaving.UnlinkDecision) {
 		w.t.Error("cancelled by nobody")
 	case d.Cancelled && w.there && w.wasEnabled && !w.enabled && !w.byUs && !w.confirmed:
 		w.t.Error("cancelled, disabled by us, and nobody knows that")
-	case d.Cancelled && w.there && d.Phase == leaving.PhaseCheck && w.terms.OnLeave == leaving.LeaveDeleted:
-		w.t.Error("cancelled, and the record says that it is gone")
-	case d.Cancelled && !w.there && w.deletions > 0 && d.Phase != leaving.PhaseCheck && d.Phase != leaving.PhaseDelete:
+	case d.Cancelled && w.reads && w.read && w.sawThere && d.Phase == leaving.PhaseCheck && w.terms.OnLeave == leaving.LeaveDeleted && w.deletions == 0:
+		w.t.Error("cancelled, seen there, and the record says that it is gone")
+	case d.Cancelled && !w.there && w.deletions > 0 && d.Phase != leaving.PhaseCheck:
 		w.t.Error("cancelled, and the record does not say that it was deleted")
 	case d.Cancelled:
 	case d.State == leaving.Done && open && !w.confirmed && w.reads:
