@@ -44,6 +44,7 @@ func (r *EmployeeReconciler) delete(ctx context.Context, e *v1alpha1.Employee) (
 		}
 	}
 	g.waiting = g.waiting || r.linksUnderway(s)
+	s.partFromLinks(r, g)
 	if err := r.begin(ctx, s); err != nil {
 		return done(0, err)
 	}
@@ -143,6 +144,16 @@ func (r *EmployeeReconciler) part(ctx context.Context, s *employeeScope, g *good
 		r.Hub.accounts.add(a.key, 0, 0)
 	}
 	return err
+}
+
+// partFromLinks waits for the leavings that are of linked accounts alone, too.
+func (s *employeeScope) partFromLinks(r *EmployeeReconciler, g *goodbye) {
+	for i := range s.leavings {
+		if ob := &s.leavings[i]; len(ob.Spec.Accounts) == 0 && !isOver(ob) {
+			g.hold = max(g.hold, r.releasedIn(s.employee, ob))
+			g.leaving = worse(g.leaving, problem(v1alpha1.ReasonLeaving, fmt.Sprintf("left by the Offboarding %q", ob.Name)), "linked systems")
+		}
+	}
 }
 
 // tell writes into the status how far the leaving of an account is.

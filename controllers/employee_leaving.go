@@ -96,7 +96,7 @@ func (s *employeeScope) leavingOf(account string) (ob *v1alpha1.Offboarding) {
 // is over.
 func (a *employeeAccount) follow(declared bool) bool {
 	ob := a.leaving
-	if ob == nil || isOver(ob) {
+	if ob == nil || isOver(ob) || cancelledOn(ob, a.status.Name) {
 		return false
 	}
 	words := "it begins"
@@ -134,6 +134,14 @@ func leftOn(ob *v1alpha1.Offboarding, account string) *v1alpha1.OffboardingAccou
 		}
 	}
 	return nil
+}
+
+// cancelledOn reports that the leaving ended on the account because the person is declared again. What goes on elsewhere keeps
+// nobody from it (P11).
+func cancelledOn(ob *v1alpha1.Offboarding, account string) bool {
+	left := leftOn(ob, account)
+	return left != nil && !slices.ContainsFunc(left.Steps, func(st v1alpha1.OffboardingStepStatus) bool { return !leaving.State(st.State).Over() }) &&
+		slices.ContainsFunc(left.Steps, func(st v1alpha1.OffboardingStepStatus) bool { return st.Message == cancelledWords })
 }
 
 // frozeIt reports whether the leaving froze the account, or may have: that is recorded before it asks.
@@ -337,7 +345,7 @@ func (r *EmployeeReconciler) begin(ctx context.Context, s *employeeScope) error 
 	if !e.DeletionTimestamp.IsZero() && !s.departed() {
 		trigger = v1alpha1.TriggerDeleted
 	}
-	if len(together) == 0 {
+	if len(together) == 0 && len(s.unleft()) == 0 {
 		return nil
 	}
 	return r.prepare(ctx, s, trigger, together...)
@@ -350,8 +358,20 @@ func (r *EmployeeReconciler) prepare(ctx context.Context, s *employeeScope, trig
 	if err != nil || p != nil {
 		return err
 	}
+	links := s.unleft()
+	spec.LinkedAccounts = slices.DeleteFunc(spec.LinkedAccounts, func(a v1alpha1.OffboardingLinkedAccount) bool { return !slices.Contains(links, a.Name) })
+	name := accounts
+	if len(accounts) == 0 { // snapshot takes that for all
+		spec.Accounts = nil
+		for _, link := range links {
+			name = append(name, "linked", link)
+		}
+	}
+	if len(spec.Accounts) == 0 && len(spec.LinkedAccounts) == 0 {
+		return nil
+	}
 	ob := &v1alpha1.Offboarding{
-		ObjectMeta: metav1.ObjectMeta{Namespace: e.Namespace, Name: offboardingName(e, trigger, accounts), Finalizers: []string{v1alpha1.Finalizer}}, Spec: spec,
+		ObjectMeta: metav1.ObjectMeta{Namespace: e.Namespace, Name: offboardingName(e, trigger, name), Finalizers: []string{v1alpha1.Finalizer}}, Spec: spec,
 	}
 	e.Status.OffboardingName = ob.Name
 	for _, name := range accounts {
@@ -390,9 +410,12 @@ func (r *EmployeeReconciler) create(ctx context.Context, s *employeeScope) error
 	return nil
 }
 
+// shareAccount reports whether a leaving that is not over is of something that another is of.
 func shareAccount(a, b *v1alpha1.Offboarding) bool {
 	return slices.ContainsFunc(a.Spec.Accounts, func(one v1alpha1.OffboardingAccount) bool {
-		return slices.ContainsFunc(b.Spec.Accounts, func(other v1alpha1.OffboardingAccount) bool { return one.Name == other.Name })
+		return !cancelledOn(a, one.Name) && slices.ContainsFunc(b.Spec.Accounts, func(other v1alpha1.OffboardingAccount) bool { return one.Name == other.Name })
+	}) || slices.ContainsFunc(a.Spec.LinkedAccounts, func(one v1alpha1.OffboardingLinkedAccount) bool {
+		return !unlinkOver(a, one.Name) && slices.ContainsFunc(b.Spec.LinkedAccounts, func(other v1alpha1.OffboardingLinkedAccount) bool { return one.Name == other.Name })
 	})
 }
 
@@ -405,9 +428,12 @@ func (r *EmployeeReconciler) releasedIn(e *v1alpha1.Employee, ob *v1alpha1.Offbo
 	if isOver(ob) || ob.Status.State == v1alpha1.OffboardingHeld {
 		return 0
 	}
-	released := len(ob.Status.Accounts) == len(ob.Spec.Accounts)
+	released := len(ob.Status.Accounts) == len(ob.Spec.Accounts) && len(ob.Status.LinkedAccounts) == len(ob.Spec.LinkedAccounts)
 	for i := range ob.Status.Accounts {
 		released = released && r.released(ob, &ob.Status.Accounts[i])
+	}
+	for i := range ob.Status.LinkedAccounts {
+		released = released && leaving.State(ob.Status.LinkedAccounts[i].State).Over()
 	}
 	if released {
 		return 0

@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -34,10 +35,39 @@ func snapshot(ctx context.Context, c client.Reader, e *v1alpha1.Employee, trigge
 			Name: st.Name, UserID: st.UserID, Type: st.Type, Origin: st.Origin, FrozenBy: st.FrozenBy,
 		})
 	}
-	if len(spec.Accounts) == 0 {
+	if trigger != v1alpha1.TriggerAccountRemoved {
+		if spec.LinkedAccounts, err = linkedAccounts(ctx, c, e); err != nil {
+			return spec, nil, err
+		}
+	}
+	if len(spec.Accounts) == 0 && len(spec.LinkedAccounts) == 0 {
 		return spec, problem(v1alpha1.ReasonWaitingForAccount, "there is no account that Rollcall created or adopted: there is nothing to leave"), nil
 	}
 	return spec, nil, involve(ctx, c, e, policy, &spec)
+}
+
+// linkedAccounts are those of the Employee that are ours, with what their systems say becomes of them.
+func linkedAccounts(ctx context.Context, c client.Reader, e *v1alpha1.Employee) (all []v1alpha1.OffboardingLinkedAccount, err error) {
+	for i := range e.Status.LinkedAccounts {
+		st := &e.Status.LinkedAccounts[i]
+		if !isLinked(st) {
+			continue
+		}
+		system := &v1alpha1.LinkedSystem{}
+		if err := c.Get(ctx, client.ObjectKey{Namespace: e.Namespace, Name: st.Name}, system); client.IgnoreNotFound(err) != nil {
+			return nil, fmt.Errorf("reading the LinkedSystem: %w", err)
+		}
+		all = append(all, v1alpha1.OffboardingLinkedAccount{
+			Name: st.Name, AccountID: st.AccountID, Origin: st.Origin, DisabledBy: st.DisabledBy,
+			OnLeave: cmp.Or(system.Spec.OnLeave, v1alpha1.UnlinkDisable),
+		})
+	}
+	return all, nil
+}
+
+// isLinked reports whether there is an account of ours in a linked system, and nobody has unlinked it.
+func isLinked(st *v1alpha1.LinkedAccountStatus) bool {
+	return isOwned(st.Origin) && st.AccountID != "" && st.State != v1alpha1.LinkedUnlinked
 }
 
 // reasonOf is why somebody leaves, in the words of who declared it, if they did.

@@ -41,6 +41,7 @@ func (h *Hub) Surveyed(system string, c linked.Changes, err error) {
 		return
 	}
 	for _, id := range c.Accounts {
+		h.leavers(ctx, name.Namespace, indexLink, linkKey(name.Name, id))
 		var found v1alpha1.EmployeeList
 		if h.list(ctx, &found, name.Namespace, indexLink, linkKey(name.Name, id)) {
 			for i := range found.Items {

@@ -49,7 +49,7 @@ const (
 	indexConcern = "concern"
 	// indexSystem: LinkedSystems that an Employee has an account in, or is to, and that an Offboarding unlinks.
 	indexSystem = "system"
-	// indexLink: "<system>/<account id>" that an Employee has, or that is declared for it.
+	// indexLink: "<system>/<account id>" that an Employee has, or that is declared for it, or that an Offboarding unlinks.
 	indexLink = "link"
 )
 
@@ -96,6 +96,7 @@ func SetupIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 		{&v1alpha1.Employee{}, indexSystem, employeeIndex(employeeSystems)},
 		{&v1alpha1.Employee{}, indexLink, employeeIndex(linkKeys)},
 		{&v1alpha1.Offboarding{}, indexSystem, offboardingIndex(offboardingSystems)},
+		{&v1alpha1.Offboarding{}, indexLink, offboardingIndex(offboardingLinks)},
 		{&v1alpha1.LinkedSystem{}, indexSecret, systemSecrets},
 		{&v1alpha1.Restore{}, indexTarget, restoreIndex(func(rs *v1alpha1.Restore) string { return rs.Status.Target })},
 	} {
@@ -174,6 +175,14 @@ func offboardingSystems(ob *v1alpha1.Offboarding) []string {
 		names = append(names, ob.Spec.LinkedAccounts[i].Name)
 	}
 	return names
+}
+
+func offboardingLinks(ob *v1alpha1.Offboarding) []string {
+	var keys []string
+	for i := range ob.Spec.LinkedAccounts {
+		keys = append(keys, linkKey(ob.Spec.LinkedAccounts[i].Name, ob.Spec.LinkedAccounts[i].AccountID))
+	}
+	return keys
 }
 
 // linkKey names an account in a linked system. Ids of different cases may be different accounts.

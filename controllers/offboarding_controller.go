@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -35,6 +36,7 @@ type OffboardingReconciler struct {
 	Live      client.Reader
 	Recorder  events.EventRecorder
 	Tenants   *tenant.Registry
+	Systems   *Systems
 	Hub       *Hub
 	Limiter   *Limiter
 	Approvals *Approvals
@@ -43,13 +45,14 @@ type OffboardingReconciler struct {
 
 	writes kube.Writes
 	mu     sync.Mutex
-	// known is by "<namespace>/<name>/<account>".
-	known map[string]*found
+	// known is by "<namespace>/<name>/<account>", partings by "<namespace>/<name>/<system>".
+	known    map[string]*found
+	partings map[string]*partingFound
 }
 
 // +kubebuilder:rbac:groups=rollcall.dev,resources=offboardings,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=rollcall.dev,resources=offboardings/status,verbs=patch
-// +kubebuilder:rbac:groups=rollcall.dev,resources=approvals,verbs=get;list;watch
+// +kubebuilder:rbac:groups=rollcall.dev,resources=approvals;linkedsystems,verbs=get;list;watch
 // +kubebuilder:rbac:groups=rollcall.dev,resources=backups,verbs=get;list;watch;create
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 // +kubebuilder:rbac:groups="",resources=namespaces,verbs=get
@@ -60,10 +63,11 @@ func (r *OffboardingReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	changed := builder.WithPredicates(predicate.GenerationChangedPredicate{})
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.Offboarding{}, changed).
-		Watches(&v1alpha1.Employee{}, handler.EnqueueRequestsFromMapFunc(r.ofPerson), builder.WithPredicates(placed)).
+		Watches(&v1alpha1.Employee{}, handler.EnqueueRequestsFromMapFunc(r.ofPerson), builder.WithPredicates(predicate.Or(placed, linkMoved))).
 		Watches(&v1alpha1.Backup{}, handler.EnqueueRequestsFromMapFunc(listedBy[v1alpha1.OffboardingList](r, indexBackup))).
 		Watches(&v1alpha1.Approval{}, handler.EnqueueRequestsFromMapFunc(asked)).
 		Watches(&v1alpha1.EnterpriseAccount{}, handler.EnqueueRequestsFromMapFunc(listedBy[v1alpha1.OffboardingList](r, indexAccount)), changed).
+		Watches(&v1alpha1.LinkedSystem{}, handler.EnqueueRequestsFromMapFunc(listedBy[v1alpha1.OffboardingList](r, indexSystem)), changed).
 		WatchesRawSource(r.Hub.offboardings.source()).
 		WithOptions(controller.Options{MaxConcurrentReconciles: 8}).
 		Complete(r)
@@ -81,6 +85,9 @@ func (r *OffboardingReconciler) ofPerson(ctx context.Context, o client.Object) (
 	}
 	for _, claim := range claimKeys(e) {
 		found = append(found, requests[v1alpha1.OffboardingList](ctx, r, e.Namespace, indexClaim, claim)...)
+	}
+	for _, link := range linkKeys(e) {
+		found = append(found, requests[v1alpha1.OffboardingList](ctx, r, e.Namespace, indexLink, link)...)
 	}
 	return found
 }
@@ -124,7 +131,7 @@ func (r *OffboardingReconciler) Reconcile(ctx context.Context, req ctrl.Request)
 	}
 	before := ob.DeepCopy()
 	s := &offboardingScope{ob: ob, now: r.Now(), lane: offboardingKey + ob.Name}
-	for _, step := range []func(context.Context, *offboardingScope) error{r.observe, r.cancelled, r.fold, r.ask, r.proceed, r.end} {
+	for _, step := range []func(context.Context, *offboardingScope) error{r.observe, r.cancelled, r.fold, r.ask, r.proceed, r.unlink, r.end} {
 		if err := step(ctx, s); err != nil {
 			return done(0, err)
 		}
@@ -163,6 +170,7 @@ type offboardingScope struct {
 	now      time.Time
 	lane     string
 	accounts []*departure
+	partings []*parting
 	// held is why nothing may begin. rejected is who said no.
 	held     *Problem
 	rejected string
@@ -238,6 +246,11 @@ func (r *OffboardingReconciler) forget(name string) {
 			delete(r.known, key)
 		}
 	}
+	for key := range r.partings {
+		if strings.HasPrefix(key, name+"/") {
+			delete(r.partings, key)
+		}
+	}
 }
 
 // letGo ends the duty of an object: nothing is done for it any more.
@@ -252,6 +265,11 @@ func (r *OffboardingReconciler) letGo(ctx context.Context, ob *v1alpha1.Offboard
 	for _, a := range ob.Spec.Accounts {
 		if t := r.Tenants.Get(ob.Namespace + "/" + a.Name); t != nil {
 			t.Lane.Forget(offboardingKey + ob.Name)
+		}
+	}
+	for _, a := range ob.Spec.LinkedAccounts {
+		if run := r.Systems.Get(ob.Namespace + "/" + a.Name); run != nil {
+			run.Lane.Forget(offboardingKey + ob.Name)
 		}
 	}
 	if err := kube.RemoveFinalizer(ctx, r.Client, ob, v1alpha1.Finalizer); err != nil {
@@ -291,6 +309,9 @@ func (r *OffboardingReconciler) act(ctx context.Context, s *offboardingScope) (a
 			again = sooner(again, due)
 		}
 	}
+	for _, p := range s.partings {
+		again = sooner(again, r.actOn(p))
+	}
 	switch {
 	case isOver(s.ob):
 		return 0, r.letGo(ctx, s.ob)
@@ -305,17 +326,27 @@ const endWithin = 2 * time.Minute
 
 // end says what becomes of an object that is deleted by hand. One that has done nothing,
 // or whose accounts nobody can call, is let go; any other goes on to its end.
-func (r *OffboardingReconciler) end(ctx context.Context, s *offboardingScope) error {
-	if s.ob.DeletionTimestamp.IsZero() {
+func (r *OffboardingReconciler) end(_ context.Context, s *offboardingScope) error {
+	if s.ob.DeletionTimestamp.IsZero() || s.underway() {
 		return nil
 	}
-	for _, a := range s.accounts {
-		if a.busy || a.underway && a.tenant != nil && !a.tenant.Lane.Settle(s.lane) {
-			return nil
-		}
-	}
 	late := s.leavingNamespace && s.now.Sub(s.ob.DeletionTimestamp.Time) > endWithin
-	s.gone = late || s.ob.Status.StartTime == nil || !slices.ContainsFunc(s.accounts, func(a *departure) bool {
+	s.gone = late || s.ob.Status.StartTime == nil || s.linksStopped() && s.accountsStopped()
+	return nil
+}
+
+// underway reports whether something runs that has to end first.
+func (s *offboardingScope) underway() bool {
+	return slices.ContainsFunc(s.accounts, func(a *departure) bool {
+		return a.busy || a.underway && a.tenant != nil && !a.tenant.Lane.Settle(s.lane)
+	}) || slices.ContainsFunc(s.partings, func(p *parting) bool {
+		return p.busy || p.underway && p.runner != nil && !p.runner.Lane.Settle(s.lane)
+	})
+}
+
+// accountsStopped reports whether nothing more comes of any account.
+func (s *offboardingScope) accountsStopped() bool {
+	return !slices.ContainsFunc(s.accounts, func(a *departure) bool {
 		stopped := a.account == nil || a.account.Spec.Mode == v1alpha1.ModeSuspended
 		if s.leavingNamespace {
 			stopped = stopped || a.progress().Over(leaving.Freeze)
@@ -324,5 +355,4 @@ func (r *OffboardingReconciler) end(ctx context.Context, s *offboardingScope) er
 		}
 		return !a.over && !stopped
 	})
-	return nil
 }

@@ -28,6 +28,7 @@ func (r *OffboardingReconciler) fold(_ context.Context, s *offboardingScope) err
 			a.fold(o)
 		}
 	}
+	s.foldLinks()
 	return nil
 }
 

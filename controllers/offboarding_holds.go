@@ -21,7 +21,7 @@ const defaultExpire = 7 * 24 * time.Hour
 func (r *OffboardingReconciler) ask(ctx context.Context, s *offboardingScope) error {
 	ob := s.ob
 	purpose, required := purposeOf(ob)
-	if !required || ob.Status.StartTime != nil || !slices.ContainsFunc(s.accounts, func(a *departure) bool { return !a.again && !a.finished() }) {
+	if !required || ob.Status.StartTime != nil || !s.wanted() {
 		return nil
 	}
 	q := question(ob, purpose, "Leave")
@@ -35,6 +35,12 @@ func (r *OffboardingReconciler) ask(ctx context.Context, s *offboardingScope) er
 		s.rejected = cmp.Or(answer.Approver, "an approver")
 	}
 	return nil
+}
+
+// wanted reports whether there is something of the leaving to be done, or to be declined.
+func (s *offboardingScope) wanted() bool {
+	return slices.ContainsFunc(s.accounts, func(a *departure) bool { return !a.again && !a.finished() }) ||
+		slices.ContainsFunc(s.partings, func(p *parting) bool { return !p.again && !leaving.State(p.status.State).Over() })
 }
 
 // purposeOf is what a human has to decide before anything is done, if anything.
@@ -66,6 +72,16 @@ func summaryOfLeaving(ob *v1alpha1.Offboarding) string {
 	}
 	if terms.FinalAction == v1alpha1.FinalKeep {
 		last = "the accounts are kept"
+	}
+	linked := make([]string, 0, len(ob.Spec.LinkedAccounts))
+	for _, a := range ob.Spec.LinkedAccounts {
+		linked = append(linked, fmt.Sprintf("%s (%s)", a.Name, a.OnLeave))
+	}
+	switch unlinked := strings.Join(linked, ", "); {
+	case len(accounts) == 0:
+		return fmt.Sprintf("%s leaves the linked systems %s", ob.Spec.Number, unlinked)
+	case len(linked) > 0:
+		last += "; the linked systems are " + unlinked
 	}
 	return fmt.Sprintf("%s leaves %s: access ends where the platform can end it, %s, %s, and %s",
 		ob.Spec.Number, strings.Join(accounts, ", "), backup, handOver, last)

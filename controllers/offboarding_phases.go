@@ -48,7 +48,7 @@ func (r *OffboardingReconciler) cancelled(ctx context.Context, s *offboardingSco
 			}
 		}
 	}
-	return nil
+	return r.cancelledLinks(ctx, s, same.Items)
 }
 
 // bearers are those who have the number that all of them claim, or will: whoever is declared again counts before that is
@@ -168,7 +168,10 @@ func (r *OffboardingReconciler) next(ctx context.Context, a *departure, f *leavi
 }
 
 // cancelledWords and those of a rejection are what skipped steps say.
-const cancelledWords = "cancelled: the person is declared again"
+const (
+	cancelledWords = "cancelled: the person is declared again"
+	rejectedWords  = "rejected by "
+)
 
 // skipRest ends the leaving of the account as it is.
 func (a *departure) skipRest(why string) {
@@ -184,7 +187,7 @@ func (a *departure) skipRest(why string) {
 
 // reject ends the leaving of the account because somebody said no.
 func (a *departure) reject(by string) {
-	a.skipRest("rejected by " + by + ": the account stays as it is")
+	a.skipRest(rejectedWords + by + ": the account stays as it is")
 }
 
 // finished reports that every step of the account was over before.
@@ -200,7 +203,7 @@ func (a *departure) finished() bool {
 // isCancelled reports that the account's leaving ended because the person is declared again, or somebody said no.
 func (a *departure) isCancelled() bool {
 	m := a.step(leaving.DeleteAccount).Message
-	return m == cancelledWords || strings.HasPrefix(m, "rejected by ")
+	return m == cancelledWords || strings.HasPrefix(m, rejectedWords)
 }
 
 func (a *departure) removed() bool {

@@ -52,7 +52,7 @@ type rehearsal struct {
 
 // The most of each that an Offboarding can keep; the CRD says so too.
 const (
-	mostSteps     = 144
+	mostSteps     = 176
 	mostObstacles = 32
 	mostCalls     = 32
 )
@@ -113,7 +113,7 @@ func (p *rehearsal) run(ctx context.Context, ob *v1alpha1.Offboarding) error {
 		}
 		p.on(a)
 	}
-	return nil
+	return p.links(ctx, would)
 }
 
 // storage looks whether archives could be written.
@@ -168,16 +168,10 @@ func (p *rehearsal) on(a *departure) {
 
 // obstaclesOn says what would hold up the leaving of one account.
 func (p *rehearsal) obstaclesOn(a *departure, f *leaving.Facts) {
-	number := func(n *int32) int32 {
-		if n == nil {
-			return 0
-		}
-		return *n
-	}
 	if a.account.Spec.Mode == v1alpha1.ModeObserve {
 		p.obstacle("%s: mode is Observe: nothing would be changed", a.spec.Name)
 	}
-	if at := &a.account.Status.Removals; at.Limit != nil && (number(at.Held) > 0 || number(at.Admitted) >= *at.Limit) {
+	if at := &a.account.Status.Removals; at.Limit != nil && (orZero(at.Held) > 0 || orZero(at.Admitted) >= *at.Limit) {
 		p.obstacle("%s: removalLimits are reached: it would wait for an Approval", a.spec.Name)
 	}
 	if a.spec.SuccessorUserID == "" {
@@ -214,7 +208,7 @@ func (p *rehearsal) step(a *departure, f *leaving.Facts, step leaving.Step) (wha
 		}
 		return "nothing: the platform has no roles that can be taken away", nil
 	case leaving.UnlinkSystems:
-		return "nothing: no linked systems are declared", nil
+		return rehearseUnlinking(a.scope.ob), nil
 	case leaving.Notify:
 		return p.notices(a)
 	case leaving.Grace:

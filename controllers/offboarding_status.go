@@ -3,6 +3,7 @@ package controllers
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -19,17 +20,14 @@ func (s *offboardingScope) report() {
 	ob := s.ob
 	st := &ob.Status
 	st.ObservedGeneration = &ob.Generation
-	var waiting string
-	var worst *Problem
 	for _, a := range s.accounts {
 		a.report()
-		w := worse(worst, a.problem, a.spec.Name)
-		if a.problem != nil && (worst == nil || w != worst) {
-			waiting = a.waitingFor()
-		}
-		worst = w
 		s.mark(a)
 	}
+	for _, p := range s.partings {
+		p.report()
+	}
+	worst, waiting := s.worst()
 	st.Step, st.DeletionTime = s.step(), s.deletion()
 	st.State = s.state(worst)
 	st.Access = s.access()
@@ -58,6 +56,11 @@ func (s *offboardingScope) ending() string {
 	for _, a := range s.accounts {
 		if a.isCancelled() {
 			return a.step(leaving.DeleteAccount).Message
+		}
+	}
+	for _, p := range s.partings {
+		if p.cancelled() {
+			return p.status.Message
 		}
 	}
 	return cancelledWords
@@ -154,7 +157,10 @@ func (s *offboardingScope) step() v1alpha1.OffboardingStepName {
 			first = at
 		}
 	}
-	if first < 0 {
+	switch {
+	case first < 0 && !s.unlinked():
+		return v1alpha1.OffboardingStepName(leaving.UnlinkSystems)
+	case first < 0:
 		return ""
 	}
 	return v1alpha1.OffboardingStepName(order[first])
@@ -217,11 +223,15 @@ func (a *departure) released() bool {
 
 // state is where the whole leaving stands.
 func (s *offboardingScope) state(worst *Problem) v1alpha1.OffboardingState {
+	if len(s.accounts) == 0 {
+		return s.stateOfLinks(worst)
+	}
 	n, all, begun := s.tally(), len(s.accounts), s.ob.Status.StartTime != nil
+	over := n.over == all && s.unlinked()
 	switch {
-	case n.over == all && n.cancelled > 0 && n.removed == 0:
+	case over && n.cancelled > 0 && n.removed == 0:
 		return v1alpha1.OffboardingCancelled
-	case n.over == all:
+	case over:
 		return v1alpha1.OffboardingComplete
 	case n.undone > 0:
 		return v1alpha1.OffboardingCancelling
@@ -231,7 +241,7 @@ func (s *offboardingScope) state(worst *Problem) v1alpha1.OffboardingState {
 		return v1alpha1.OffboardingHeld
 	case !begun:
 		return v1alpha1.OffboardingPending
-	case n.reversible == all:
+	case n.reversible == all && s.unlinked():
 		return v1alpha1.OffboardingGrace
 	}
 	return v1alpha1.OffboardingRunning
@@ -255,6 +265,9 @@ func (s *offboardingScope) access() v1alpha1.AccessState {
 			return v1alpha1.AccessOpen
 		}
 	}
+	if slices.ContainsFunc(s.partings, (*parting).open) {
+		return v1alpha1.AccessOpen
+	}
 	return v1alpha1.AccessRevoked
 }
 
@@ -271,7 +284,11 @@ func (s *offboardingScope) conditions() {
 		}
 		kube.Set(&ob.Status.Conditions, ob.Generation, conditionType, metav1.ConditionFalse, p.Reason, kube.Coded(p.Reason, p.Message))
 	}
-	set(v1alpha1.ConditionAccessRevoked, ob.Status.Access == v1alpha1.AccessRevoked, cmp.Or(s.unfreezable(), s.problem), "no account can be used", "an account can be used: the leaving has ended")
+	revoked := "no account can be used"
+	if kept := s.retainedIn(); kept != "" {
+		revoked += ", but linked ones that are retained: " + kept
+	}
+	set(v1alpha1.ConditionAccessRevoked, ob.Status.Access == v1alpha1.AccessRevoked, cmp.Or(s.unfreezable(), s.problem), revoked, "an account can be used: the leaving has ended")
 	saved, wanted := true, ob.Spec.Terms.Backup.Mode != v1alpha1.BackupNone
 	for _, a := range s.accounts {
 		saved = saved && a.step(leaving.Backup).State == v1alpha1.StepState(leaving.Done)
@@ -338,6 +355,11 @@ func (s *offboardingScope) overdue() map[string]v1alpha1.OffboardingStepName {
 			late[a.spec.Name] = st.Name
 		}
 	}
+	for _, p := range s.partings {
+		if p.late() {
+			late[p.spec.Name] = v1alpha1.OffboardingStepName(leaving.UnlinkSystems)
+		}
+	}
 	return late
 }
 
@@ -363,6 +385,7 @@ func (r *OffboardingReconciler) announce(before *v1alpha1.Offboarding, s *offboa
 	for _, a := range s.accounts {
 		r.announceOn(before, a)
 	}
+	r.announceLinks(before, s)
 }
 
 // announceOn sends those about one account, which keeps events about several from being counted as one.

@@ -50,7 +50,7 @@ func (r *OffboardingReconciler) observe(ctx context.Context, s *offboardingScope
 		s.accounts = append(s.accounts, a)
 	}
 	ob.Status.Accounts = statuses
-	return nil
+	return r.observeLinks(ctx, s)
 }
 
 // find reads the account's EnterpriseAccount, tenant and Backup.
@@ -177,6 +177,7 @@ func (a *departure) facts() leaving.Facts {
 		f.Inheritance = &directory.Inheritance{} // people have passed on what there was
 	}
 	f.NoticesOpen = a.nextNotice() != nil
+	a.scope.systems(&f)
 	a.roles(&f)
 	if looked := a.known.looked; !looked.IsZero() && a.scope.now.Before(looked.Add(residualAgain)) || a.rehired {
 		f.ResidualsRead, f.Residuals = true, a.known.residuals

@@ -113,7 +113,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, d Dependencies) error {
 		},
 	}
 	all = append(all, &OffboardingReconciler{
-		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Tenants: tenants, Hub: hub,
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: recorder, Tenants: tenants, Systems: systems, Hub: hub,
 		Limiter: limiter, Approvals: approvals, Metrics: d.Metrics, Now: d.Now,
 	})
 	all = append(all, decisions(mgr, d, recorder, tenants, hub, limiter)...)

@@ -664,11 +664,11 @@ type Rehearsal struct {
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	Seconds *int64 `json:"seconds,omitempty"`
-	// steps on each account, in their order.
+	// steps on each account, in their order, and what would be done in each LinkedSystem.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
-	// +kubebuilder:validation:MaxItems=144
+	// +kubebuilder:validation:MaxItems=176
 	Steps []RehearsedStep `json:"steps,omitempty"`
 	// obstacles that would hold it up, in words.
 	// +optional
@@ -682,7 +682,7 @@ type Rehearsal struct {
 
 // RehearsedStep is a step that would be taken.
 type RehearsedStep struct {
-	// account that it would be taken on.
+	// account or LinkedSystem that it would be taken on.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63

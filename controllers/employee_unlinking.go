@@ -1,0 +1,42 @@
+package controllers
+
+import (
+	"slices"
+
+	"rollcall.dev/rollcall/api/v1alpha1"
+	"rollcall.dev/rollcall/internal/leaving"
+)
+
+// unleft are the linked systems of somebody who leaves as a whole, by a policy, that no leaving is about yet. Taking one system
+// off an Employee is no leaving: see link_controller.go.
+func (s *employeeScope) unleft() (systems []string) {
+	e := s.employee
+	leaves := s.departed() || !e.DeletionTimestamp.IsZero() && s.policy != nil && s.policy.Spec.UnannouncedDeletion != v1alpha1.UnannouncedRetain
+	if !leaves || s.policy == nil || s.problem != nil || s.ending {
+		return nil
+	}
+	for i := range e.Status.LinkedAccounts {
+		if st := &e.Status.LinkedAccounts[i]; isLinked(st) && !s.unlinkedBy(st) {
+			systems = append(systems, st.Name)
+		}
+	}
+	return systems
+}
+
+// unlinkedBy reports whether a leaving is, or was, about this linked account and this very declaration.
+func (s *employeeScope) unlinkedBy(st *v1alpha1.LinkedAccountStatus) bool {
+	return slices.ContainsFunc(s.leavings, func(ob v1alpha1.Offboarding) bool {
+		return hasLink(&ob, st.Name, st.AccountID) && (!unlinkOver(&ob, st.Name) || ob.Name == st.OffboardingName || s.sameAct(&ob))
+	})
+}
+
+// hasLink reports whether a leaving is about this account of the linked system.
+func hasLink(ob *v1alpha1.Offboarding, system, id string) bool {
+	return slices.ContainsFunc(ob.Spec.LinkedAccounts, func(a v1alpha1.OffboardingLinkedAccount) bool { return a.Name == system && a.AccountID == id })
+}
+
+// unlinkOver reports that nothing more is done by the leaving in the system.
+func unlinkOver(ob *v1alpha1.Offboarding, system string) bool {
+	st := unlinkStatus(ob, system)
+	return isOver(ob) || st != nil && leaving.State(st.State).Over()
+}

@@ -1,0 +1,648 @@
+package controllers
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"rollcall.dev/rollcall/api/v1alpha1"
+	"rollcall.dev/rollcall/internal/execute"
+	"rollcall.dev/rollcall/internal/kube"
+	"rollcall.dev/rollcall/internal/leaving"
+	"rollcall.dev/rollcall/internal/tenant"
+)
+
+// parting is the unlinking of one linked account. Nothing of it waits for another system (P11).
+type parting struct {
+	scope  *offboardingScope
+	spec   *v1alpha1.OffboardingLinkedAccount
+	status *v1alpha1.UnlinkStatus
+	key    client.ObjectKey
+	system *v1alpha1.LinkedSystem
+	// runner is nil while the system is not called.
+	runner *tenant.Linked
+	known  *partingFound
+	// again: the person is declared in this system again: whoever declares them has the account from then on.
+	again    bool
+	claimant string
+
+	outcome  *execute.Outcome
+	problem  *Problem
+	over     bool
+	offered  *execute.Task
+	underway bool
+	// busy: what is under way has to end first. idle: it waits for the other steps alone. ended: it was over just now.
+	busy, idle, ended bool
+	wait              time.Duration
+}
+
+// partingFound is what is known of a linked account in memory only.
+type partingFound struct {
+	// last is the act that ended last, and trouble how if not well.
+	last    leaving.Act
+	trouble *Problem
+	// looked is when residuals were looked for, and stood how the account was seen to be then.
+	looked    time.Time
+	stood     stood
+	residuals []string
+}
+
+// stood is how an account was seen to be.
+type stood struct{ there, enabled, parked bool }
+
+func (r *OffboardingReconciler) recallParting(ob *v1alpha1.Offboarding, system string) *partingFound {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.partings == nil {
+		r.partings = map[string]*partingFound{}
+	}
+	key := client.ObjectKeyFromObject(ob).String() + "/" + system
+	if r.partings[key] == nil {
+		r.partings[key] = &partingFound{}
+	}
+	return r.partings[key]
+}
+
+// observeLinks reads what the unlinking of each linked account depends on. It makes no call.
+func (r *OffboardingReconciler) observeLinks(ctx context.Context, s *offboardingScope) error {
+	ob := s.ob
+	statuses := make([]v1alpha1.UnlinkStatus, len(ob.Spec.LinkedAccounts))
+	for i := range ob.Spec.LinkedAccounts {
+		spec := &ob.Spec.LinkedAccounts[i]
+		statuses[i] = v1alpha1.UnlinkStatus{Name: spec.Name, State: v1alpha1.StepState(leaving.Pending)}
+		if st := unlinkStatus(ob, spec.Name); st != nil {
+			statuses[i] = *st.DeepCopy()
+		}
+		p := &parting{scope: s, spec: spec, status: &statuses[i], known: r.recallParting(ob, spec.Name), key: client.ObjectKey{Namespace: ob.Namespace, Name: spec.Name}}
+		if err := r.findLinked(ctx, p); err != nil {
+			return err
+		}
+		s.partings = append(s.partings, p)
+	}
+	ob.Status.LinkedAccounts = statuses
+	return nil
+}
+
+// unlinkStatus is the record of unlinking in a system, nil if there is none.
+func unlinkStatus(ob *v1alpha1.Offboarding, system string) *v1alpha1.UnlinkStatus {
+	for i := range ob.Status.LinkedAccounts {
+		if ob.Status.LinkedAccounts[i].Name == system {
+			return &ob.Status.LinkedAccounts[i]
+		}
+	}
+	return nil
+}
+
+func (r *OffboardingReconciler) findLinked(ctx context.Context, p *parting) error {
+	system := &v1alpha1.LinkedSystem{}
+	switch err := r.Get(ctx, p.key, system); {
+	case err == nil:
+		p.system = system
+	case !apierrors.IsNotFound(err):
+		return fmt.Errorf("reading the LinkedSystem: %w", err)
+	}
+	if p.system != nil && p.system.Spec.Mode != v1alpha1.ModeSuspended {
+		p.runner = r.Systems.Get(p.key.String())
+	}
+	return nil
+}
+
+// foldLinks takes over what acts of unlinking have found or done.
+func (s *offboardingScope) foldLinks() {
+	for _, p := range s.partings {
+		if p.runner == nil {
+			continue
+		}
+		o, ok := p.runner.Lane.Outcome(s.lane)
+		if !ok || o.Left == nil {
+			continue
+		}
+		p.outcome = o
+		p.fold(o)
+	}
+}
+
+func (p *parting) fold(o *execute.Outcome) {
+	known := p.known
+	if o.Left.Act == execute.ActAttest {
+		if o.Err == nil {
+			p.confirmed()
+		}
+		return
+	}
+	known.last, known.trouble = o.Left.Act, nil
+	if o.Err != nil {
+		known.trouble = problemOf(o.Err)
+	}
+	switch {
+	case o.Left.Read:
+		known.looked, known.stood, known.residuals = p.scope.now, p.stands(), o.Left.Residuals
+	case len(o.Done) > 0:
+		known.looked = time.Time{}
+	}
+}
+
+// stands is how the account was last seen to be.
+func (p *parting) stands() stood {
+	account := p.runner.Mirror.Account(p.spec.AccountID)
+	return stood{account != nil, account != nil && account.Enabled, account != nil && account.Parked}
+}
+
+// confirmed takes over that a person has unlinked the account. It is looked at again.
+func (p *parting) confirmed() {
+	ob := p.scope.ob
+	p.status.Task.ConfirmedTime, p.status.Task.ConfirmedBy = stamp(p.scope.now), kube.Truncate(kube.Author(ob), 128)
+	p.known.looked = time.Time{}
+}
+
+// cancelledLinks finds out in which systems the person is declared again, and who else holds an account by now.
+func (r *OffboardingReconciler) cancelledLinks(ctx context.Context, s *offboardingScope, same []v1alpha1.Employee) error {
+	for _, p := range s.partings {
+		p.again = slices.ContainsFunc(same, func(e v1alpha1.Employee) bool { return declaresLink(&e, p.spec.Name) })
+		var holders v1alpha1.EmployeeList
+		if err := r.List(ctx, &holders, client.InNamespace(s.ob.Namespace), client.MatchingFields{indexLink: linkKey(p.spec.Name, p.spec.AccountID)}); err != nil {
+			return fmt.Errorf("listing who holds the linked account: %w", err)
+		}
+		for i := range holders.Items {
+			e := &holders.Items[i]
+			if owns(e, p.spec.Name, p.spec.AccountID) && fold(declaredNumber(e)) != fold(s.ob.Spec.Number) {
+				p.claimant = e.Name
+			}
+		}
+	}
+	return nil
+}
+
+// declaresLink reports whether somebody is to be in the linked system, disabled or not.
+func declaresLink(e *v1alpha1.Employee, system string) bool {
+	return e.DeletionTimestamp.IsZero() && e.Spec.State != v1alpha1.EmployeeDeparted &&
+		slices.ContainsFunc(e.Spec.LinkedAccounts, func(l v1alpha1.LinkedAccount) bool { return l.Name == system })
+}
+
+// unlink asks what comes next for each linked account, and records it.
+func (r *OffboardingReconciler) unlink(ctx context.Context, s *offboardingScope) error {
+	for _, p := range s.partings {
+		if err := r.unlinkFrom(ctx, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *OffboardingReconciler) unlinkFrom(ctx context.Context, p *parting) error {
+	s := p.scope
+	switch {
+	case leaving.State(p.status.State).Over():
+		p.over = true
+		return nil
+	case p.settles():
+		p.busy = true
+		p.problem = problem(v1alpha1.ReasonLeaving, "waiting for what is under way in the system")
+		p.wait = time.Second
+		return nil
+	case s.rejected != "":
+		p.reject(s.rejected)
+		return nil
+	case !p.again && s.abandoned():
+		p.end(leaving.Skipped, s.ending())
+		return nil
+	}
+	f := p.facts()
+	if err := r.admitLink(ctx, p, &f); err != nil || p.over {
+		return err
+	}
+	d := leaving.NextUnlink(p.terms(), p.progress(), f)
+	p.take(&d)
+	switch {
+	case d.Over:
+		p.end(d.State, d.Message)
+	case p.attest(&d):
+	case d.Hold != nil:
+		p.holdBy(&d)
+	default:
+		p.begin(&d)
+	}
+	return nil
+}
+
+// settles reports whether something runs in the system that has to end first: of the leaving, where the person is declared
+// again; else of whoever declared the account before. What only waits is dropped.
+func (p *parting) settles() bool {
+	if p.runner == nil {
+		return false
+	}
+	if p.again {
+		return !p.runner.Lane.Settle(p.scope.lane)
+	}
+	return !p.runner.Lane.Settle(linkLane + p.scope.ob.Spec.EmployeeRef.Name)
+}
+
+// abandoned reports that somebody said no on every account.
+func (s *offboardingScope) abandoned() bool {
+	return len(s.accounts) > 0 && !slices.ContainsFunc(s.accounts, func(a *departure) bool {
+		return !a.over || !strings.HasPrefix(a.step(leaving.DeleteAccount).Message, rejectedWords)
+	})
+}
+
+func (p *parting) terms() leaving.UnlinkTerms {
+	terms := &p.scope.ob.Spec.Terms
+	retry := defaultUnlinkRetry
+	if s := terms.UnlinkRetrySeconds; s != nil {
+		retry = time.Duration(*s) * time.Second
+	}
+	return leaving.UnlinkTerms{
+		OnLeave: leaving.OnLeave(p.spec.OnLeave), Retry: retry,
+		Skip: slices.Contains(terms.SkipSteps, v1alpha1.SkippableStep(leaving.UnlinkSystems)),
+	}
+}
+
+// defaultUnlinkRetry is a day, as the CRD says.
+const defaultUnlinkRetry = 24 * time.Hour
+
+func (p *parting) progress() leaving.UnlinkProgress {
+	progress := leaving.UnlinkProgress{
+		State: leaving.State(p.status.State), Phase: leaving.UnlinkPhase(p.status.Phase), Disabled: p.status.DisabledTime != nil,
+	}
+	if at := p.status.WaitingSince; at != nil {
+		progress.Since = at.Time
+	}
+	return progress
+}
+
+// facts are what is known now, limits apart.
+func (p *parting) facts() leaving.UnlinkFacts {
+	s := p.scope
+	f := leaving.UnlinkFacts{
+		Now: s.now, Owned: isOwned(p.spec.Origin), Claimant: p.claimant, Cancelled: p.again, Turn: s.turn(), Down: p.down(),
+		Last: p.known.last, Confirmed: p.status.Task.ConfirmedTime != nil,
+	}
+	if t := p.known.trouble; t != nil {
+		f.Trouble = holdOf(t)
+	}
+	if f.Down != nil {
+		return f
+	}
+	if looked := p.known.looked; !looked.IsZero() && s.now.Before(looked.Add(residualAgain)) && p.known.stood == p.stands() {
+		f.ResidualsRead, f.Residuals = true, p.known.residuals
+	}
+	m := p.runner.Mirror
+	can := m.State().Capabilities
+	f.Reads, f.CanDisable, f.DisableRemoves, f.CanDelete = can.Reads, can.Disables, can.DisableRemoves, can.Deletes || can.DisableRemoves
+	if len(can.Limits) > 0 {
+		f.Limit = can.Limits[0]
+	}
+	at := p.stands()
+	f.Read = !m.Doubtful(p.spec.AccountID) && (at.there || m.Absent(p.spec.AccountID))
+	f.There, f.Enabled, f.Parked = at.there, at.enabled, at.parked
+	return f
+}
+
+// turn reports whether the steps of an account have come to UnlinkSystems, or nobody waits for any. In a namespace that is
+// being deleted access is all that is taken away.
+func (s *offboardingScope) turn() bool {
+	return !s.leavingNamespace && (len(s.accounts) == 0 || slices.ContainsFunc(s.accounts, (*departure).unlinks))
+}
+
+// unlinks reports that the steps before UnlinkSystems are over on the account.
+func (a *departure) unlinks() bool {
+	for i := range a.status.Steps {
+		switch st := &a.status.Steps[i]; {
+		case st.Name == v1alpha1.OffboardingStepName(leaving.UnlinkSystems):
+			return true
+		case !leaving.State(st.State).Over():
+			return false
+		}
+	}
+	return false
+}
+
+// down says why the system is not called; nil if it is.
+func (p *parting) down() *leaving.Hold {
+	switch {
+	case p.system == nil:
+		return &leaving.Hold{Reason: v1alpha1.ReasonWaitingForAccount, Message: fmt.Sprintf("there is no LinkedSystem %q in this namespace", p.spec.Name)}
+	case p.system.Spec.Mode == v1alpha1.ModeSuspended:
+		return &leaving.Hold{Reason: v1alpha1.ReasonSuspended, Message: fmt.Sprintf("the LinkedSystem %q is Suspended: it is not called", p.spec.Name)}
+	case p.runner == nil:
+		return &leaving.Hold{Reason: v1alpha1.ReasonWaitingForAccount, Message: fmt.Sprintf("the LinkedSystem %q is not connected; its conditions say why", p.spec.Name)}
+	}
+	state := p.runner.Mirror.State()
+	switch {
+	case state.Read:
+		return nil
+	case state.Err != nil:
+		return holdOf(problemOf(state.Err))
+	}
+	return &leaving.Hold{Reason: v1alpha1.ReasonWaitingForAccount, Message: fmt.Sprintf("the LinkedSystem %q was not read yet", p.spec.Name)}
+}
+
+// admitLink says what holds the unlinking, and asks the system's limits before anything is taken away (P6).
+func (r *OffboardingReconciler) admitLink(ctx context.Context, p *parting, f *leaving.UnlinkFacts) error {
+	s := p.scope
+	switch {
+	case p.system != nil && p.system.Spec.Mode == v1alpha1.ModeObserve:
+		f.Held = &leaving.Hold{Reason: v1alpha1.ReasonObserved, Message: "mode is Observe; Enforce would unlink the account"}
+	case p.status.AdmittedTime != nil:
+	case s.held != nil:
+		f.Held = holdOf(s.held)
+	case s.awaited() != nil: // the reason is the account's: it does not wait for the limits of this system
+		f.Held = &leaving.Hold{Reason: v1alpha1.ReasonLeaving, Message: "the leaving has not begun: " + s.awaited().Message}
+	case p.losesAccess(f):
+		return r.askLimits(ctx, p, f)
+	}
+	return nil
+}
+
+// awaited is what somebody has to decide before the leaving begins anywhere.
+func (s *offboardingScope) awaited() *Problem {
+	if s.ob.Status.StartTime != nil {
+		return nil
+	}
+	for _, a := range s.accounts {
+		if a.problem != nil && awaitsDecision(a.problem.Reason) {
+			return a.problem
+		}
+	}
+	return nil
+}
+
+// losesAccess reports whether there is something to be taken away, as far as is known.
+func (p *parting) losesAccess(f *leaving.UnlinkFacts) bool {
+	terms := p.terms()
+	return f.Down == nil && f.Owned && !f.Cancelled && f.Claimant == "" && (!f.Reads || f.Read && f.There) &&
+		!terms.Skip && terms.OnLeave != leaving.LeaveRetained
+}
+
+func (r *OffboardingReconciler) askLimits(ctx context.Context, p *parting, f *leaving.UnlinkFacts) error {
+	s := p.scope
+	answer, err := r.Limiter.AdmitLinked(ctx, p.key, Candidate{UID: s.ob.UID, Kind: "Offboarding", Name: s.ob.Name, Number: s.ob.Spec.Number, Action: actionLeave})
+	switch {
+	case err != nil:
+		return err
+	case answer.Rejected:
+		p.reject(cmp.Or(answer.Approver, "whoever decided about the removal limits"))
+	case answer.Admitted:
+		p.admitted(answer)
+	default:
+		problem := cmp.Or(answer.Problem, problem(v1alpha1.ReasonRemovalLimit, "too many people would lose access to the system in a while"))
+		f.Held = holdOf(problem)
+		f.Held.Until = s.now.Add(limitAgain)
+	}
+	return nil
+}
+
+// admitted records that the unlinking begins. It is the ledger of the limits.
+func (p *parting) admitted(by Admission) {
+	ob := p.scope.ob
+	p.status.AdmittedTime, p.status.AdmittedBy = stamp(p.scope.now), by.By
+	ob.Status.ApprovalName, ob.Status.ApprovedBy = cmp.Or(by.By, ob.Status.ApprovalName), cmp.Or(by.Approver, ob.Status.ApprovedBy)
+	if ob.Status.StartTime == nil {
+		ob.Status.StartTime = stamp(p.scope.now)
+	}
+}
+
+func (p *parting) reject(by string) {
+	p.end(leaving.Skipped, rejectedWords+by+": the account stays as it is")
+}
+
+// take records what was decided.
+func (p *parting) take(d *leaving.UnlinkDecision) {
+	st, now := p.status, p.scope.now
+	st.State, st.Phase = v1alpha1.StepState(d.State), v1alpha1.UnlinkPhase(d.Phase)
+	switch {
+	case !d.Disabled:
+		st.DisabledTime = nil
+	case st.DisabledTime == nil:
+		st.DisabledTime = stamp(now)
+	}
+	if st.WaitingSince = nil; !d.Since.IsZero() {
+		st.WaitingSince = stamp(d.Since)
+	}
+	switch {
+	case d.Task && st.Task.Name == "":
+		st.Task = v1alpha1.ManualTask{
+			Name: p.taskName(), Step: v1alpha1.OffboardingStepName(leaving.UnlinkSystems), Todo: kube.Truncate(p.todo(d.Todo), mostTodo),
+		}
+	case !d.Task && st.Task.ConfirmedTime == nil:
+		st.Task = v1alpha1.ManualTask{} // it goes on by itself
+	}
+}
+
+func (p *parting) taskName() string { return p.spec.Name + "/Unlink" }
+
+// todo says what a person has to do.
+func (p *parting) todo(why string) string {
+	what := "disable the account " + p.spec.AccountID + ", and take it out of its groups"
+	if p.spec.OnLeave == v1alpha1.UnlinkDelete {
+		what = "delete the account " + p.spec.AccountID
+	}
+	return fmt.Sprintf("Rollcall does not get the person unlinked from %s: %s. In the system's own console, %s.", p.spec.Name, why, what)
+}
+
+// end settles the record.
+func (p *parting) end(state leaving.State, words string) {
+	st := p.status
+	st.State, st.EndTime, st.WaitingSince = v1alpha1.StepState(state), stamp(p.scope.now), nil
+	st.Message = kube.Truncate(words, 512)
+	if st.Task.ConfirmedTime == nil {
+		st.Task = v1alpha1.ManualTask{}
+	}
+	if state == leaving.Done {
+		st.Evidence = p.evidence()
+	}
+	p.over, p.problem, p.ended = true, nil, true
+}
+
+// evidence is what proves that it was done.
+func (p *parting) evidence() string {
+	switch {
+	case p.status.Task.ConfirmedTime != nil:
+		return kube.Truncate("confirmed by "+p.status.Task.ConfirmedBy, 256)
+	case p.runner == nil || !p.runner.Mirror.State().Capabilities.Reads:
+		return "the system's receipt"
+	case p.spec.OnLeave == v1alpha1.UnlinkDelete:
+		return "read back: not found"
+	}
+	return "read back: disabled, in no group"
+}
+
+// attest has a confirmation recorded in the system's trail before it counts; access is taken away before, unless that does not
+// succeed. Where the system is not there any more, neither is its trail.
+func (p *parting) attest(d *leaving.UnlinkDecision) bool {
+	t := &p.status.Task
+	note, written := p.confirmation()
+	if t.Name == "" || t.ConfirmedTime != nil || !written || d.Act == leaving.ActDisable && p.known.trouble == nil {
+		return false
+	}
+	if p.runner == nil {
+		p.confirmed()
+		p.wait = cacheLag // what it changes is decided when this is recorded
+		p.problem = problem(v1alpha1.ReasonLeaving, "recording confirmations")
+		return true
+	}
+	l := execute.Departure{Act: execute.ActAttest, Account: p.spec.AccountID, Tasks: map[string]string{t.Name: note}}
+	digest := actDigest(&l)
+	at := p.runner.Lane.Peek(p.scope.lane, digest)
+	p.problem = underwayOn(leaving.Decision{Act: execute.ActAttest}, at.Err)
+	if p.underway = at.Underway || at.RetryIn > 0; p.underway {
+		p.wait = at.RetryIn
+		return true
+	}
+	p.offer(l, digest)
+	return true
+}
+
+// confirmation is what a person has noted about the task, if they have confirmed it.
+func (p *parting) confirmation() (note string, written bool) {
+	for _, c := range p.scope.ob.Spec.Confirmations {
+		if c.Task == p.taskName() {
+			return c.Note, true
+		}
+	}
+	return "", false
+}
+
+// holdBy records what is waited for.
+func (p *parting) holdBy(d *leaving.UnlinkDecision) {
+	h := d.Hold
+	p.problem, p.idle = p.owed(problem(h.Reason, h.Message)), h.Reason == leaving.InheritanceWaiting
+	if !h.Until.IsZero() {
+		p.wait = max(time.Second, h.Until.Sub(p.scope.now))
+	}
+	if h.Reason == v1alpha1.ReasonResidualFound {
+		p.wait = max(time.Second, p.known.looked.Add(residualAgain).Sub(p.scope.now))
+	}
+	p.awaitTask(d)
+}
+
+// awaitTask looks again when it becomes somebody's task.
+func (p *parting) awaitTask(d *leaving.UnlinkDecision) {
+	if !d.Task && !d.Since.IsZero() {
+		p.wait = sooner(p.wait, max(time.Second, d.Since.Add(p.terms().Retry).Sub(p.scope.now)))
+	}
+}
+
+// owed is what is the matter, or the task that it has become.
+func (p *parting) owed(why *Problem) *Problem {
+	t, ob := &p.status.Task, p.scope.ob
+	if t.Name == "" || t.ConfirmedTime != nil {
+		return why
+	}
+	return problem(v1alpha1.ReasonManualTask, fmt.Sprintf("%s; somebody has to unlink the account and confirm it: kubectl rollcall confirm %s %s -n %s", why.Message, ob.Name, t.Name, ob.Namespace))
+}
+
+// begin records an act before it is done.
+func (p *parting) begin(d *leaving.UnlinkDecision) {
+	reads := d.Act == leaving.ActConfirm || d.Act == leaving.ActResidual
+	switch {
+	case !reads && p.system.Spec.Mode == v1alpha1.ModeObserve:
+		p.problem = problem(v1alpha1.ReasonObserved, "mode is Observe; Enforce would unlink the account")
+		return
+	case !reads && p.status.AdmittedTime == nil:
+		p.problem = problem(v1alpha1.ReasonLeaving, "it was not let begin yet") // no act goes around the limits (P6)
+		return
+	}
+	l := execute.Departure{Act: d.Act, Account: p.spec.AccountID, Gone: p.spec.OnLeave == v1alpha1.UnlinkDelete && !p.vanished(d)}
+	digest := actDigest(&l)
+	at := p.runner.Lane.Peek(p.scope.lane, digest)
+	p.problem = p.owed(unlinkingBy(d.Act, at.Err))
+	p.awaitTask(d)
+	if p.underway = at.Underway || at.RetryIn > 0; p.underway {
+		p.wait = sooner(p.wait, at.RetryIn)
+		return
+	}
+	if d.Act != leaving.ActConfirm {
+		if p.status.StartTime == nil {
+			p.status.StartTime = stamp(p.scope.now)
+		}
+		p.status.Attempts++
+	}
+	if d.Act == leaving.ActDisable {
+		p.status.DisabledBy = v1alpha1.FrozenByRollcall // ours, whatever comes of it
+	}
+	p.offer(l, digest)
+}
+
+// vanished reports that the account was gone before anybody asked for that.
+func (p *parting) vanished(d *leaving.UnlinkDecision) bool {
+	return d.Phase != leaving.PhaseDelete && d.Phase != leaving.PhaseCheck && p.status.Task.ConfirmedTime == nil
+}
+
+// unlinkingBy is how an act stands that is being done: err is of the last attempt.
+func unlinkingBy(act leaving.Act, err error) *Problem {
+	if err != nil {
+		return problemOf(err)
+	}
+	return problem(v1alpha1.ReasonLeaving, map[leaving.Act]string{
+		leaving.ActConfirm: "reading the account", leaving.ActDisable: "disabling the account", leaving.ActUnlink: "taking the account out of its groups",
+		leaving.ActDelete: "deleting the account", leaving.ActResidual: "looking for what is left",
+	}[act])
+}
+
+// offer makes the lane's task of an act.
+func (p *parting) offer(l execute.Departure, digest string) {
+	run, ob := p.runner, p.scope.ob
+	w := execute.LinkWork{
+		System: run.System, Capabilities: run.Mirror.State().Capabilities, Seen: run.Mirror, Orders: run.Orders, By: p.by(l.Act),
+		Person: string(ob.UID), Declaration: p.spec.Name,
+	}
+	priority := leavePriority
+	if l.Act == leaving.ActDisable {
+		priority = freezePriority
+	}
+	p.offered = &execute.Task{Digest: digest, Priority: priority, Run: func(ctx context.Context) execute.Outcome {
+		return execute.Unlink(ctx, w, l)
+	}}
+}
+
+// by says for the record who stands behind the leaving.
+func (p *parting) by(act leaving.Act) execute.By {
+	ob := p.scope.ob
+	by := onBehalfIn(p.runner, ob, "Offboarding", ob.Spec.Reason)
+	if m := ob.Spec.RequestedBy.FieldManager; m != "" && act != execute.ActAttest {
+		by.Actor.Manager = m
+	}
+	by.Actor.Approver = ob.Status.ApprovedBy
+	return by
+}
+
+// actOn has done what was recorded, and says when to look again.
+func (r *OffboardingReconciler) actOn(p *parting) (again time.Duration) {
+	lane := p.scope.lane
+	if p.runner != nil {
+		if p.outcome != nil {
+			for _, kind := range p.outcome.Done {
+				r.Metrics.Changed(systemLabel(p.key), kind)
+			}
+			p.runner.Lane.Acknowledge(lane, p.outcome)
+		}
+		switch {
+		case p.offered != nil:
+			again = p.runner.Lane.Offer(lane, *p.offered).RetryIn
+		case !p.underway && !p.busy:
+			p.runner.Lane.Withdraw(lane)
+		}
+	}
+	if p.ended && len(p.scope.accounts) > 0 && !isOver(p.scope.ob) {
+		again = sooner(again, staleRetry) // the steps of the accounts may go on
+	}
+	return sooner(sooner(again, p.wait), p.dueIn())
+}
+
+// linksStopped reports whether nothing more comes of a linked account: it is over, or its system cannot be called, or, in a
+// namespace that is being deleted, nobody can sign in any more.
+func (s *offboardingScope) linksStopped() bool {
+	return !slices.ContainsFunc(s.partings, func(p *parting) bool {
+		stopped := p.over || p.system == nil || p.system.Spec.Mode == v1alpha1.ModeSuspended
+		if s.leavingNamespace {
+			return !stopped && p.status.DisabledTime == nil
+		}
+		return !stopped && p.system.DeletionTimestamp.IsZero()
+	})
+}
