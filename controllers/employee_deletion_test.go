@@ -7,6 +7,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rollcall.dev/rollcall/api/v1alpha1"
+	"rollcall.dev/rollcall/internal/linked/linkedtest"
 	"rollcall.dev/rollcall/test/simulator/core"
 )
 
@@ -146,7 +147,7 @@ var _ = Describe("A company that is deleted with its namespace", func() {
 		ns.Name = c.namespace
 		remove(ns)
 		Eventually(func() error { return api.Create(ctx, &corev1.Secret{ObjectMeta: c.meta("too-late")}) }).Should(MatchError(ContainSubstring("being terminated")))
-		for _, kind := range []client.Object{&v1alpha1.OffboardingPolicy{}, &v1alpha1.BackupStorage{}, &corev1.Secret{}, &v1alpha1.EnterpriseAccount{},
+		for _, kind := range []client.Object{&v1alpha1.OffboardingPolicy{}, &v1alpha1.BackupStorage{}, &corev1.Secret{}, &v1alpha1.LinkedSystem{}, &v1alpha1.EnterpriseAccount{},
 			&v1alpha1.Employee{}, &v1alpha1.Department{}, &v1alpha1.Offboarding{}} {
 			Expect(api.DeleteAllOf(ctx, kind, inNamespace(c))).To(Succeed())
 		}
@@ -173,6 +174,20 @@ var _ = Describe("A company that is deleted with its namespace", func() {
 			var left corev1.SecretList
 			return left.Items, api.List(ctx, &left, client.InNamespace(c.namespace))
 		}).Should(BeEmpty())
+	})
+
+	It("P2, P10: has its people disabled in linked systems, whatever onLeave says, and waits for none that is gone", func() {
+		c := staffed()
+		create(c.policy("standard"))
+		mail := c.linked("mail", linkedtest.Able(), provisioning, onLeaving(v1alpha1.UnlinkDelete))
+		gone := c.linked("finance", linkedtest.Able(), provisioning)
+		e := create(c.person("li-na", wecomOnly, linkedTo("mail", "finance")))
+		Eventually(of(e)).Should(And(beReady(), HaveField("Status.LinkedReady", "2/2")))
+		change(gone.ls, func(ls *v1alpha1.LinkedSystem) { ls.Spec.Mode = v1alpha1.ModeSuspended })
+		dissolved(c)
+		Eventually(c.objects).Should(BeEmpty())
+		Expect(mail.account("E0001")()).To(And(disabled(), HaveField("Parked", false)))
+		Expect(gone.account("E0001")()).To(usable(), "it is left as it is")
 	})
 
 	It("P7, P10: has nobody frozen where the policy holds deletions, but backed up", func() {

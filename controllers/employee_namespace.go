@@ -28,10 +28,15 @@ const lastArchive = "namespace-deleted"
 // ends reports whether the person goes with the namespace, which lets no Offboarding be made any more. Where no
 // policy would let anybody leave, nothing is done for it either.
 func (r *EmployeeReconciler) ends(ctx context.Context, s *employeeScope) (bool, error) {
-	if s.policy == nil || !s.departed() && s.policy.Spec.UnannouncedDeletion == v1alpha1.UnannouncedRetain {
+	if !leavesBy(s.policy, s.departed()) {
 		return false, nil
 	}
 	return namespaceEnds(ctx, r.Live, s.employee.Namespace)
+}
+
+// leavesBy reports whether the policy, if there is one, lets somebody leave who is deleted.
+func leavesBy(policy *v1alpha1.OffboardingPolicy, departed bool) bool {
+	return policy != nil && (departed || policy.Spec.UnannouncedDeletion != v1alpha1.UnannouncedRetain)
 }
 
 // goWithNamespace freezes the person's accounts where that needs nobody's decision, has them backed up, one archive for
@@ -52,6 +57,13 @@ func (r *EmployeeReconciler) goWithNamespace(ctx context.Context, s *employeeSco
 		if st := accountStatus(e, a.status.Name); st != nil {
 			*st = a.status
 		}
+	}
+	for _, name := range employeeSystems(e) {
+		p, err := r.disabling(ctx, s, name)
+		if err != nil {
+			return done(0, err)
+		}
+		open = worse(open, p, name)
 	}
 	if open != nil {
 		kube.Summarize(&e.Status.Conditions, e.Generation, kube.Summary{Stand: kube.Reconciling, Reason: v1alpha1.ReasonNamespaceLeaving, Message: open.Message})
@@ -114,10 +126,29 @@ func (a *employeeAccount) freezing() *Problem {
 	return p
 }
 
+// disabling is what a linked account waits for that link_controller.go disables. What may not be disabled, or cannot, stays as it is.
+func (r *EmployeeReconciler) disabling(ctx context.Context, s *employeeScope, system string) (*Problem, error) {
+	st := linkStatus(s.employee, system)
+	if st == nil || !isLinked(st) || st.State != v1alpha1.LinkedActive || !s.freezes() {
+		return nil, nil
+	}
+	switch st.Reason {
+	case v1alpha1.ReasonRemovalLimit, v1alpha1.ReasonObserved, v1alpha1.ReasonFreezeUnsupported, v1alpha1.ReasonDataConflict:
+		return nil, nil
+	}
+	ls, err := linkedSystem(ctx, r, client.ObjectKey{Namespace: s.employee.Namespace, Name: system})
+	if err != nil || ls == nil || ls.Spec.Mode == v1alpha1.ModeSuspended {
+		return nil, err // nobody can be called
+	}
+	return problem(v1alpha1.ReasonNamespaceLeaving, "the linked account is being disabled"), nil
+}
+
 // freezes reports whether access is taken away without anybody's decision.
-func (s *employeeScope) freezes() bool {
-	owed, terms := v1alpha1.CaseDeletion, &s.policy.Spec.OffboardingTerms
-	if s.departed() {
+func (s *employeeScope) freezes() bool { return freezesBy(s.policy, s.departed()) }
+
+func freezesBy(policy *v1alpha1.OffboardingPolicy, departed bool) bool {
+	owed, terms := v1alpha1.CaseDeletion, &policy.Spec.OffboardingTerms
+	if departed {
 		owed = v1alpha1.CaseDeparture
 	} else if terms.UnannouncedDeletion == v1alpha1.UnannouncedHold {
 		return false

@@ -179,9 +179,11 @@ type linkScope struct {
 	inputs, managed []any
 	// leavings are the person's, what is not over first, then the newest.
 	leavings []v1alpha1.Offboarding
-	// unruled: the person has departed, and no policy says how.
+	// unruled: the person has departed and no policy says how, or no Offboarding can be made.
 	unruled bool
-	links   []*personLink
+	// ending: the person goes with the namespace, which lets no Offboarding be made: access ends, and nothing else does.
+	ending bool
+	links  []*personLink
 	// gone are linked accounts that are forgotten, with what is told of it.
 	gone []parted
 }

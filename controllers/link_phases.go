@@ -13,6 +13,7 @@ import (
 	"rollcall.dev/rollcall/api/v1alpha1"
 	"rollcall.dev/rollcall/internal/directory"
 	"rollcall.dev/rollcall/internal/execute"
+	"rollcall.dev/rollcall/internal/leaving"
 	"rollcall.dev/rollcall/internal/linked"
 	"rollcall.dev/rollcall/internal/plan"
 )
@@ -28,11 +29,16 @@ func (r *LinkReconciler) past(ctx context.Context, s *linkScope) error {
 		openFirst(all)
 		s.leavings = all
 	}
-	if e.Spec.State != v1alpha1.EmployeeDeparted || !e.DeletionTimestamp.IsZero() {
+	departed, deleted := e.Spec.State == v1alpha1.EmployeeDeparted, !e.DeletionTimestamp.IsZero()
+	if !departed && !deleted {
 		return nil
 	}
 	policy, _, err := offboardingPolicy(ctx, r.Client, e)
-	s.unruled = policy == nil
+	if s.unruled = policy == nil; err != nil || !deleted || !leavesBy(policy, departed) || !freezesBy(policy, departed) {
+		return err
+	}
+	s.ending, err = namespaceEnds(ctx, r.Live, e.Namespace)
+	s.unruled = s.ending
 	return err
 }
 
@@ -103,7 +109,7 @@ func unlinkingIn(ob *v1alpha1.Offboarding, system string) (spec *v1alpha1.Offboa
 // follow takes over how an account stands that a leaving unlinks. Nothing is written to it from here until that is over.
 func (l *personLink) follow(declared bool) bool {
 	ob := l.leaving
-	if ob == nil || isOver(ob) {
+	if ob == nil || isOver(ob) || declared && unlinkOver(ob, l.status.Name) { // what goes on elsewhere keeps nobody from it (P11)
 		return false
 	}
 	words := "it begins"
@@ -173,7 +179,7 @@ func (r *LinkReconciler) depart(ctx context.Context, s *linkScope, l *personLink
 	case ob != nil && (l.status.OffboardingName == ob.Name || s.isOf(ob)):
 		l.conclude(ob)
 		return nil
-	case !s.employee.DeletionTimestamp.IsZero() && l.status.Origin != v1alpha1.OriginCreating:
+	case s.unlinksLater() && l.status.Origin != v1alpha1.OriginCreating:
 		if l.running != nil {
 			l.running.Lane.Settle(s.lane)
 		}
@@ -192,6 +198,9 @@ func (r *LinkReconciler) depart(ctx context.Context, s *linkScope, l *personLink
 	return r.converge(ctx, s, l)
 }
 
+// unlinksLater reports that whoever is deleted is unlinked by a leaving, or stays.
+func (s *linkScope) unlinksLater() bool { return !s.employee.DeletionTimestamp.IsZero() && !s.ending }
+
 // isOf reports whether a leaving is of this very declaration.
 func (s *linkScope) isOf(ob *v1alpha1.Offboarding) bool {
 	e := s.employee
@@ -206,8 +215,11 @@ func (l *personLink) conclude(ob *v1alpha1.Offboarding) {
 		}
 		return
 	}
-	id := l.status.AccountID
-	l.status = v1alpha1.LinkedAccountStatus{Name: l.status.Name, AccountID: id, State: v1alpha1.LinkedUnlinked, OffboardingName: ob.Name}
+	id, state := l.status.AccountID, v1alpha1.LinkedUnlinked
+	if _, at := unlinkingIn(ob, l.status.Name); at != nil && at.DisabledTime == nil && at.State == v1alpha1.StepState(leaving.Skipped) {
+		state = l.status.State // retained: it can be used
+	}
+	l.status = v1alpha1.LinkedAccountStatus{Name: l.status.Name, AccountID: id, State: state, OffboardingName: ob.Name}
 }
 
 // lookUp takes over what the last task came to, and plans nothing: no account is left unrecorded (P3).
@@ -271,7 +283,7 @@ func (r *LinkReconciler) reads(s *linkScope, l *personLink) bool {
 	}
 	// A system that is suspended may still run for a moment: it is not called from the declaration on.
 	suspended := l.system.Spec.Mode == v1alpha1.ModeSuspended
-	if l.running != nil && l.state.Read && !suspended && l.system.DeletionTimestamp.IsZero() {
+	if l.running != nil && l.state.Read && !suspended && (l.system.DeletionTimestamp.IsZero() || s.ending) {
 		return true
 	}
 	known := linkStatus(s.employee, l.key.Name) != nil && observed(l.status.ObservedGeneration, s.employee.Generation)
@@ -320,7 +332,7 @@ func (r *LinkReconciler) decide(ctx context.Context, s *linkScope, l *personLink
 	l.before, l.observe = record, l.system.Spec.Mode == v1alpha1.ModeObserve
 	l.plan, l.planned = plan.ForLink(l.wish, record, facts), true
 	if s.leaves() {
-		l.restrain(!s.employee.DeletionTimestamp.IsZero())
+		l.restrain(!s.employee.DeletionTimestamp.IsZero() && !s.ending)
 	}
 	if err := r.admit(ctx, s, l); err != nil {
 		return err
@@ -344,8 +356,8 @@ func (r *LinkReconciler) decide(ctx context.Context, s *linkScope, l *personLink
 	return nil
 }
 
-// restrain keeps a plan for somebody who has departed without a policy to what takes nothing but access, and for somebody who is
-// deleted to looking what is there.
+// restrain keeps a plan for somebody who has departed without a policy, or goes with the namespace, to what takes nothing but
+// access, and for somebody else who is deleted to looking what is there.
 func (l *personLink) restrain(deleted bool) {
 	p := &l.plan
 	p.Actions = slices.DeleteFunc(p.Actions, func(a plan.LinkAction) bool {

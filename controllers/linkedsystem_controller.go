@@ -250,7 +250,13 @@ func (r *LinkedSystemReconciler) delete(ctx context.Context, before, ls *v1alpha
 			declared++
 		}
 	}
-	if err := r.keepCalling(ctx, ls, leavings); err != nil {
+	needed := leavings
+	if ends, err := namespaceEnds(ctx, r.Live, ls.Namespace); err != nil {
+		return done(0, err)
+	} else if ends { // those who go with it are disabled before (P2)
+		needed += declared
+	}
+	if err := r.keepCalling(ctx, ls, needed); err != nil {
 		return done(0, err)
 	}
 	if declared+leavings > 0 {
@@ -271,8 +277,8 @@ func (r *LinkedSystemReconciler) delete(ctx context.Context, before, ls *v1alpha
 }
 
 // keepCalling lets the system run as long as somebody leaves it; else it ends.
-func (r *LinkedSystemReconciler) keepCalling(ctx context.Context, ls *v1alpha1.LinkedSystem, leavings int) error {
-	if leavings > 0 {
+func (r *LinkedSystemReconciler) keepCalling(ctx context.Context, ls *v1alpha1.LinkedSystem, needed int) error {
+	if needed > 0 {
 		at, err := r.start(ctx, ls)
 		if err != nil {
 			return err
