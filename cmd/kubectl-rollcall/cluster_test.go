@@ -174,8 +174,11 @@ func TestConfirm(t *testing.T) {
 	ob.Status.Accounts = []v1alpha1.OffboardingAccountStatus{{Name: "wecom", Tasks: []v1alpha1.ManualTask{
 		{Name: "wecom/Calendars", Step: "HandOver", Todo: "pass them on"}, {Name: "wecom/Documents", Step: "HandOver", Todo: "pass them on"},
 	}}}
+	ob.Status.LinkedAccounts = []v1alpha1.UnlinkStatus{
+		{Name: "mail", State: "Waiting", Task: v1alpha1.ManualTask{Name: "mail/Unlink", Step: "UnlinkSystems", Todo: "disable the account"}}, {Name: "door", State: "Running"},
+	}
 	s.must(s.Status().Update(t.Context(), ob))
-	if _, err := s.run("", "confirm", "li-na-1", "wecom/Chats"); err == nil || !strings.Contains(err.Error(), "wecom/Calendars, wecom/Documents") {
+	if _, err := s.run("", "confirm", "li-na-1", "wecom/Chats"); err == nil || !strings.HasSuffix(err.Error(), "wecom/Calendars, wecom/Documents, mail/Unlink") {
 		t.Errorf("a task that there is not: %v", err)
 	}
 	for _, args := range [][]string{{"confirm", "li-na-1", "wecom/Calendars", "--note", "done by phone"}, {"confirm", "li-na-1", "wecom/Documents"}} {

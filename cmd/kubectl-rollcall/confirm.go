@@ -81,5 +81,10 @@ func tasks(ob *v1alpha1.Offboarding) (open []string) {
 			}
 		}
 	}
+	for _, a := range ob.Status.LinkedAccounts {
+		if a.Task.Name != "" && a.Task.ConfirmedTime == nil {
+			open = append(open, a.Task.Name)
+		}
+	}
 	return open
 }

@@ -29,6 +29,11 @@ kubectl rollcall confirm OFFBOARDING TASK [--note TEXT]
 Says that a manual task of a leaving is done. What was confirmed is acted upon, and not
 taken back.
 
+kubectl rollcall unlinking [EMPLOYEE...] [-l LABELS] [--system NAME]
+
+Lists the accounts that people have in linked systems, and what leaving would do to each.
+It changes nothing.
+
 kubectl rollcall reviews --from DAY [--to DAY] [-o csv|json]
 
 Writes all reviews of PermissionBindings that were open in a period, for auditors.
@@ -59,13 +64,15 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) error 
 		return decide(ctx, args[0], args[1:], in, out)
 	case len(args) > 0 && args[0] == "confirm":
 		return confirm(ctx, args[1:], out)
+	case len(args) > 0 && args[0] == "unlinking":
+		return unlinking(ctx, args[1:], out)
 	case len(args) > 0 && args[0] == "reviews":
 		return reviews(ctx, args[1:], out, time.Now())
 	case len(args) > 1 && args[0] == "audit" && args[1] == "verify":
 		return verifyTrail(args[2:], out)
 	}
 	_, _ = io.WriteString(out, usage)
-	return errors.New("say what to do: approve, reject, confirm, reviews or audit verify")
+	return errors.New("say what to do: approve, reject, confirm, unlinking, reviews or audit verify")
 }
 
 // newFlags are the flags of a command; what is wrong with them is told with the usage.
