@@ -18,12 +18,13 @@ import (
 
 	"rollcall.dev/rollcall/internal/directory"
 	"rollcall.dev/rollcall/internal/linked"
+	"rollcall.dev/rollcall/test/peers"
 )
 
 func TestTLSIsDemandedAndBelieved(t *testing.T) {
 	s := startSlapd(t, variant{})
 	ldaps := s.options()
-	ldaps.Endpoint = "ldaps://" + s.ldaps
+	ldaps.Endpoint = "ldaps://" + s.LDAPS
 	plain := s.options()
 	plain.Security = None
 	for name, c := range map[string]struct {
@@ -36,10 +37,14 @@ func TestTLSIsDemandedAndBelieved(t *testing.T) {
 		}
 	}
 	for name, o := range map[string]Options{"StartTLS": s.options(), "LDAPS": ldaps} {
-		o.CABundle = newAuthority(t).pem
-		_, err := open(t, o).Discover(t.Context())
+		other, err := peers.NewAuthority()
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.CABundle = other.PEM
+		_, err = open(t, o).Discover(t.Context())
 		wants(t, err, directory.Unavailable, "certificate")
-		o.CABundle = s.ca.pem
+		o.CABundle = s.Authority.PEM
 		o.Endpoint = strings.Replace(o.Endpoint, "127.0.0.1", "localhost", 1) // the certificate is of 127.0.0.1
 		_, err = open(t, o).Discover(t.Context())
 		wants(t, err, directory.Unavailable, "certificate")
@@ -105,13 +110,13 @@ func TestAServerThatComesBackIsFoundAgain(t *testing.T) {
 	s := startSlapd(t, variant{})
 	sys := open(t, s.options())
 	a := create(t, s, sys, "a")
-	s.kill()
+	s.Kill()
 	_, err := sys.Account(t.Context(), a.ID)
 	wants(t, err, directory.Unavailable)
 	wants(t, sys.Disable(t.Context(), a.ID, order), directory.Unavailable) // nothing was sent
 	s.start()
 	wants(t, sys.Disable(t.Context(), a.ID, order), "")
-	s.kill()
+	s.Kill()
 	s.start() // between two operations: the connection that was kept is dead
 	if enabled, _ := account(t, sys, a.ID); enabled {
 		t.Error("read as enabled")
@@ -128,7 +133,7 @@ func TestP11AServerThatStopsAnsweringCostsItsTimeAndNoMore(t *testing.T) {
 	o := s.options()
 	o.Timeout = 300 * time.Millisecond
 	impatient := open(t, o)
-	s.signal(syscall.SIGSTOP)
+	s.Signal(syscall.SIGSTOP)
 	_, err := impatient.Account(t.Context(), a.ID)
 	wants(t, err, directory.Unavailable, "in time")
 	ctx, cancel := context.WithCancel(t.Context())
@@ -136,7 +141,7 @@ func TestP11AServerThatStopsAnsweringCostsItsTimeAndNoMore(t *testing.T) {
 	if _, err := sys.Account(ctx, a.ID); !errors.Is(err, context.Canceled) { // on a connection that is signed in
 		t.Errorf("cancelled: %v", err)
 	}
-	s.signal(syscall.SIGCONT)
+	s.Signal(syscall.SIGCONT)
 	wants(t, sys.Disable(t.Context(), a.ID, order), "")
 	if n := len(sys.client.places) + len(impatient.client.places); n != 0 {
 		t.Errorf("%d connections were not given back", n)

@@ -28,7 +28,7 @@ func TestP2DisabledMeansThatTheNextSignInIsRefused(t *testing.T) {
 	if !a.Enabled || !s.signsIn(person("zhang.san"), password) {
 		t.Fatal("a new account cannot be signed in with")
 	}
-	already, err := s.bind(person("zhang.san"), password)
+	already, err := s.Bind(person("zhang.san"), password)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func TestP2DisabledMeansThatTheNextSignInIsRefused(t *testing.T) {
 }
 
 func TestP9ALockThatLocksNothingIsSaid(t *testing.T) {
-	s := startSlapd(t, variant{noLock: true})
+	s := startSlapd(t, variant{NoLock: true})
 	sys := open(t, s.options())
 	c, err := sys.Discover(t.Context())
 	if err != nil || c.Disables || !strings.Contains(strings.Join(c.Limits, " "), "pwdLockout TRUE") {
@@ -149,7 +149,7 @@ func TestWithoutPasswordPoliciesNothingIsPretended(t *testing.T) {
 }
 
 func TestP2AScrambledPasswordLetsNobodyIn(t *testing.T) {
-	s := startSlapd(t, variant{noLock: true})
+	s := startSlapd(t, variant{NoLock: true})
 	o := s.options()
 	o.Disabling = ScramblePassword
 	sys := open(t, o)
@@ -186,7 +186,7 @@ func TestP9AScrambledPasswordThatCannotBeReadIsNotProven(t *testing.T) {
 	sys := open(t, o)
 	a := create(t, s, sys, "wu.jiu")
 	// Another bind account, which may write passwords and not read them.
-	s.kill()
+	s.Kill()
 	s.rewrite(`dn.exact="cn=operator,ou=services,dc=corp,dc=example" write by self write by anonymous auth`,
 		`dn.exact="cn=operator,ou=services,dc=corp,dc=example" =w by self write by anonymous auth`)
 	s.start()
@@ -204,7 +204,7 @@ objectclass ( 1.3.6.1.4.1.99999.1 NAME 'foreignPerson' SUP top AUXILIARY MAY ( n
 `
 
 func TestLocksOfOtherServers(t *testing.T) {
-	s := startSlapd(t, variant{global: foreignSchema})
+	s := startSlapd(t, variant{Global: foreignSchema})
 	for _, c := range []struct {
 		way              Disabling
 		attribute        string
@@ -244,7 +244,7 @@ func TestLocksOfOtherServers(t *testing.T) {
 }
 
 func TestFlagsThatSomebodyElseChangedAreNotOverwritten(t *testing.T) {
-	s := startSlapd(t, variant{global: foreignSchema})
+	s := startSlapd(t, variant{Global: foreignSchema})
 	o := s.options()
 	o.ObjectClasses = []string{"inetOrgPerson", "foreignPerson"}
 	a := create(t, s, open(t, o), "d")

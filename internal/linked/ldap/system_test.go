@@ -228,7 +228,7 @@ func (s *slapd) members(name string) []string {
 // eachServer runs a test where slapo-refint mends references, and where nothing does.
 func eachServer(t *testing.T, test func(t *testing.T, s *slapd)) {
 	t.Run("refint", func(t *testing.T) { test(t, startSlapd(t, variant{})) })
-	t.Run("no refint", func(t *testing.T) { test(t, startSlapd(t, variant{overlays: "# none"})) })
+	t.Run("no refint", func(t *testing.T) { test(t, startSlapd(t, variant{Overlays: "# none"})) })
 }
 
 func TestANewLoginKeepsTheIDAndTheGroups(t *testing.T) {
@@ -466,7 +466,7 @@ func (s *slapd) crowd(n int) {
 const generous = `limits dn.exact="cn=operator,ou=services,dc=corp,dc=example" size.prtotal=unlimited`
 
 func TestListingIsWhole(t *testing.T) {
-	s := startSlapd(t, variant{database: generous})
+	s := startSlapd(t, variant{Database: generous})
 	s.crowd(2*pageSize + 150) // more than the 500 that slapd gives by default, in three pages
 	sys := open(t, s.options())
 	s.group("team", "p0007", "p0500")
@@ -683,7 +683,7 @@ func TestP9HiddenGroupsAreNotNoGroups(t *testing.T) {
 	a := create(t, s, sys, "a")
 	s.group("team", "a")
 	wants(t, sys.Disable(t.Context(), a.ID, order), "")
-	s.kill()
+	s.Kill()
 	s.rewrite(`access to dn.children="ou=people`, `access to dn.children="ou=groups,dc=corp,dc=example" by dn.exact="cn=operator,ou=services,dc=corp,dc=example" none by * break
 access to dn.children="ou=people`)
 	s.start()
@@ -742,7 +742,7 @@ func TestTheDocumentedRightsAreEnough(t *testing.T) {
 	if !ok || documented == block {
 		t.Fatal("the page has no rights")
 	}
-	s := startSlapd(t, variant{rights: documented})
+	s := startSlapd(t, variant{Rights: documented})
 	s.crowd(501)
 	sys := open(t, s.options())
 	c, err := sys.Discover(t.Context())
