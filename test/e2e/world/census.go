@@ -68,6 +68,8 @@ func standing(o client.Object) (observed *int64, conditions []metav1.Condition) 
 		observed, conditions = o.Status.ObservedGeneration, o.Status.Conditions
 	case *v1alpha1.Approval:
 		observed, conditions = o.Status.ObservedGeneration, o.Status.Conditions
+	case *v1alpha1.LinkedSystem:
+		observed, conditions = o.Status.ObservedGeneration, o.Status.Conditions
 	}
 	return observed, conditions
 }
@@ -85,6 +87,7 @@ type Company struct {
 	Policies    []v1alpha1.OffboardingPolicy
 	Leavings    []v1alpha1.Offboarding
 	Approvals   []v1alpha1.Approval
+	Systems     []v1alpha1.LinkedSystem
 }
 
 // Company reads everything of Rollcall in a namespace.
@@ -101,9 +104,10 @@ func (w *World) Company(ctx context.Context, namespace string) (*Company, error)
 		policies    v1alpha1.OffboardingPolicyList
 		leavings    v1alpha1.OffboardingList
 		approvals   v1alpha1.ApprovalList
+		systems     v1alpha1.LinkedSystemList
 	)
 	for _, list := range []client.ObjectList{
-		&accounts, &departments, &employees, &rules, &storages, &schedules, &backups, &restores, &policies, &leavings, &approvals,
+		&accounts, &departments, &employees, &rules, &storages, &schedules, &backups, &restores, &policies, &leavings, &approvals, &systems,
 	} {
 		if err := w.Client.List(ctx, list, client.InNamespace(namespace)); err != nil {
 			return nil, fmt.Errorf("reading the company: %w", err)
@@ -111,7 +115,7 @@ func (w *World) Company(ctx context.Context, namespace string) (*Company, error)
 	}
 	return &Company{
 		accounts.Items, departments.Items, employees.Items, rules.Items, storages.Items, schedules.Items, backups.Items, restores.Items,
-		policies.Items, leavings.Items, approvals.Items,
+		policies.Items, leavings.Items, approvals.Items, systems.Items,
 	}, nil
 }
 
@@ -150,6 +154,9 @@ func (c *Company) Objects() []client.Object {
 	}
 	for i := range c.Approvals {
 		all = append(all, &c.Approvals[i])
+	}
+	for i := range c.Systems {
+		all = append(all, &c.Systems[i])
 	}
 	return all
 }
