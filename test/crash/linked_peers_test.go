@@ -35,7 +35,8 @@ const (
 	idpToken   = "token-of-the-identity-provider"
 	doorKey    = "key-of-the-doors-0123456789abcdefghij"
 	password   = "correct horse"
-	department = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+	rd         = "研发部"
+	enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 )
 
 var everywhere = []string{inDirectory, inIDP, inDoors}
@@ -48,7 +49,7 @@ type linkedScene struct {
 	doors *receiver.Receiver
 }
 
-// setUpLinked makes the company, and so many people with an account in each of the systems, and starts the manager.
+// setUpLinked makes the company, starts the manager, and waits until so many people have an account in each of the systems.
 func setUpLinked(t *testing.T, name string, people int) *linkedScene {
 	t.Helper()
 	s := &linkedScene{scene: setUp(t, name, []string{world.WeCom}), doors: receiver.New(receiver.Options{Keys: [][]byte{[]byte(doorKey)}})}
@@ -67,12 +68,16 @@ func setUpLinked(t *testing.T, name string, people int) *linkedScene {
 	}, "cn", "sn", "title", "ou")
 	s.declare(inIDP, map[string]string{"token": idpToken}, v1alpha1.LinkedSystemSpec{
 		SCIM: v1alpha1.SCIMSystem{Endpoint: v1alpha1.Endpoint("http://" + s.idp.address)},
-	}, "displayName", "name.familyName", "title", department+":department")
+	}, "displayName", "name.familyName", "title", enterprise+":department")
 	s.declare(inDoors, map[string]string{"signingKey": doorKey}, v1alpha1.LinkedSystemSpec{
 		Webhook: v1alpha1.WebhookSystem{Endpoint: v1alpha1.Endpoint(doors.URL + "/rollcall"), Lookup: v1alpha1.WebhookLookupYes},
 	}, "name", "sortedBy", "title", "department")
 	s.people(people, linkedEverywhere)
 	s.start()
+	s.allReady()
+	for n := 1; n <= people; n++ {
+		s.has(n, seen{world.Title(n), rd, true}, everywhere...)
+	}
 	return s
 }
 
@@ -137,7 +142,8 @@ func (s *linkedScene) has(n int, want seen, systems ...string) {
 	}
 }
 
-// directory reads an entry. Somebody who has no password yet gets one, as a new colleague would.
+// directory reads an entry. Somebody who has no password yet gets one, as a new colleague would: that unlocks, too, so it
+// has to be before a freeze.
 func (s *linkedScene) directory(login string) ([]seen, error) {
 	dn := "uid=" + login + "," + peers.SlapdPeople
 	values := map[string]string{}
@@ -175,6 +181,7 @@ type provider struct {
 	hostile atomic.Bool
 	pages   atomic.Int64 // of an endless listing
 	drips   atomic.Int64 // answers that never end
+	given   atomic.Int64 // up among them
 }
 
 func newProvider(s *scene) *provider {
@@ -222,12 +229,12 @@ func (p *provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// endless answers with a page of strangers, whatever page is asked for.
+// endless answers with a page of strangers, more than were asked for, whatever page is asked for.
 func (p *provider) endless(w http.ResponseWriter, r *http.Request) {
 	p.pages.Add(1)
 	start, _ := strconv.Atoi(r.URL.Query().Get("startIndex")) // 0 does as well
 	var strangers []string
-	for i := range 100 {
+	for i := range 250 {
 		strangers = append(strangers, fmt.Sprintf(
 			`{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"id":"x-%[1]d","userName":"stranger-%[1]d","active":true}`, start+i))
 	}
@@ -238,6 +245,7 @@ func (p *provider) endless(w http.ResponseWriter, r *http.Request) {
 // drip answers a byte at a time for as long as somebody listens.
 func (p *provider) drip(w http.ResponseWriter, r *http.Request) {
 	p.drips.Add(1)
+	defer p.given.Add(1)
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -265,7 +273,7 @@ func (p *provider) accounts(login string) (found []seen, err error) {
 	}
 	for _, a := range list.Resources {
 		title, _ := a["title"].(string)
-		extension, _ := a[department].(map[string]any)
+		extension, _ := a[enterprise].(map[string]any)
 		in, _ := extension["department"].(string)
 		active, ok := a["active"].(bool)
 		if !ok {
