@@ -63,6 +63,7 @@ func TestP2ALeaverIsShutOutOfEverySystemThatAnswers(t *testing.T) {
 		}
 	}
 	s.has(1, seen{world.Title(1), rd, true}, everywhere...)
+	s.silent()
 }
 
 const (

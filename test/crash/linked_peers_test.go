@@ -81,6 +81,23 @@ func setUpLinked(t *testing.T, name string, people int) *linkedScene {
 	return s
 }
 
+// silent fails if the manager's log, an event or a status has a secret, or something personal (P12).
+func (s *linkedScene) silent() {
+	s.Helper()
+	log, err := shared.ManagerLog(s.namespace)
+	s.must(err)
+	outputs := map[string]string{"log": log}
+	s.objects(outputs)
+	for where, text := range outputs {
+		s.quiet(where, text)
+		for _, secret := range []string{idpToken, doorKey, peers.SlapdSecretWord} {
+			if strings.Contains(text, secret) {
+				s.Errorf("P12: a secret of a linked system in the %s", where)
+			}
+		}
+	}
+}
+
 // declare applies a LinkedSystem that names, sorts, titles and places people by these attributes.
 func (s *linkedScene) declare(name string, secret map[string]string, spec v1alpha1.LinkedSystemSpec, named, sorted, titled, placed string) {
 	s.Helper()

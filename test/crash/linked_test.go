@@ -38,6 +38,7 @@ func TestP9LinkedAccountsAreAsReported(t *testing.T) {
 	s.has(2, seen{world.Title(2), rd, true}, everywhere...)
 	s.allReady()
 	s.exact()
+	s.silent()
 }
 
 // TestP11ADeadSCIMServerBesideAHealthyLDAP: while the identity provider is down, who is frozen cannot sign in to the
@@ -158,4 +159,5 @@ func (s *linkedScene) settled() {
 		s.has(n, seen{world.Title(n), rd, true}, everywhere...)
 	}
 	s.exact()
+	s.silent()
 }
