@@ -5,4 +5,6 @@
 // of filters, filters for externalId, pages beyond the end, answers of PATCH and the
 // removal of members. Both know the protocol, filters and PATCH syntax; storage and
 // uniqueness are written here.
+//
+// LDAP has OpenLDAP's slapd, with a password policy, TLS, and references that are mended.
 package peers
