@@ -254,10 +254,17 @@ func (l *linking) state(ctx context.Context, a plan.LinkAction, want bool, call 
 	if known := l.Seen.Account(a.ID); known != nil {
 		before["enabled"] = fmt.Sprint(known.Enabled)
 	}
+	var saw *linked.Account
 	err := l.write(ctx, a, before, map[string]string{"enabled": fmt.Sprint(want)}, func(ctx context.Context, o linked.Order) error {
+		o.Saw = func(a linked.Account) { saw = &a }
 		return call(ctx, a.ID, o)
 	})
 	asked := directory.ClassOf(err) == directory.OutcomeUnknown
+	if err == nil && saw != nil && saw.ID == a.ID {
+		l.Done = append(l.Done, a.Kind)
+		l.Seen.Put(*saw)
+		return l.shows(a, want, saw)
+	}
 	got, read, err := l.readBack(ctx, a, err)
 	switch {
 	case !want && l.Capabilities.DisableRemoves && directory.ClassOf(err) == directory.NotFound:
@@ -267,7 +274,13 @@ func (l *linking) state(ctx context.Context, a plan.LinkAction, want bool, call 
 		return nil
 	case err != nil || !read:
 		return err
-	case got.Enabled != want:
+	}
+	return l.shows(a, want, &got)
+}
+
+// shows reports as an error that an account was read and is not as it was asked to be (P9).
+func (l *linking) shows(a plan.LinkAction, want bool, got *linked.Account) error {
+	if got.Enabled != want {
 		return &directory.Error{Class: directory.Unavailable, Operation: strings.ToLower(string(a.Kind)), Message: "the linked system accepted the change of state and does not show it"}
 	}
 	return nil

@@ -392,3 +392,53 @@ func TestP3LinkALostAnswerIsRead(t *testing.T) {
 		}
 	}
 }
+
+// told is a system that says what it read after a change of state.
+type told struct {
+	*linkedtest.Fake
+	says func(linked.Account) linked.Account
+}
+
+func (s *told) Disable(ctx context.Context, id string, o linked.Order) error {
+	if err := s.Fake.Disable(ctx, id, o); err != nil {
+		return err
+	}
+	a, err := s.Account(ctx, id)
+	o.Saw(s.says(a))
+	return err
+}
+
+// P9: what a system read back itself is taken for seen, and not read again; unless it shows that nothing was done, or is of somebody else.
+func TestP9LinkWhatWasReadBackIsNotReadAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		says  func(linked.Account) linked.Account
+		reads int
+		class directory.Class
+	}{
+		"disabled":      {func(a linked.Account) linked.Account { return a }, 1, ""},
+		"still enabled": {func(a linked.Account) linked.Account { a.Enabled = true; return a }, 1, directory.Unavailable},
+		"somebody else": {func(a linked.Account) linked.Account { a.ID = "another"; return a }, 2, ""},
+		"nobody at all": {func(linked.Account) linked.Account { return linked.Account{} }, 2, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fake, mirror := linkedtest.NewFake(linkedtest.Able()), linked.NewMirror(time.Now)
+			id := fake.Place(linked.Account{Login: "liu", Enabled: true})
+			o := execute.Link(t.Context(), execute.LinkWork{
+				System: &told{fake, c.says}, Capabilities: linkedtest.Able(), Seen: mirror, Orders: execute.NewOrders("uid"), By: execute.By{Account: "acme/mail"},
+			}, []plan.LinkAction{{Kind: plan.Disable, ID: id}})
+			reads := 0
+			for _, call := range fake.Calls() {
+				if call.Method == "Account" {
+					reads++
+				}
+			}
+			seen := mirror.Account(id)
+			if directory.ClassOf(o.Err) != c.class || reads != c.reads || !slices.Equal(o.Done, []plan.Kind{plan.Disable}) || mirror.Doubtful(id) {
+				t.Errorf("%+v after %d readings", o, reads)
+			}
+			if seen == nil || seen.Enabled != (c.class != "") {
+				t.Errorf("the mirror has %+v", seen)
+			}
+		})
+	}
+}

@@ -54,6 +54,9 @@ type Order struct {
 	Key string
 	// Reason is for the system's own records. It holds no personal data.
 	Reason string
+	// Saw, if not nil, is told of the account by a Disable or Enable that succeeds and has read it after it was
+	// written: nobody has to read it once more. It is what Account would have returned.
+	Saw func(Account)
 }
 
 // Capabilities is what a system can do, as it says itself or as it was declared.

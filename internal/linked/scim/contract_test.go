@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -272,6 +273,47 @@ func TestP9_DisablesAndEnables(t *testing.T) {
 				refusedAs(t, s.Disable(t.Context(), "00000000", order), directory.NotFound)
 			})
 		})
+	}
+}
+
+// P9: what Disable and Enable say that they saw was read after the write, and is what Account says: nobody reads it again.
+func TestP9_TellsWhatItReadBack(t *testing.T) {
+	for _, way := range []Writes{Patch, Put} {
+		t.Run(string(way), func(t *testing.T) {
+			onBoth(t, func(t *testing.T, p *peer) {
+				id := p.make("/Users", zhang())
+				seedGroups(p, id)
+				s := p.open(Options{Writes: way}, "title")
+				for _, do := range []func(context.Context, string, linked.Order) error{s.Disable, s.Enable} {
+					var saw []linked.Account
+					told := order
+					told.Saw = func(a linked.Account) { saw = append(saw, a) }
+					p.recorded()
+					if err := do(t.Context(), id, told); err != nil {
+						t.Fatal(err)
+					}
+					calls := p.recorded()
+					wrote := slices.IndexFunc(calls, func(c call) bool { return c.method != http.MethodGet })
+					if read := calls[wrote+1]; read.method != http.MethodGet || !strings.HasPrefix(read.path, "/Users/") {
+						t.Errorf("after the write it calls %s %s", read.method, read.path)
+					}
+					if now, err := s.Account(t.Context(), id); err != nil || len(saw) != 1 || !reflect.DeepEqual(saw[0], now) {
+						t.Errorf("saw %+v; it is %+v, %v", saw, now, err)
+					}
+				}
+			})
+		})
+	}
+}
+
+// What is known of an account in part is not told of, and makes no failure of a change that was seen.
+func TestTellsNothingOfGroupsThatItCannotRead(t *testing.T) {
+	disabled := strings.Replace(account("1"), `"active":true`, `"active":false`, 1)
+	p := stub(t, map[string]http.HandlerFunc{"PATCH /Users/1": says(204, ""), "GET /Users/1": says(200, disabled), "GET /Groups": says(500, "")})
+	told := order
+	told.Saw = func(a linked.Account) { t.Errorf("told of %+v", a) }
+	if err := p.open(Options{Groups: Yes}).Disable(t.Context(), "1", told); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -216,8 +216,12 @@ func (s *System) Account(ctx context.Context, id string) (linked.Account, error)
 	if err != nil {
 		return linked.Account{}, err
 	}
-	a := s.account(id, r)
-	if a.Enabled {
+	return s.whole(ctx, id, r)
+}
+
+// whole is the account that was just read, with the groups of a disabled one.
+func (s *System) whole(ctx context.Context, id string, r resource) (a linked.Account, err error) {
+	if a = s.account(id, r); a.Enabled {
 		return a, nil
 	}
 	if !s.known(ctx).groups {

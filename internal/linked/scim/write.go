@@ -205,18 +205,18 @@ func (s *System) write(ctx context.Context, q *request, id string) error {
 
 // Disable writes active false and reads it back. Where disabling removes, a missing
 // account afterwards is what was wanted.
-func (s *System) Disable(ctx context.Context, id string, _ linked.Order) error {
-	return s.setActive(ctx, id, false)
+func (s *System) Disable(ctx context.Context, id string, o linked.Order) error {
+	return s.setActive(ctx, id, false, o)
 }
 
 // Enable writes active true and reads it back.
-func (s *System) Enable(ctx context.Context, id string, _ linked.Order) error {
-	return s.setActive(ctx, id, true)
+func (s *System) Enable(ctx context.Context, id string, o linked.Order) error {
+	return s.setActive(ctx, id, true, o)
 }
 
 // setActive is never guarded by a version in a PATCH: it is right whatever else has
 // changed, and must not lose against somebody who writes all the time.
-func (s *System) setActive(ctx context.Context, id string, active bool) error {
+func (s *System) setActive(ctx context.Context, id string, active bool, o linked.Order) error {
 	f := s.known(ctx)
 	var err error
 	if f.writes == Put {
@@ -230,11 +230,12 @@ func (s *System) setActive(ctx context.Context, id string, active bool) error {
 	if err != nil {
 		return err
 	}
-	return s.confirm(ctx, id, active)
+	return s.confirm(ctx, id, active, o)
 }
 
-// confirm reads back what setActive wrote: an answer of success proves nothing.
-func (s *System) confirm(ctx context.Context, id string, active bool) error {
+// confirm reads back what setActive wrote: an answer of success proves nothing. Groups that cannot be read make no
+// failure of a change that was seen: then nobody is told what was.
+func (s *System) confirm(ctx context.Context, id string, active bool, o linked.Order) error {
 	r, err := s.read(ctx, id)
 	if directory.ClassOf(err) == directory.NotFound && !active && s.options.Disabling == Removes {
 		return nil
@@ -251,6 +252,12 @@ func (s *System) confirm(ctx context.Context, id string, active bool) error {
 	case enabled != active:
 		return &directory.Error{Class: directory.Unavailable, Operation: "users/patch",
 			Message: "the system took the change of active and did not make it"}
+	}
+	if o.Saw == nil {
+		return nil
+	}
+	if a, err := s.whole(ctx, id, r); err == nil {
+		o.Saw(a)
 	}
 	return nil
 }
