@@ -18,7 +18,7 @@ type report struct {
 	Figures []figure  `json:"figures"`
 }
 
-// figure is one measured number. Its name begins with the platform.
+// figure is one measured number. Its name begins with the platform, or with linked.
 type figure struct {
 	Name  string  `json:"name"`
 	Value float64 `json:"value"`
@@ -61,6 +61,13 @@ type figure struct {
 //	binding.give_calls_person   the same with all calls about roles, the reading of who holds it included, per person
 //	binding.take_calls_ratio    calls that take it away when the binding is deleted, over the fewest: DingTalk 100, WeCom 1,000
 //	binding.take_calls_person   the same with all calls about roles, per person
+//
+// Of a linked system there is one, whatever the platforms:
+//
+//	linked.disable_time_ratio         wall time from the first of many people who are declared frozen at once until the system
+//	                                  itself says of the last of their accounts that it is inactive, over (calls / limit)
+//	linked.disable_cpu_ratio          as import.cpu_ratio, of that
+//	linked.disable_calls_per_account  calls for each of these accounts, until all are said to be frozen
 const (
 	under = "<="
 	equal = "="

@@ -30,6 +30,8 @@ type size struct {
 	Archived int `json:"archived"`
 	// Bound are the people of another company, who hold a role by one PermissionBinding.
 	Bound int `json:"bound"`
+	// Linked are the people of another company, who have an account in a linked system and are frozen all at once.
+	Linked int `json:"linked"`
 }
 
 func main() {
@@ -39,6 +41,7 @@ func main() {
 	flag.IntVar(&s.Rate, "rate", 200, "calls a second that each platform allows overall")
 	flag.IntVar(&s.Archived, "archived", 50000, "people on each platform who are backed up; 0 backs up nobody")
 	flag.IntVar(&s.Bound, "bound", 5000, "people on each platform who hold a role by one binding; 0 binds nobody")
+	flag.IntVar(&s.Linked, "linked", 2000, "people who have an account in a linked system and are frozen all at once; 0 links nobody")
 	platforms := flag.String("platforms", world.DingTalk+","+world.WeCom, "platforms to measure, one after the other")
 	out := flag.String("out", "", "JSON file to write the figures to")
 	strict := flag.Bool("strict", false, "end with status 1 when a goal is missed")
@@ -73,6 +76,13 @@ func run(ctx context.Context, r *report, platforms []string, verbose bool) error
 		if err := measure(ctx, of, r.Size); err != nil {
 			return fmt.Errorf("measuring %s: %w", platform, err)
 		}
+	}
+	if r.Size.Linked == 0 {
+		return nil
+	}
+	l := &linking{bench: &bench{world: w, report: r, size: r.Size, platform: world.WeCom, verbose: verbose}, people: r.Size.Linked}
+	if err := l.run(ctx); err != nil {
+		return fmt.Errorf("measuring a linked system: %w", err)
 	}
 	return nil
 }

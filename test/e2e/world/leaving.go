@@ -13,6 +13,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rollcall.dev/rollcall/api/v1alpha1"
@@ -48,6 +49,18 @@ func (w *World) Depart(ctx context.Context, namespace string, people ...int) err
 		return Update(ctx, w, e, func(e *v1alpha1.Employee) {
 			e.Spec.State, e.Spec.StateReason = v1alpha1.EmployeeDeparted, "contract ended"
 		})
+	})
+}
+
+// Freeze declares that people are frozen, some at a time.
+func (w *World) Freeze(ctx context.Context, namespace string, people ...int) error {
+	return each(ctx, people, func(ctx context.Context, n int) error {
+		e := &v1alpha1.Employee{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: PersonObject(n)}}
+		patch := client.RawPatch(types.MergePatchType, []byte(`{"spec":{"state":"Frozen","stateReason":"long leave"}}`))
+		if err := w.Client.Patch(ctx, e, patch); err != nil {
+			return fmt.Errorf("declaring %s frozen: %w", e.Name, err)
+		}
+		return nil
 	})
 }
 
