@@ -32,6 +32,8 @@ type size struct {
 	Bound int `json:"bound"`
 	// Linked are the people of another company, who have an account in a linked system and are frozen all at once.
 	Linked int `json:"linked"`
+	// LinkedRate is how many calls a second that system allows.
+	LinkedRate int `json:"linkedCallsPerSecond"`
 }
 
 func main() {
@@ -42,6 +44,7 @@ func main() {
 	flag.IntVar(&s.Archived, "archived", 50000, "people on each platform who are backed up; 0 backs up nobody")
 	flag.IntVar(&s.Bound, "bound", 5000, "people on each platform who hold a role by one binding; 0 binds nobody")
 	flag.IntVar(&s.Linked, "linked", 2000, "people who have an account in a linked system and are frozen all at once; 0 links nobody")
+	flag.IntVar(&s.LinkedRate, "linked-rate", linkedRate, "calls a second that the linked system allows")
 	platforms := flag.String("platforms", world.DingTalk+","+world.WeCom, "platforms to measure, one after the other")
 	out := flag.String("out", "", "JSON file to write the figures to")
 	strict := flag.Bool("strict", false, "end with status 1 when a goal is missed")
