@@ -165,6 +165,11 @@ func (l *linking) measure(ctx context.Context) error {
 		return fmt.Errorf("%d of %d accounts are active in the end", active, l.people)
 	}
 	l.sayOperations(before.operations)
+	var pace []int
+	for second := began.Unix(); second <= at.last.Unix(); second++ {
+		pace = append(pace, at.pace[second])
+	}
+	l.say("calls by second: %v", pace)
 	took := at.last.Sub(began)
 	least := float64(at.callsAtLast-before.calls) / float64(l.size.LinkedRate)
 	l.say("all were disabled in %s; %d calls at %d a second take %.1f s", took, at.callsAtLast-before.calls, l.size.LinkedRate, least)

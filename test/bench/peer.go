@@ -30,6 +30,7 @@ type peer struct {
 type standing struct {
 	calls      int
 	operations map[string]int
+	pace       map[int64]int // calls by second of the Unix epoch
 	disabled   int
 	// last is when an account was last seen to be disabled that was not, and callsAtLast how many calls had come by then.
 	last        time.Time
@@ -44,7 +45,7 @@ func newPeer() (*peer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making the linked system: %w", err)
 	}
-	return &peer{server: server, standing: standing{operations: map[string]int{}}, off: map[string]bool{}}, nil
+	return &peer{server: server, standing: standing{operations: map[string]int{}, pace: map[int64]int{}}, off: map[string]bool{}}, nil
 }
 
 // ServeHTTP is one call.
@@ -72,6 +73,7 @@ func (p *peer) note(r *http.Request) {
 	defer p.mu.Unlock()
 	p.calls++
 	p.operations[operation]++
+	p.pace[time.Now().Unix()]++
 }
 
 func (p *peer) see(path string, active bool) {
@@ -87,7 +89,7 @@ func (p *peer) stand() standing {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := p.standing
-	s.operations = maps.Clone(p.operations)
+	s.operations, s.pace = maps.Clone(p.operations), maps.Clone(p.pace)
 	for _, off := range p.off {
 		if off {
 			s.disabled++
