@@ -18,10 +18,11 @@ import (
 	"rollcall.dev/rollcall/internal/plan"
 )
 
-// past reads what is known of the person's leavings, and whether a policy says how they leave now.
+// past reads what is known of the person's leavings, and whether a policy says how they leave now. Whose number is merely claimed,
+// and may be refused, has none: what somebody else has left is never theirs (P4).
 func (r *LinkReconciler) past(ctx context.Context, s *linkScope) error {
 	e := s.employee
-	if number := declaredNumber(e); number != "" {
+	if number := e.Status.Number; number != "" {
 		all, err := r.Leavings.Numbered(ctx, e.Namespace, number)
 		if err != nil {
 			return err
@@ -236,6 +237,10 @@ func (r *LinkReconciler) lookUp(s *linkScope, l *personLink) error {
 
 // converge plans how the account becomes as wished.
 func (r *LinkReconciler) converge(ctx context.Context, s *linkScope, l *personLink) error {
+	if s.employee.Status.Number == "" {
+		l.problem = problem(v1alpha1.ReasonWaitingForNumber, "waiting until the person has an employee number")
+		return nil
+	}
 	if l.declared != nil && !s.leaves() {
 		if l.follow(true) {
 			return nil
@@ -244,10 +249,6 @@ func (r *LinkReconciler) converge(ctx context.Context, s *linkScope, l *personLi
 	}
 	l.status.Phase = ""
 	r.unlinkings.forget(s.employee.UID, l.key.Name)
-	if s.employee.Status.Number == "" {
-		l.problem = problem(v1alpha1.ReasonWaitingForNumber, "waiting until the person has an employee number")
-		return nil
-	}
 	ls, err := linkedSystem(ctx, r, l.key)
 	if err != nil {
 		return err

@@ -1,0 +1,48 @@
+package controllers_test
+
+import (
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"github.com/onsi/gomega/types"
+
+	"rollcall.dev/rollcall/api/v1alpha1"
+	"rollcall.dev/rollcall/internal/linked/linkedtest"
+)
+
+// pinnedTo is the account that the person is declared to have in the system.
+func pinnedTo(system, id string) func(*v1alpha1.Employee) {
+	return link(system, func(l *v1alpha1.LinkedAccount) { l.AccountID = id })
+}
+
+func accountID(m any) types.GomegaMatcher { return HaveField("AccountID", m) }
+
+var _ = Describe("Whose a linked account is", func() {
+	var c *company
+
+	BeforeEach(func() {
+		c = founded()
+		c.room()
+		c.open(c.wecom, c.dingtalk)
+		create(c.department("rd", "研发中心"))
+	})
+
+	It("P3, P4: is not taken from somebody who has left by whoever claims their number by mistake, nor is the leaving cancelled by that", func() {
+		c.leavers = append(c.leavers, "E0001")
+		create(c.policy("standard", brief(week), unlinking))
+		mail := c.linked("mail", linkedtest.Able(), provisioning)
+		left := create(c.person("li-na", wecomOnly, linkedTo("mail")))
+		Eventually(of(left)).Should(And(beReady(), HaveField("Status.LinkedReady", "1/1")))
+		stored := left.Status.LinkedAccounts[0].AccountID
+		change(left, departed)
+		ob := c.theLeaving()
+		Eventually(of(ob)).Should(And(inState("Grace"), record("mail", unlinkState("Done"))))
+
+		e := create(c.person("wang-fang", wecomOnly, linkedTo("mail"), numbered("E0001")))
+		Eventually(of(e)).Should(And(stalled("DataConflict", "li-na"), linkedAs("mail", And(linkReason("WaitingForNumber"), HaveField("Origin", BeEmpty()), accountID(BeEmpty())))))
+		Consistently(of(ob), "500ms").Should(inState("Grace"))
+		change(e, numbered("E0002"))
+		Eventually(of(e)).Should(And(beReady(), linkedAs("mail", accountID(And(Not(BeEmpty()), Not(Equal(stored)))))))
+		Expect(mail.account("E0001")()).To(disabled())
+		Expect(mail.Calls("Enable")).To(BeEmpty())
+	})
+})
