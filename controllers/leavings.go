@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rollcall.dev/rollcall/api/v1alpha1"
+	"rollcall.dev/rollcall/internal/leaving"
 )
 
 // Leavings finds the Offboardings of people, also those that the cache does not show yet:
@@ -65,6 +66,37 @@ func (l *Leavings) Numbered(ctx context.Context, namespace, number string) ([]v1
 		}
 	}
 	return slices.DeleteFunc(list.Items, func(ob v1alpha1.Offboarding) bool { return ob.Spec.Mode == v1alpha1.OffboardingRehearse }), nil
+}
+
+// Holding are the Offboardings that are about an account of a linked system and are not over, nor done with it in a way that leaves it
+// to others.
+func (l *Leavings) Holding(ctx context.Context, namespace, system, id string) ([]v1alpha1.Offboarding, error) {
+	c := l.company(namespace)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := l.readOnce(ctx, namespace, c); err != nil {
+		return nil, err
+	}
+	if err := l.catchUp(ctx, namespace, c); err != nil {
+		return nil, err
+	}
+	var list v1alpha1.OffboardingList
+	if err := l.List(ctx, &list, client.InNamespace(namespace), client.MatchingFields{indexLink: linkKey(system, id)}); err != nil {
+		return nil, fmt.Errorf("listing who leaves the linked account: %w", err)
+	}
+	for _, ob := range c.ahead {
+		if hasLink(ob.Offboarding, system, id) && !slices.ContainsFunc(list.Items, func(o v1alpha1.Offboarding) bool { return o.Name == ob.Name }) {
+			list.Items = append(list.Items, *ob.DeepCopy())
+		}
+	}
+	return slices.DeleteFunc(list.Items, func(ob v1alpha1.Offboarding) bool { return !holdsLink(&ob, system) }), nil
+}
+
+// holdsLink reports whether nobody else may have the account that a leaving is about: it was not left as it is, and whoever left may
+// come back to it until the leaving is over.
+func holdsLink(ob *v1alpha1.Offboarding, system string) bool {
+	st := unlinkStatus(ob, system)
+	return ob.Spec.Mode != v1alpha1.OffboardingRehearse && !isOver(ob) && (st == nil || leaving.State(st.State) != leaving.Skipped)
 }
 
 // Make creates the Offboarding. That it is there already is no error: it was made before

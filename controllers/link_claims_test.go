@@ -6,6 +6,7 @@ import (
 	"github.com/onsi/gomega/types"
 
 	"rollcall.dev/rollcall/api/v1alpha1"
+	"rollcall.dev/rollcall/internal/linked"
 	"rollcall.dev/rollcall/internal/linked/linkedtest"
 )
 
@@ -44,5 +45,40 @@ var _ = Describe("Whose a linked account is", func() {
 		Eventually(of(e)).Should(And(beReady(), linkedAs("mail", accountID(And(Not(BeEmpty()), Not(Equal(stored)))))))
 		Expect(mail.account("E0001")()).To(disabled())
 		Expect(mail.Calls("Enable")).To(BeEmpty())
+	})
+
+	It("P2, P4: is the leaving's until it is over, whoever declares the account meanwhile", func() {
+		gone := create(c.person("li-na", wecomOnly))
+		Eventually(of(gone)).Should(beReady())
+		mail := c.linked("mail", linkedtest.Able())
+		a := mail.member("li.na")
+		heal := mail.down()
+		ob := c.leave(gone, unhanded, unlinks(a))
+		released(gone)
+		create(ob)
+		Eventually(of(ob)).Should(record("mail", HaveField("WaitingSince", Not(BeNil()))))
+		e := create(c.person("wang-fang", wecomOnly, linkedTo("mail"), pinnedTo("mail", a.AccountID)))
+		Eventually(of(e)).Should(And(stalled("DataConflict", ob.Name), linkedAs("mail", HaveField("Origin", BeEmpty()))))
+		heal()
+		Eventually(mail.account("li.na")).Should(disabled())
+		Eventually(of(ob)).Should(And(inState("Complete"), record("mail", unlinkState("Done"))))
+		By("it is over, and the account can be had as it is")
+		Eventually(of(e)).Should(linkedAs("mail", And(HaveField("Origin", v1alpha1.OriginAdopted), linkReason("FrozenElsewhere"))))
+		Expect(mail.Calls("Enable")).To(BeEmpty())
+	})
+
+	It("P4: is not kept from others by somebody who has left and has it no more", func() {
+		c.leavers = append(c.leavers, "E0001")
+		create(c.policy("standard", brief(0), unlinking))
+		mail := c.linked("mail", linkedtest.Able(), onLeaving(v1alpha1.UnlinkRetain))
+		mail.Place(linked.Account{ID: "shared", Login: "team", Enabled: true})
+		left := create(c.person("li-na", wecomOnly, linkedTo("mail"), pinnedTo("mail", "shared")))
+		Eventually(of(left)).Should(beReady())
+		later(left)
+		e := create(c.person("wang-fang", wecomOnly, linkedTo("mail"), pinnedTo("mail", "shared")))
+		Eventually(of(e)).Should(stalled("DataConflict", "li-na"))
+		change(left, departed)
+		Eventually(of(c.theLeaving())).Should(inState("Complete"))
+		Eventually(of(e)).Should(And(beReady(), says("Unique", "True", "InSync"), linkedAs("mail", accountID("shared"))))
 	})
 })

@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -108,6 +109,7 @@ func (r *LinkReconciler) concerned(ctx context.Context, o client.Object) []recon
 				found = append(found, req)
 			}
 		}
+		found = append(found, r.claims.wanting(e.Namespace, key)...)
 	}
 	for _, name := range r.claims.rivalsOf(e) {
 		found = append(found, reconcile.Request{NamespacedName: client.ObjectKey{Namespace: e.Namespace, Name: name}})
@@ -129,13 +131,16 @@ func (r *LinkReconciler) linkedOnly(ctx context.Context, index, namespace, value
 	return found
 }
 
-// leavers are who an Offboarding is about, and who has the number since.
+// leavers are who an Offboarding is about, who has the number since, and who wants an account that it holds.
 func (r *LinkReconciler) leavers(ctx context.Context, o client.Object) []reconcile.Request {
 	ob, ok := o.(*v1alpha1.Offboarding)
 	if !ok || len(ob.Spec.LinkedAccounts) == 0 || ob.Spec.Mode == v1alpha1.OffboardingRehearse {
 		return nil
 	}
 	found := requests[v1alpha1.EmployeeList](ctx, r, ob.Namespace, indexNumber, fold(ob.Spec.Number))
+	for _, key := range offboardingLinks(ob) {
+		found = append(found, r.claims.wanting(ob.Namespace, key)...)
+	}
 	who := reconcile.Request{NamespacedName: client.ObjectKey{Namespace: ob.Namespace, Name: ob.Spec.EmployeeRef.Name}}
 	if slices.Contains(found, who) {
 		return found
@@ -328,6 +333,17 @@ func (c *linkClaims) want(e *v1alpha1.Employee, system string, things ...string)
 	}
 	slices.Sort(rivals)
 	return slices.Compact(rivals)
+}
+
+// wanting are those who want an account, by its [linkKey].
+func (c *linkClaims) wanting(namespace, key string) (found []reconcile.Request) {
+	system, id, _ := strings.Cut(key, "/")
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for name := range c.wanted[namespace+"/"+system+"/id:"+id] {
+		found = append(found, reconcile.Request{NamespacedName: client.ObjectKey{Namespace: namespace, Name: name}})
+	}
+	return found
 }
 
 func (c *linkClaims) drop(who types.NamespacedName, system string) {

@@ -8,7 +8,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"rollcall.dev/rollcall/api/v1alpha1"
 	"rollcall.dev/rollcall/internal/directory"
@@ -416,9 +415,11 @@ func (r *LinkReconciler) facts(ctx context.Context, s *linkScope, l *personLink,
 func (r *LinkReconciler) candidates(ctx context.Context, e *v1alpha1.Employee, l *personLink) (free []linked.Account, err error) {
 	all := l.running.Mirror.Candidates(l.wish.Number, l.wish.Login)
 	for _, a := range all {
-		holders := requests[v1alpha1.EmployeeList](ctx, r, e.Namespace, indexLink, linkKey(l.key.Name, a.ID))
-		holders = slices.DeleteFunc(holders, func(other reconcile.Request) bool { return other.Name == e.Name })
-		if len(holders) == 0 {
+		taken, err := r.taken(ctx, e, l.key.Name, a.ID)
+		if err != nil {
+			return nil, err
+		}
+		if !taken {
 			free = append(free, a)
 		}
 	}
@@ -428,8 +429,41 @@ func (r *LinkReconciler) candidates(ctx context.Context, e *v1alpha1.Employee, l
 	return free, nil
 }
 
-// claimant names the Employee that has the account, or wants the same, instead (P4): one that has it goes before one that would
-// take it, then the older. If e is the one, its status says who else claims it, and those are told, too.
+// taken reports whether the account is, or is declared to be, somebody else's, or a leaving of somebody else is not over.
+func (r *LinkReconciler) taken(ctx context.Context, e *v1alpha1.Employee, system, id string) (bool, error) {
+	var holders v1alpha1.EmployeeList
+	if err := r.List(ctx, &holders, client.InNamespace(e.Namespace), client.MatchingFields{indexLink: linkKey(system, id)}); err != nil {
+		return false, fmt.Errorf("listing who has the account: %w", err)
+	}
+	for i := range holders.Items {
+		if other := &holders.Items[i]; other.Name != e.Name && claims(other, system, id) {
+			return true, nil
+		}
+	}
+	ob, err := r.leftBy(ctx, e, system, id)
+	return ob != nil, err
+}
+
+// leftBy is the leaving of somebody else that is about the account and is not over; nil if there is none. It goes before everybody
+// but who has the account already: an account that is to be disabled is nobody's to enable (P2).
+func (r *LinkReconciler) leftBy(ctx context.Context, e *v1alpha1.Employee, system, id string) (*v1alpha1.Offboarding, error) {
+	if id == "" || owns(e, system, id) {
+		return nil, nil //nolint:nilnil // none is an answer
+	}
+	all, err := r.Leavings.Holding(ctx, e.Namespace, system, id)
+	if err != nil {
+		return nil, err
+	}
+	for i := range all {
+		if fold(all[i].Spec.Number) != fold(e.Status.Number) {
+			return &all[i], nil
+		}
+	}
+	return nil, nil //nolint:nilnil // none is an answer
+}
+
+// claimant names who has the account, or wants the same, instead (P4): a leaving that is not over, else the Employee that has it before
+// one that would take it, then the older. If e is the one, its status says who else claims it, and those are told, too.
 func (r *LinkReconciler) claimant(ctx context.Context, s *linkScope, l *personLink, id string, wants []string) (string, error) {
 	e := s.employee
 	names := r.claims.want(e, l.key.Name, wants...)
@@ -439,6 +473,10 @@ func (r *LinkReconciler) claimant(ctx context.Context, s *linkScope, l *personLi
 				names = append(names, req.Name)
 			}
 		}
+	}
+	if ob, err := r.leftBy(ctx, e, l.key.Name, id); err != nil || ob != nil {
+		l.status.Rivals = nil
+		return offboardingWords(ob), err
 	}
 	best, rivals := e, []string{}
 	for _, name := range names {
@@ -451,7 +489,7 @@ func (r *LinkReconciler) claimant(ctx context.Context, s *linkScope, l *personLi
 		if err != nil {
 			return "", fmt.Errorf("reading who claims the account: %w", err)
 		}
-		if linkSpec(other, l.key.Name) == nil && !owns(other, l.key.Name, id) {
+		if !claims(other, l.key.Name, id) {
 			continue // it does not want it any more
 		}
 		rivals = append(rivals, name)
@@ -471,6 +509,23 @@ func (r *LinkReconciler) claimant(ctx context.Context, s *linkScope, l *personLi
 		l.status.Rivals = rivals[:min(len(rivals), 8)]
 	}
 	return "", nil
+}
+
+func offboardingWords(ob *v1alpha1.Offboarding) string {
+	if ob == nil {
+		return ""
+	}
+	return "the Offboarding " + ob.Name
+}
+
+// claims reports whether somebody has the account, or still wants one in the system: who leaves wants none, but may have asked for one.
+func claims(e *v1alpha1.Employee, system, id string) bool {
+	if owns(e, system, id) {
+		return true
+	}
+	st := linkStatus(e, system)
+	leaves := e.Spec.State == v1alpha1.EmployeeDeparted || !e.DeletionTimestamp.IsZero()
+	return linkSpec(e, system) != nil && (!leaves || st != nil && st.Origin == v1alpha1.OriginCreating)
 }
 
 func owns(e *v1alpha1.Employee, system, id string) bool {
