@@ -67,6 +67,27 @@ var _ = Describe("Whose a linked account is", func() {
 		Expect(mail.Calls("Enable")).To(BeEmpty())
 	})
 
+	It("P5: is nobody's once it vanished and was let go, also of somebody who had come back to it", func() {
+		c.leavers = append(c.leavers, "E0001")
+		create(c.policy("standard", brief(week), unlinking))
+		mail := c.linked("mail", linkedtest.Able(), provisioning)
+		mail.Place(linked.Account{Login: "root", Enabled: true}) // a listing of nobody is not believed
+		e := create(c.person("li-na", wecomOnly, linkedTo("mail")))
+		Eventually(of(e)).Should(And(beReady(), HaveField("Status.LinkedReady", "1/1")))
+		stored := e.Status.LinkedAccounts[0].AccountID
+		spec := e.Spec
+		released(e)
+		again := create(&v1alpha1.Employee{ObjectMeta: c.meta("li-na"), Spec: spec})
+		Eventually(of(again)).Should(And(beReady(), linkedAs("mail", accountID(stored))))
+		mail.Take(stored)
+		mail.reread()
+		Eventually(of(again)).Should(stalled("Vanished"))
+		change(again, func(e *v1alpha1.Employee) { e.Spec.LinkedAccounts = nil })
+		Eventually(of(again)).Should(HaveField("Status.LinkedAccounts", BeEmpty()))
+		change(again, linkedTo("mail"))
+		Eventually(of(again)).Should(And(beReady(), linkedAs("mail", And(accountID(Not(Equal(stored))), HaveField("Origin", v1alpha1.OriginCreated)))))
+	})
+
 	It("P4: is not kept from others by somebody who has left and has it no more", func() {
 		c.leavers = append(c.leavers, "E0001")
 		create(c.policy("standard", brief(0), unlinking))

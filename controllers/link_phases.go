@@ -146,7 +146,7 @@ func wasDeleted(spec *v1alpha1.OffboardingLinkedAccount, at *v1alpha1.UnlinkStat
 // id, never by its name (P3), or nothing where it was deleted.
 func (l *personLink) inherit() {
 	st, ob := &l.status, l.leaving
-	left := ob != nil && st.OffboardingName == ob.Name || st.State == v1alpha1.LinkedUnlinked
+	left := ob != nil && st.OffboardingName == ob.Name || st.State == v1alpha1.LinkedUnlinked && st.OffboardingName != ""
 	st.OffboardingName = ""
 	if ob == nil || (!left && st.Origin != "") {
 		return
@@ -160,6 +160,9 @@ func (l *personLink) inherit() {
 	}
 	if l.declared.AccountID != "" && l.declared.AccountID != spec.AccountID {
 		return // another account is declared
+	}
+	if !left && l.running != nil && l.running.Mirror.Absent(spec.AccountID) {
+		return // it is gone, and whoever was told so has let it go: it does not come back for ever
 	}
 	if st.Origin == "" {
 		*st = v1alpha1.LinkedAccountStatus{Name: st.Name, State: v1alpha1.LinkedWaiting, AccountID: spec.AccountID, Origin: spec.Origin}
