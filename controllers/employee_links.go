@@ -57,7 +57,8 @@ func (r *EmployeeReconciler) linksUnderway(s *employeeScope) bool {
 		if st := linkStatus(e, name); st != nil && st.Origin == v1alpha1.OriginCreating {
 			return true
 		}
-		if _, unread := running.Lane.Outcome(linkLane + e.Name); unread || !running.Lane.Settle(linkLane+e.Name) {
+		lane := linkLaneOf(e.Name, string(e.UID))
+		if _, unread := running.Lane.Outcome(lane); unread || !running.Lane.Settle(lane) {
 			return true
 		}
 	}

@@ -76,7 +76,7 @@ const (
 	bindingNoticeKey = "bindingnotice/"
 	// bindingActivityKey is for asking when the holders were last active.
 	bindingActivityKey = "bindingactivity/"
-	// linkLane is for a person in a linked system.
+	// linkLane is for a person in a linked system: see [linkLaneOf].
 	linkLane = "link/"
 )
 

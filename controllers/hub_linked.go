@@ -14,10 +14,14 @@ import (
 
 var _ tenant.LinkedEvents = (*Hub)(nil)
 
+// linkLaneOf is the key of one person in the lane of a linked system. What came of somebody else of the same name is not theirs (P4).
+func linkLaneOf(name, uid string) string { return linkLane + name + "/" + uid }
+
 // Finished wakes the controller whose task in a linked system ended.
 func (h *Hub) Finished(system, key string) {
 	name := splitName(system)
 	if who, ok := strings.CutPrefix(key, linkLane); ok {
+		who, _, _ = strings.Cut(who, "/")
 		h.links.add(types.NamespacedName{Namespace: name.Namespace, Name: who}, 0, 0)
 	}
 	if which, ok := strings.CutPrefix(key, offboardingKey); ok {

@@ -1,6 +1,8 @@
 package controllers_test
 
 import (
+	"context"
+
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"github.com/onsi/gomega/types"
@@ -86,6 +88,23 @@ var _ = Describe("Whose a linked account is", func() {
 		Eventually(of(again)).Should(HaveField("Status.LinkedAccounts", BeEmpty()))
 		change(again, linkedTo("mail"))
 		Eventually(of(again)).Should(And(beReady(), linkedAs("mail", And(accountID(Not(Equal(stored))), HaveField("Origin", v1alpha1.OriginCreated)))))
+	})
+
+	It("P4: is not that of a namesake whose object went by force amid the creation", func() {
+		f, _ := c.mail()
+		arrived, release := make(chan struct{}), make(chan struct{})
+		f.Next("Create", linkedtest.Fault{Before: func(context.Context) { close(arrived); <-release }})
+		gone := create(c.person("li-na", quietly, linkedTo("mail")))
+		Eventually(arrived).Should(BeClosed())
+		remove(gone)
+		change(gone, func(e *v1alpha1.Employee) { e.Finalizers = nil })
+		Eventually(exists(gone)).Should(BeFalse())
+		close(release)
+		Eventually(at(f, "E0001")).ShouldNot(BeNil())
+		e := create(c.person("li-na", quietly, linkedTo("mail")))
+		Eventually(of(e)).Should(And(beReady(), linkedAs("mail", HaveField("State", v1alpha1.LinkedActive))))
+		Expect(f.Accounts()).To(HaveKey("E0002"))
+		Expect(e).To(linkedAs("mail", accountID(at(f, "E0002")().ID)))
 	})
 
 	It("P4: is not kept from others by somebody who has left and has it no more", func() {

@@ -233,7 +233,7 @@ func (r *LinkReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.
 		return ctrl.Result{RequeueAfter: cacheLag}, nil
 	}
 	before := e.DeepCopy()
-	s := &linkScope{employee: e, lane: linkLane + e.Name}
+	s := &linkScope{employee: e, lane: linkLaneOf(e.Name, string(e.UID))}
 	for _, step := range []func(context.Context, *linkScope) error{r.past, r.profile, r.everywhere} {
 		if err := step(ctx, s); err != nil {
 			return done(0, err)

@@ -240,7 +240,7 @@ func (p *parting) settles() bool {
 	if p.again {
 		return !p.runner.Lane.Settle(p.scope.lane)
 	}
-	return !p.runner.Lane.Settle(linkLane + p.scope.ob.Spec.EmployeeRef.Name)
+	return !p.runner.Lane.Settle(linkLaneOf(p.scope.ob.Spec.EmployeeRef.Name, p.scope.ob.Spec.EmployeeUID))
 }
 
 // abandoned reports that somebody said no on every account.
