@@ -8,6 +8,7 @@ import (
 	"github.com/onsi/gomega/types"
 
 	"rollcall.dev/rollcall/api/v1alpha1"
+	"rollcall.dev/rollcall/internal/directory"
 	"rollcall.dev/rollcall/internal/linked"
 	"rollcall.dev/rollcall/internal/linked/linkedtest"
 )
@@ -120,5 +121,20 @@ var _ = Describe("Whose a linked account is", func() {
 		change(left, departed)
 		Eventually(of(c.theLeaving())).Should(inState("Complete"))
 		Eventually(of(e)).Should(And(beReady(), says("Unique", "True", "InSync"), linkedAs("mail", accountID("shared"))))
+	})
+
+	It("P9: is not said to be as declared while another mapping was never written", func() {
+		f, ls := c.mail()
+		e := create(c.person("li-na", quietly, linkedTo("mail")))
+		Eventually(of(e)).Should(beReady())
+		change(ls, func(ls *v1alpha1.LinkedSystem) { ls.Spec.Mode = v1alpha1.ModeSuspended })
+		Eventually(f.Closed).Should(BeTrue())
+		Consistently(of(e), "300ms").Should(beReady(), "what was seen of this very declaration holds")
+		f.Every("", linkedtest.Refused(directory.Unavailable))
+		change(ls, func(ls *v1alpha1.LinkedSystem) { ls.Spec.Mode, ls.Spec.Attributes[1].Value = "", `"经理"` })
+		Eventually(of(e)).Should(And(waiting("WaitingForAccount", "mail"), HaveField("Status.LinkedReady", "0/1")))
+		f.Every("", linkedtest.Fault{})
+		Eventually(at(f, "E0001")).Should(attribute("title", "经理"))
+		Eventually(of(e)).Should(beReady())
 	})
 })

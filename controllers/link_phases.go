@@ -260,7 +260,7 @@ func (r *LinkReconciler) converge(ctx context.Context, s *linkScope, l *personLi
 		return nil
 	}
 	if !r.reads(s, l) {
-		return nil
+		return r.unreadAsDeclared(ctx, s, l)
 	}
 	record := linkRecordOf(&l.status)
 	if o, ok := l.running.Lane.Outcome(s.lane); ok {
@@ -296,6 +296,21 @@ func (r *LinkReconciler) reads(s *linkScope, l *personLink) bool {
 		l.running = nil
 	}
 	return false
+}
+
+// unreadAsDeclared takes back that an account of ours is as declared, where the system was declared anew since that was seen, and cannot
+// be read (P9).
+func (r *LinkReconciler) unreadAsDeclared(ctx context.Context, s *linkScope, l *personLink) error {
+	if l.problem != nil || !isOwned(l.status.Origin) {
+		return nil
+	}
+	if _, err := r.wish(ctx, s, l); err != nil {
+		return err
+	}
+	if l.wish.Version != l.status.AppliedVersion {
+		l.problem = notRead(l.system, nil, false)
+	}
+	return nil
 }
 
 // notRead says why nothing is known of a linked system. What was seen of this very declaration before still holds.
