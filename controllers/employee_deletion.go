@@ -8,6 +8,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
@@ -81,7 +82,22 @@ func (r *EmployeeReconciler) letGo(ctx context.Context, s *employeeScope) error 
 			r.Recorder.Eventf(e, nil, corev1.EventTypeNormal, v1alpha1.ReasonRetained, "Delete", "left the account %s on %s as it is", st.UserID, st.Name)
 		}
 	}
+	r.letGoOfLinks(e)
 	return kube.RemoveFinalizer(ctx, r.Client, e, v1alpha1.Finalizer)
+}
+
+// letGoOfLinks ends what is kept of the person in linked systems, and says where an account may be of which nobody knows.
+func (r *EmployeeReconciler) letGoOfLinks(e *v1alpha1.Employee) {
+	for _, name := range employeeSystems(e) {
+		if running := r.Systems.Get(e.Namespace + "/" + name); running != nil {
+			running.Lane.Forget(linkLaneOf(e.Name, string(e.UID)))
+		}
+		if st := linkStatus(e, name); st != nil && st.Origin == v1alpha1.OriginCreating {
+			on := &v1alpha1.LinkedSystem{ObjectMeta: metav1.ObjectMeta{Namespace: e.Namespace, Name: name}} // one event for each system
+			r.Recorder.Eventf(e, on, corev1.EventTypeWarning, v1alpha1.ReasonManualTask, "Delete", "%s", kube.Coded(v1alpha1.ReasonManualTask,
+				fmt.Sprintf("an account was asked for in %s, and its answer is not known: look in the system's own console whether the person has one, and disable it there", name)))
+		}
+	}
 }
 
 // tellInvited says that an invitation is open on an account that the person is not declared on any more. Rollcall has no

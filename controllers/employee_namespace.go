@@ -89,6 +89,7 @@ func (r *EmployeeReconciler) goWithNamespace(ctx context.Context, s *employeeSco
 			a.tenant.Lane.Forget(s.lane)
 		}
 	}
+	r.letGoOfLinks(e)
 	return done(0, kube.RemoveFinalizer(ctx, r.Client, e, v1alpha1.Finalizer))
 }
 

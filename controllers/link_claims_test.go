@@ -137,4 +137,40 @@ var _ = Describe("Whose a linked account is", func() {
 		Eventually(at(f, "E0001")).Should(attribute("title", "经理"))
 		Eventually(of(e)).Should(beReady())
 	})
+
+	// blind is a system that is never read, and does nothing twice.
+	blind := func() *linkedtest.Fake {
+		GinkgoHelper()
+		can := linkedtest.Able()
+		can.Lists, can.Reads = false, false
+		f := linkedtest.NewFake(can)
+		f.Once = true
+		c.secret("mail-credentials", map[string]string{"token": c.namespace + "-token-of-mail"})
+		create(c.system("mail", f))
+		f.Every("Create", linkedtest.Lost())
+		return f
+	}
+
+	It("P2, P3: is asked for again of a system that cannot be read, to take access away from who left before the answer", func() {
+		f := blind()
+		e := create(c.person("li-na", quietly, linkedTo("mail")))
+		Eventually(of(e)).Should(linkedAs("mail", HaveField("Origin", v1alpha1.OriginCreating)))
+		Eventually(at(f, "E0001")).ShouldNot(BeNil())
+		change(e, departed)
+		Eventually(of(e)).Should(linkedAs("mail", And(linkReason("ManualTask"), HaveField("Origin", v1alpha1.OriginCreating))))
+		f.Every("Create", linkedtest.Fault{})
+		Eventually(at(f, "E0001")).Should(enabled(false))
+		Expect(f.Accounts()).To(HaveLen(1))
+	})
+
+	It("P9: is told of when nobody knows whether it is there and the object goes", func() {
+		f := blind()
+		e := create(c.person("li-na", quietly, linkedTo("mail")))
+		Eventually(of(e)).Should(linkedAs("mail", HaveField("Origin", v1alpha1.OriginCreating)))
+		change(&v1alpha1.LinkedSystem{ObjectMeta: c.meta("mail")}, func(ls *v1alpha1.LinkedSystem) { ls.Spec.Mode = v1alpha1.ModeSuspended })
+		Eventually(f.Closed).Should(BeTrue())
+		remove(e)
+		Eventually(exists(e)).Should(BeFalse())
+		Eventually(c.events(e)).Should(ContainElement(And(HaveField("Reason", "ManualTask"), HaveField("Note", ContainSubstring("mail")))))
+	})
 })

@@ -350,7 +350,7 @@ func (r *LinkReconciler) decide(ctx context.Context, s *linkScope, l *personLink
 	l.before, l.observe = record, l.system.Spec.Mode == v1alpha1.ModeObserve
 	l.plan, l.planned = plan.ForLink(l.wish, record, facts), true
 	if s.leaves() {
-		l.restrain(!s.employee.DeletionTimestamp.IsZero() && !s.ending)
+		l.restrain(!s.employee.DeletionTimestamp.IsZero() && !s.ending, record.Origin == plan.Creating && !facts.Capabilities.Reads)
 	}
 	if err := r.admit(ctx, s, l); err != nil {
 		return err
@@ -370,16 +370,26 @@ func (r *LinkReconciler) decide(ctx context.Context, s *linkScope, l *personLink
 	default:
 		l.problem = late
 	}
+	if s.leaves() && record.Origin == plan.Creating && !facts.Capabilities.Reads {
+		l.problem = unansweredIn(l.key.Name)
+	}
 	l.seen(facts)
 	return nil
 }
 
+// unansweredIn is said of somebody who leaves while nobody knows whether an account came to be, in a system that is never read.
+func unansweredIn(system string) *Problem {
+	return problem(v1alpha1.ReasonManualTask, fmt.Sprintf("an account was asked for in %s, and its answer is not known. It is asked for again with the same key, and can be disabled only then: "+
+		"if that does not end, look in the system's own console whether the person has one", system))
+}
+
 // restrain keeps a plan for somebody who has departed without a policy, or goes with the namespace, to what takes nothing but
-// access, and for somebody else who is deleted to looking what is there.
-func (l *personLink) restrain(deleted bool) {
+// access, and for somebody else who is deleted to looking what is there. Where nothing can be read, asking again with the key of a
+// creation that was not answered is how that is looked: without the id nobody can disable it.
+func (l *personLink) restrain(deleted, asked bool) {
 	p := &l.plan
 	p.Actions = slices.DeleteFunc(p.Actions, func(a plan.LinkAction) bool {
-		return a.Kind != plan.Confirm && a.Kind != plan.Find && (a.Kind != plan.Disable || deleted)
+		return a.Kind != plan.Confirm && a.Kind != plan.Find && (a.Kind != plan.Create || !asked) && (a.Kind != plan.Disable || deleted)
 	})
 	p.Differ = nil
 	if p.Hold != nil && p.Hold.Reason == plan.WaitingForAccount {
