@@ -189,15 +189,20 @@ func offboardingLinks(ob *v1alpha1.Offboarding) []string {
 func linkKey(system, id string) string { return system + "/" + id }
 
 func linkKeys(e *v1alpha1.Employee) []string {
-	var keys []string
-	for i := range e.Status.LinkedAccounts {
-		if st := &e.Status.LinkedAccounts[i]; isOwned(st.Origin) && st.AccountID != "" {
-			keys = append(keys, linkKey(st.Name, st.AccountID))
-		}
-	}
+	keys := ownedLinks(e)
 	for i := range e.Spec.LinkedAccounts {
 		if l := &e.Spec.LinkedAccounts[i]; l.AccountID != "" && !slices.Contains(keys, linkKey(l.Name, l.AccountID)) {
 			keys = append(keys, linkKey(l.Name, l.AccountID))
+		}
+	}
+	return keys
+}
+
+// ownedLinks are of the accounts that the Employee has.
+func ownedLinks(e *v1alpha1.Employee) (keys []string) {
+	for i := range e.Status.LinkedAccounts {
+		if st := &e.Status.LinkedAccounts[i]; isOwned(st.Origin) && st.AccountID != "" {
+			keys = append(keys, linkKey(st.Name, st.AccountID))
 		}
 	}
 	return keys

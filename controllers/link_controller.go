@@ -89,11 +89,12 @@ var getsNumber = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 	return ok1 && ok2 && before.Status.Number != now.Status.Number
 }}
 
-// linkMoved passes what others wait for: that somebody comes or goes, is declared anew, or has another account.
+// linkMoved passes what others wait for: that somebody comes or goes, is declared anew, or has another account, or has one no more that is
+// still declared.
 var linkMoved = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
 	before, ok1 := e.ObjectOld.(*v1alpha1.Employee)
 	now, ok2 := e.ObjectNew.(*v1alpha1.Employee)
-	return ok1 && ok2 && (before.Generation != now.Generation || before.Status.Number != now.Status.Number || !slices.Equal(linkKeys(before), linkKeys(now)))
+	return ok1 && ok2 && (before.Generation != now.Generation || before.Status.Number != now.Status.Number || !slices.Equal(ownedLinks(before), ownedLinks(now)))
 }}
 
 // concerned are the people to whom a change of this one matters: who reports to them, and who claims the same account.
