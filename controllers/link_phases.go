@@ -142,11 +142,20 @@ func wasDeleted(spec *v1alpha1.OffboardingLinkedAccount, at *v1alpha1.UnlinkStat
 	return at != nil && spec.OnLeave == v1alpha1.UnlinkDelete && at.Phase == v1alpha1.UnlinkPhaseCheck
 }
 
+// wasLeft reports whether the record is that of somebody whom a leaving has unlinked, or was to.
+func (l *personLink) wasLeft() bool {
+	st, ob := &l.status, l.leaving
+	return ob != nil && st.OffboardingName == ob.Name || st.State == v1alpha1.LinkedUnlinked && st.OffboardingName != ""
+}
+
+// isGone reports whether an account is proved not to be there.
+func (l *personLink) isGone(id string) bool { return l.running != nil && l.running.Mirror.Absent(id) }
+
 // inherit takes over, once, what a leaving that is over has left to somebody who is declared again: the account by its stored
 // id, never by its name (P3), or nothing where it was deleted.
 func (l *personLink) inherit() {
 	st, ob := &l.status, l.leaving
-	left := ob != nil && st.OffboardingName == ob.Name || st.State == v1alpha1.LinkedUnlinked && st.OffboardingName != ""
+	left := l.wasLeft()
 	st.OffboardingName = ""
 	if ob == nil || (!left && st.Origin != "") {
 		return
@@ -161,7 +170,7 @@ func (l *personLink) inherit() {
 	if l.declared.AccountID != "" && l.declared.AccountID != spec.AccountID {
 		return // another account is declared
 	}
-	if !left && l.running != nil && l.running.Mirror.Absent(spec.AccountID) {
+	if !left && l.isGone(spec.AccountID) {
 		return // it is gone, and whoever was told so has let it go: it does not come back for ever
 	}
 	if st.Origin == "" {
@@ -301,7 +310,7 @@ func (r *LinkReconciler) reads(s *linkScope, l *personLink) bool {
 // unreadAsDeclared takes back that an account of ours is as declared, where the system was declared anew since that was seen, and cannot
 // be read (P9).
 func (r *LinkReconciler) unreadAsDeclared(ctx context.Context, s *linkScope, l *personLink) error {
-	if l.problem != nil || !isOwned(l.status.Origin) {
+	if inOrder := l.problem == nil && isOwned(l.status.Origin); !inOrder {
 		return nil
 	}
 	if _, err := r.wish(ctx, s, l); err != nil {
@@ -349,8 +358,9 @@ func (r *LinkReconciler) decide(ctx context.Context, s *linkScope, l *personLink
 	}
 	l.before, l.observe = record, l.system.Spec.Mode == v1alpha1.ModeObserve
 	l.plan, l.planned = plan.ForLink(l.wish, record, facts), true
+	asked := s.leaves() && record.Origin == plan.Creating && !facts.Capabilities.Reads
 	if s.leaves() {
-		l.restrain(!s.employee.DeletionTimestamp.IsZero() && !s.ending, record.Origin == plan.Creating && !facts.Capabilities.Reads)
+		l.restrain(s.unlinksLater(), asked)
 	}
 	if err := r.admit(ctx, s, l); err != nil {
 		return err
@@ -370,7 +380,7 @@ func (r *LinkReconciler) decide(ctx context.Context, s *linkScope, l *personLink
 	default:
 		l.problem = late
 	}
-	if s.leaves() && record.Origin == plan.Creating && !facts.Capabilities.Reads {
+	if asked {
 		l.problem = unansweredIn(l.key.Name)
 	}
 	l.seen(facts)
