@@ -358,7 +358,7 @@ func (r *LinkReconciler) decide(ctx context.Context, s *linkScope, l *personLink
 	}
 	l.before, l.observe = record, l.system.Spec.Mode == v1alpha1.ModeObserve
 	l.plan, l.planned = plan.ForLink(l.wish, record, facts), true
-	asked := s.leaves() && record.Origin == plan.Creating && !facts.Capabilities.Reads
+	asked := s.leaves() && isUnanswered(record, facts)
 	if s.leaves() {
 		l.restrain(s.unlinksLater(), asked)
 	}
@@ -385,6 +385,11 @@ func (r *LinkReconciler) decide(ctx context.Context, s *linkScope, l *personLink
 	}
 	l.seen(facts)
 	return nil
+}
+
+// isUnanswered reports that an account was asked for, and that nobody can look whether it is there.
+func isUnanswered(record plan.LinkRecord, f plan.LinkFacts) bool {
+	return record.Origin == plan.Creating && !f.Capabilities.Reads
 }
 
 // unansweredIn is said of somebody who leaves while nobody knows whether an account came to be, in a system that is never read.
