@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -216,6 +217,21 @@ var _ = Describe("Linked accounts", func() {
 		fourth := create(c.person("sun-li", quietly, linkedTo("mail"), login))
 		Eventually(of(fourth)).Should(stalled("DataConflict", "zhao-min"))
 		Eventually(of(third)).Should(says("Unique", "False", "DataConflict", "sun-li"))
+	})
+
+	It("P4: of one system are managed by the older of two LinkedSystems alone, in whatever namespace the other is", func() {
+		f, ls := c.mail()
+		later(ls)
+		there := founded()
+		there.secret("post-credentials", map[string]string{"token": there.namespace + "-token-of-post"})
+		same := there.system("post", linkedtest.NewFake(linkedtest.Able()))
+		same.Spec.SCIM.Endpoint = v1alpha1.Endpoint(strings.Replace(string(ls.Spec.SCIM.Endpoint), "example.com/", "EXAMPLE.com:443/", 1))
+		fakes.Store(string(same.Spec.SCIM.Endpoint), f)
+		create(same)
+		Eventually(of(same)).Should(And(stalled("DataConflict", c.namespace+"/mail"), says("Healthy", "False", "DataConflict", "E-205")))
+		Expect(of(ls)()).To(beReady())
+		remove(ls)
+		Eventually(of(same)).Should(beReady())
 	})
 
 	It("P2: are disabled by a freeze, and enabled again by its end, but not what somebody else disabled", func() {

@@ -63,6 +63,7 @@ func (r *LinkedSystemReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		WatchesMetadata(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(listedBy[v1alpha1.LinkedSystemList](r, indexSecret))).
 		Watches(&v1alpha1.Employee{}, handler.EnqueueRequestsFromMapFunc(r.linked)).
 		Watches(&v1alpha1.Offboarding{}, handler.EnqueueRequestsFromMapFunc(r.linked), builder.WithPredicates(ending)).
+		Watches(&v1alpha1.LinkedSystem{}, handler.EnqueueRequestsFromMapFunc(r.sameAddress), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		WatchesRawSource(r.Hub.systems.source()).
 		WithOptions(controller.Options{MaxConcurrentReconciles: 4}).
 		Complete(r)
@@ -163,7 +164,14 @@ func (r *LinkedSystemReconciler) start(ctx context.Context, ls *v1alpha1.LinkedS
 	if _, err := r.mappings.of(ls); err != nil {
 		at.mapping = problem(v1alpha1.ReasonInvalidValue, err.Error())
 	}
-	if ls.Spec.Mode == v1alpha1.ModeSuspended {
+	rival, err := r.rival(ctx, ls)
+	switch {
+	case err != nil:
+		return at, err
+	case rival != "":
+		at.stop = problem(v1alpha1.ReasonDataConflict, "the older LinkedSystem "+rival+" manages the same system (endpoint); two would undo each other's work: delete one of them")
+		return at, nil
+	case ls.Spec.Mode == v1alpha1.ModeSuspended:
 		at.stop = problem(v1alpha1.ReasonSuspended, "mode is Suspended: the system is not called")
 		return at, nil
 	}
