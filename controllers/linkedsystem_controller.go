@@ -291,6 +291,9 @@ func (r *LinkedSystemReconciler) keepCalling(ctx context.Context, ls *v1alpha1.L
 		if err != nil {
 			return err
 		}
+		if at.stop != nil {
+			r.stop(client.ObjectKeyFromObject(ls))
+		}
 		return r.report(ctx, ls, at)
 	}
 	r.stop(client.ObjectKeyFromObject(ls))

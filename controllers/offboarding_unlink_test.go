@@ -238,6 +238,20 @@ var _ = Describe("Unlinking", func() {
 		Expect(mail.account("li.na")()).To(usable(), "it is left as it is")
 	})
 
+	It("P10: calls a system that is going for those who leave, until it is not to be called at all", func() {
+		mail := c.linked("mail", linkedtest.Able())
+		a := mail.member("li.na")
+		mail.Every("Disable", linkedtest.Refused(directory.Unavailable))
+		ob := departs(unlinks(a), func(o *v1alpha1.OffboardingSpec) { o.Accounts = nil })
+		Eventually(of(ob)).Should(record("mail", HaveField("WaitingSince", Not(BeNil()))))
+		remove(mail.ls)
+		Eventually(of(mail.ls)).Should(HaveField("DeletionTimestamp", Not(BeNil())))
+		change(mail.ls, func(ls *v1alpha1.LinkedSystem) { ls.Spec.CredentialsSecretRef.Name = "nothing" })
+		Eventually(mail.Closed).Should(BeTrue(), "it has no credentials")
+		Eventually(of(ob)).Should(record("mail", HaveField("Message", ContainSubstring("not connected"))))
+		Eventually(of(mail.ls)).Should(says("Healthy", "False", "CredentialsMissing"))
+	})
+
 	It("P6, P7: disables nobody whose leaving somebody has to decide about, and lets them be when the answer is no", func() {
 		none := int32(0)
 		change(&v1alpha1.EnterpriseAccount{ObjectMeta: c.meta("wecom")}, func(a *v1alpha1.EnterpriseAccount) {
