@@ -23,6 +23,7 @@ type Mirror struct {
 	absent   map[string]uint64   // when a direct read proved the id absent, by clock
 	doubts   map[string]uint64   // when the account was written to and not read since, by clock
 	sought   map[string]bool     // whom the system was asked for since the last reading
+	failed   map[string]bool     // who could not be read the last time, where accounts are read one by one
 	clock    uint64              // counts what is told, to tell it from an older listing
 	state    State
 }
@@ -37,7 +38,8 @@ type State struct {
 	// Capabilities were discovered, when Discovered.
 	Discovered   bool
 	Capabilities Capabilities
-	// Read: all accounts were read once; each that is linked, where the system does not list.
+	// Read: all accounts were read once; each that is linked, where the system does not list. Those of them that it did not
+	// answer for are not known, and neither absent: Err says so.
 	Read bool
 	// ReadAt is when the last reading that succeeded began.
 	ReadAt time.Time
@@ -61,7 +63,7 @@ type Changes struct {
 func NewMirror(now func() time.Time) *Mirror {
 	return &Mirror{
 		now: now, accounts: map[string]sighting{}, numbers: map[string][]string{}, logins: map[string][]string{},
-		absent: map[string]uint64{}, doubts: map[string]uint64{}, sought: map[string]bool{},
+		absent: map[string]uint64{}, doubts: map[string]uint64{}, sought: map[string]bool{}, failed: map[string]bool{},
 	}
 }
 
@@ -220,7 +222,8 @@ func (m *Mirror) Failed(err error) {
 const mostAccounts = 1_000_000
 
 // Refresh reads all accounts, or those with these ids where the system does not list, and
-// returns what changed. On an error the mirror stays as it was and remembers the error.
+// returns what changed. On an error the mirror stays as it was and remembers the error; but one about some of the accounts
+// that are read one by one keeps nobody else from being read (P11).
 func (m *Mirror) Refresh(ctx context.Context, s System, ids []string) (Changes, error) {
 	began := m.now()
 	caps, err := m.discover(ctx, s)
@@ -231,23 +234,24 @@ func (m *Mirror) Refresh(ctx context.Context, s System, ids []string) (Changes, 
 	m.mu.RLock()
 	clock, first := m.clock, !m.state.Read
 	m.mu.RUnlock()
+	answered := false
 	var changes Changes
 	switch {
 	case caps.Lists:
 		changes, err = m.list(ctx, s, clock, len(ids))
 	case caps.Reads:
-		changes, err = m.each(ctx, s, ids)
+		changes, answered, err = m.each(ctx, s, ids)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.state.Err = err
-	if err != nil {
+	if err != nil && !answered {
 		return changes, err
 	}
 	m.state.Read, m.state.ReadAt = true, began
 	m.sought = map[string]bool{}
 	changes.First = first
-	return changes, nil
+	return changes, err
 }
 
 // discover asks what the system can do, once, and again after an error.
@@ -318,30 +322,68 @@ func (c *Changes) note(old, now *Account, known bool) {
 	c.New = c.New || !known || old.Login != now.Login || old.Number != now.Number
 }
 
-// each reads accounts one by one. What is wrong with one of them does not end it; a system
-// that does not answer does.
-func (m *Mirror) each(ctx context.Context, s System, ids []string) (changes Changes, err error) {
-	for _, id := range ids {
+// mostFailures in a row are those of a system that answers for nobody any more.
+const mostFailures = 3
+
+// each reads accounts one by one, those that failed before at last. What is wrong with one of them does not end it; a system
+// that answers for none does. answered: some answer was believed.
+func (m *Mirror) each(ctx context.Context, s System, ids []string) (changes Changes, answered bool, err error) {
+	failures := 0
+	for _, id := range m.failedLast(ids) {
 		old := m.Account(id)
 		was := Account{}
 		if old != nil {
 			was = *old
 		}
 		a, readErr := ReadAccount(ctx, s, m, id)
-		switch class := directory.ClassOf(readErr); class {
+		class := directory.ClassOf(readErr)
+		switch class {
 		case "":
 			changes.note(&was, &a, old != nil)
 		case directory.NotFound:
 			if old != nil {
 				changes.Accounts = append(changes.Accounts, id)
 			}
-		case directory.Invalid, directory.Conflict, directory.NotSupported:
-			err = readErr
+		case directory.RateLimited, directory.Unauthenticated:
+			return changes, false, readErr
 		default:
-			return changes, readErr
+			err = readErr
+		}
+		m.fails(id, class != "" && class != directory.NotFound)
+		if class != directory.Unavailable && class != directory.OutcomeUnknown {
+			answered, failures = true, 0
+			continue
+		}
+		if failures++; !answered || failures == mostFailures || ctx.Err() != nil {
+			return changes, answered && ctx.Err() == nil, readErr
 		}
 	}
-	return changes, err
+	return changes, true, err
+}
+
+// failedLast puts those who could not be read the last time behind the others.
+func (m *Mirror) failedLast(ids []string) (sorted []string) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	var last []string
+	for _, id := range ids {
+		if m.failed[id] {
+			last = append(last, id)
+		} else {
+			sorted = append(sorted, id)
+		}
+	}
+	return append(sorted, last...)
+}
+
+func (m *Mirror) fails(id string, yes bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if yes {
+		m.failed[id] = true
+	} else {
+		delete(m.failed, id)
+	}
 }
 
 // Seen is told of everything that is read; [Mirror] is one.

@@ -142,6 +142,31 @@ func TestWhereNobodyIsListedThoseWhoAreLinkedAreRead(t *testing.T) {
 	}
 }
 
+// An account that the system fails on keeps nobody else unread, whichever is asked for first; and it is not taken to be absent.
+func TestP11OneAccountThatCannotBeReadKeepsNobodyElseUnread(t *testing.T) {
+	f, m := mirrored(t, func(c *linked.Capabilities) { c.Lists = false })
+	bad := linkedtest.Refused(directory.Unavailable)
+	f.Next("Account", bad) // a, who is asked for first
+	if _, err := m.Refresh(t.Context(), f, []string{"a", "b"}); err == nil || m.State().Read {
+		t.Fatalf("a system that answered for nobody is read: %v", err)
+	}
+	f.Next("Account", linkedtest.Fault{}, bad) // now b is asked for first
+	if c, err := m.Refresh(t.Context(), f, []string{"a", "b"}); err == nil || !m.State().Read || !c.First || m.Account("b") == nil {
+		t.Errorf("nobody was read, because of one: %v, %+v", err, m.State())
+	}
+	if m.Account("a") != nil || m.Absent("a") || m.State().Err == nil {
+		t.Error("P5: who was not answered for is taken to be known")
+	}
+	if refresh(t, f, m, "a", "b"); m.Account("a") == nil || m.State().Err != nil {
+		t.Error("who is well again is not read")
+	}
+	calls := len(f.Calls("Account"))
+	f.Next("Account", linkedtest.Fault{}, bad, bad, bad)
+	if _, err := m.Refresh(t.Context(), f, []string{"a", "b", "c", "d", "e", "f"}); err == nil || len(f.Calls("Account")) != calls+4 {
+		t.Error("a system that has stopped to answer is asked for everybody")
+	}
+}
+
 // An answer about somebody else is not taken for the one who was asked for.
 func TestAnAnswerForAnotherIsRefused(t *testing.T) {
 	f, m := mirrored(t, nil)
