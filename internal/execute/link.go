@@ -136,7 +136,9 @@ func (l *linking) write(ctx context.Context, a plan.LinkAction, before, after ma
 	}
 	order, answered := l.Orders.Order(l.By.Reason, parts...)
 	err := l.By.Record(ctx, a.Kind, AccountTarget(a.ID), before, after, func(ctx context.Context) error { return change(ctx, order) })
-	answered(err)
+	if err == nil || a.Kind != plan.Create { // a creation that was refused is asked for with the same key: another one could make somebody twice (P3)
+		answered(err)
+	}
 	return err
 }
 
@@ -164,6 +166,10 @@ func (l *linking) create(ctx context.Context, a plan.LinkAction) error {
 		return l.created(ctx, a, made)
 	case directory.AlreadyExists:
 		l.Seen.Unseek(a.Wish.Number, a.Wish.Login)
+		if !l.Capabilities.Reads { // nobody can be asked whose it is
+			return &directory.Error{Class: directory.Conflict, Operation: "create", Err: err,
+				Message: "the login is taken, and the linked system cannot be asked by whom: if it is this person's account pin it in spec.linkedAccounts[].accountID, else declare another login"}
+		}
 		l.Existed = true
 		return nil
 	case directory.OutcomeUnknown:
@@ -371,7 +377,9 @@ func FoldLink(r plan.LinkRecord, o *Outcome, blind bool) plan.LinkRecord {
 		if r.Applied != o.Version || did(plan.Create) {
 			r.Ignored = nil
 		}
-		r.Applied = o.Version
+		if did(plan.Update) { // what was created may be what was first asked for: Applied says which declaration that was
+			r.Applied = o.Version
+		}
 		r.Ignored = slices.Compact(slices.Sorted(slices.Values(slices.Concat(r.Ignored, o.IgnoredAttributes))))
 	}
 	return r

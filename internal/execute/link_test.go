@@ -256,8 +256,8 @@ func TestP3LinkAReceiverThatCannotBeReadDoesNothingTwice(t *testing.T) {
 	d.restart()
 	d.settle()
 	a := d.only()
-	if d.record.ID != a.ID || !d.last.InSync() {
-		t.Errorf("%+v, record %+v", d.last, d.record)
+	if d.record.ID != a.ID || !d.last.InSync() || !slices.Equal(a.Attributes["title"], []string{"经理"}) {
+		t.Errorf("%+v, record %+v, account %+v", d.last, d.record, a)
 	}
 	d.wish.State = directory.Frozen
 	d.Next("Disable", linkedtest.Unsent())
@@ -269,6 +269,26 @@ func TestP3LinkAReceiverThatCannotBeReadDoesNothingTwice(t *testing.T) {
 	d.wish.State, d.wish.Version = directory.Active, "3"
 	if d.settle(); !d.only().Enabled {
 		t.Error("nobody was enabled again")
+	}
+}
+
+// Whatever a receiver that cannot be read refuses of a creation that it may have done, no other key makes another one, and it is said
+// what to do.
+func TestP3LinkARefusedCreationIsNoOther(t *testing.T) {
+	d := newDesk(t, func(c *linked.Capabilities) { c.Lists, c.Reads = false, false })
+	d.Once = true
+	d.Next("Create", linkedtest.Lost(), linkedtest.Refused(directory.Invalid), linkedtest.Refused(directory.AlreadyExists), linkedtest.Refused(directory.Conflict))
+	d.turn(0)
+	d.wish.Login, d.wish.Version = "liu.ruyan", "2"
+	for range 3 {
+		if d.turn(0); d.record.Origin != plan.Creating || d.record.Applied != "1" {
+			t.Errorf("what was asked for is forgotten: %+v", d.record)
+		}
+	}
+	d.settle()
+	calls := d.Calls("Create")
+	if a := d.only(); a.ID != d.record.ID || len(calls) != 5 || slices.ContainsFunc(calls, func(c linkedtest.Call) bool { return c.Key != calls[0].Key }) {
+		t.Errorf("record %+v, calls %v", d.record, calls)
 	}
 }
 

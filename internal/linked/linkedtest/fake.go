@@ -21,7 +21,8 @@ type Fake struct {
 	next     map[string][]Fault
 	every    map[string]Fault
 	calls    []Call
-	did      map[string]bool // Order.Key of what was done
+	did      map[string]bool   // Order.Key of what was done
+	made     map[string]string // key of a creation -> id, where it acts once
 	ids      int
 	closed   bool
 
@@ -82,7 +83,7 @@ func Able() linked.Capabilities {
 
 // NewFake returns a system with nobody in it.
 func NewFake(c linked.Capabilities) *Fake {
-	return &Fake{caps: c, accounts: map[string]*linked.Account{}, next: map[string][]Fault{}, every: map[string]Fault{}, did: map[string]bool{}}
+	return &Fake{caps: c, accounts: map[string]*linked.Account{}, next: map[string][]Fault{}, every: map[string]Fault{}, did: map[string]bool{}, made: map[string]string{}}
 }
 
 // Next lets the next calls of a method meet the faults, one each.
@@ -299,6 +300,10 @@ func (f *Fake) Find(ctx context.Context, number, login string) ([]linked.Account
 // Create implements [linked.System].
 func (f *Fake) Create(ctx context.Context, w linked.Wish, o linked.Order) (made linked.Account, err error) {
 	err = f.write(ctx, Call{"Create", w.Login, o.Key}, func(fault Fault) error {
+		if a := f.accounts[f.made[o.Key]]; f.Once && a != nil { // whatever is wished by now
+			made = clone(a)
+			return nil
+		}
 		for _, a := range f.accounts {
 			switch {
 			case !strings.EqualFold(a.Login, w.Login):
@@ -312,6 +317,7 @@ func (f *Fake) Create(ctx context.Context, w linked.Wish, o linked.Order) (made 
 		a := linked.Account{ID: f.id(), Login: w.Login, Number: w.Number, Enabled: true, Attributes: map[string][]string{}}
 		set(&a, w.Attributes, fault)
 		f.accounts[a.ID] = &a
+		f.made[o.Key] = a.ID
 		made = clone(&a)
 		return nil
 	})

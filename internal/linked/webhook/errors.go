@@ -77,6 +77,10 @@ func refusedByCode(q *request, r *receipt) *directory.Error {
 		return unsure(q, "the receiver refuses with a code that is not one of docs/webhook.md")
 	}
 	e := &directory.Error{Class: m.class, Operation: q.Type, Code: r.Error.Code, Message: m.words}
+	if r.Error.Code == "keyReused" && q.Type == eventProvision {
+		e.Class = directory.Conflict // what was first asked for may have been made
+		e.Message += ", and does not say which account it made then: pin it in spec.linkedAccounts[].accountID"
+	}
 	if m.class == directory.AlreadyExists {
 		if isID(r.Error.AccountID) {
 			e.Holder = r.Error.AccountID

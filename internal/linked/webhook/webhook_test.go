@@ -339,6 +339,7 @@ func TestReceiptsAreNotBelievedBlindly(t *testing.T) {
 		{"no content", receiver.Status(http.StatusNoContent, ""), eventDisable, directory.OutcomeUnknown, "not a receipt"},
 		{"a refusal of another key", receiver.Body([]byte(`{"key":"other","error":{"code":"notFound"}}`)), eventDelete, directory.OutcomeUnknown, "echoes another key"},
 		{"an unknown code", receiver.Refuse(http.StatusOK, "lin.xiao is on leave"), eventDisable, directory.OutcomeUnknown, "a code that is not one of docs/webhook.md"},
+		{"a provision under a known key", receiver.Refuse(http.StatusConflict, "keyReused"), eventProvision, directory.Conflict, "pin it in spec.linkedAccounts[].accountID"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := newRig(t, setup{})
