@@ -339,7 +339,6 @@ func TestReceiptsAreNotBelievedBlindly(t *testing.T) {
 		{"no content", receiver.Status(http.StatusNoContent, ""), eventDisable, directory.OutcomeUnknown, "not a receipt"},
 		{"a refusal of another key", receiver.Body([]byte(`{"key":"other","error":{"code":"notFound"}}`)), eventDelete, directory.OutcomeUnknown, "echoes another key"},
 		{"an unknown code", receiver.Refuse(http.StatusOK, "lin.xiao is on leave"), eventDisable, directory.OutcomeUnknown, "a code that is not one of docs/webhook.md"},
-		{"a provision under a known key", receiver.Refuse(http.StatusConflict, "keyReused"), eventProvision, directory.Conflict, "pin it in spec.linkedAccounts[].accountID"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := newRig(t, setup{})
@@ -853,4 +852,20 @@ type canned struct {
 
 func (c canned) RoundTrip(req *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: c.status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(c.body)), Request: req, ProtoMajor: 1, ProtoMinor: 1}, nil
+}
+
+// A provision has one key, whatever is declared by then: who answers with what was made is believed, who refuses leaves it to a person.
+func TestP3AProvisionIsKnownByItsKey(t *testing.T) {
+	r := newRig(t, setup{})
+	made := r.create()
+	other := wish
+	other.Login = "another"
+	if a, err := r.system.Create(t.Context(), other, ord("create-1")); err != nil || a.ID != made.ID || len(r.Accounts()) != 1 {
+		t.Errorf("%+v, %v", a, err)
+	}
+	r.Next(receiver.Refuse(http.StatusConflict, "keyReused"))
+	_, err := r.system.Create(t.Context(), other, ord("create-1"))
+	if directory.ClassOf(err) != directory.Conflict || !strings.Contains(err.Error(), "spec.linkedAccounts[].accountID") {
+		t.Errorf("refused: %v", err)
+	}
 }
