@@ -58,7 +58,7 @@ func linkedAccounts(ctx context.Context, c client.Reader, e *v1alpha1.Employee) 
 			return nil, fmt.Errorf("reading the LinkedSystem: %w", err)
 		}
 		all = append(all, v1alpha1.OffboardingLinkedAccount{
-			Name: st.Name, AccountID: st.AccountID, Origin: st.Origin, DisabledBy: st.DisabledBy,
+			Name: st.Name, SystemUID: st.SystemUID, AccountID: st.AccountID, Origin: st.Origin, DisabledBy: st.DisabledBy,
 			OnLeave: cmp.Or(system.Spec.OnLeave, v1alpha1.UnlinkDisable),
 		})
 	}

@@ -52,6 +52,10 @@ func (r *LinkReconciler) everywhere(ctx context.Context, s *linkScope) error {
 	e := s.employee
 	for _, name := range employeeSystems(e) {
 		l := r.standing(s, name)
+		var err error
+		if l.system, err = linkedSystem(ctx, r, l.key); err != nil {
+			return err
+		}
 		decide := r.converge
 		switch {
 		case s.leaves():
@@ -161,6 +165,9 @@ func (l *personLink) inherit() {
 		return
 	}
 	spec, at := unlinkingIn(ob, st.Name)
+	if foreign(spec.SystemUID, l.system) {
+		return // its ids are of another system
+	}
 	if wasDeleted(spec, at) {
 		if left {
 			*st = v1alpha1.LinkedAccountStatus{Name: st.Name, State: v1alpha1.LinkedWaiting}
@@ -174,7 +181,7 @@ func (l *personLink) inherit() {
 		return // it is gone, and whoever was told so has let it go: it does not come back for ever
 	}
 	if st.Origin == "" {
-		*st = v1alpha1.LinkedAccountStatus{Name: st.Name, State: v1alpha1.LinkedWaiting, AccountID: spec.AccountID, Origin: spec.Origin}
+		*st = v1alpha1.LinkedAccountStatus{Name: st.Name, State: v1alpha1.LinkedWaiting, AccountID: spec.AccountID, SystemUID: spec.SystemUID, Origin: spec.Origin}
 	}
 	if spec.DisabledBy == v1alpha1.FrozenByRollcall || at != nil && at.DisabledBy == v1alpha1.FrozenByRollcall {
 		st.DisabledBy = v1alpha1.FrozenByRollcall
@@ -268,6 +275,12 @@ func (r *LinkReconciler) converge(ctx context.Context, s *linkScope, l *personLi
 		l.problem = problem(v1alpha1.ReasonWaitingForAccount, fmt.Sprintf("there is no LinkedSystem %q in this namespace: create it, or correct spec.linkedAccounts", l.key.Name))
 		return nil
 	}
+	if l.elsewhere() {
+		if l.running = nil; l.declared != nil {
+			l.problem = problem(v1alpha1.ReasonDataConflict, fmt.Sprintf("the account was linked in another LinkedSystem named %q, which is gone: its id says nothing here. To link the person in this one, take the system off spec.linkedAccounts and add it back", l.key.Name))
+		}
+		return nil
+	}
 	if !r.reads(s, l) {
 		return r.unreadAsDeclared(ctx, s, l)
 	}
@@ -336,6 +349,12 @@ func notRead(ls *v1alpha1.LinkedSystem, before *Problem, observed bool) *Problem
 	}
 	return problem(v1alpha1.ReasonWaitingForAccount, fmt.Sprintf("the LinkedSystem %q was not read yet; its conditions say how it stands", ls.Name))
 }
+
+// foreign reports that what is recorded of a linked account is of another LinkedSystem, which had the same name (P4).
+func foreign(uid string, ls *v1alpha1.LinkedSystem) bool { return uid != "" && ls != nil && uid != string(ls.UID) }
+
+// elsewhere reports that the account, or what was asked for, is in another LinkedSystem of the same name.
+func (l *personLink) elsewhere() bool { return l.status.Origin != "" && foreign(l.status.SystemUID, l.system) }
 
 // linkedSystem reads a LinkedSystem; nil if there is none.
 func linkedSystem(ctx context.Context, c client.Reader, key client.ObjectKey) (*v1alpha1.LinkedSystem, error) {

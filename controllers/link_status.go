@@ -50,6 +50,12 @@ func (l *personLink) recordIn(r plan.LinkRecord) {
 	st := &l.status
 	st.AccountID, st.Origin, st.AppliedVersion, st.IgnoredAttributes = r.ID, v1alpha1.Origin(r.Origin), r.Applied, r.Ignored
 	switch {
+	case st.AccountID == "" && st.Origin == "":
+		st.SystemUID = ""
+	case st.SystemUID == "" && l.system != nil:
+		st.SystemUID = string(l.system.UID)
+	}
+	switch {
 	case r.DisabledByUs:
 		st.DisabledBy = v1alpha1.FrozenByRollcall
 	case st.State == v1alpha1.LinkedDisabled:

@@ -67,7 +67,7 @@ func (r *LinkReconciler) takeOff(ctx context.Context, s *linkScope, l *personLin
 	switch origin := l.status.Origin; {
 	case origin == "":
 		return r.forget(s, l, "", "")
-	case ls == nil || !ls.DeletionTimestamp.IsZero() || ls.Spec.OnLeave == v1alpha1.UnlinkRetain:
+	case ls == nil || l.elsewhere() || !ls.DeletionTimestamp.IsZero() || ls.Spec.OnLeave == v1alpha1.UnlinkRetain:
 		return r.forget(s, l, v1alpha1.ReasonRetained, fmt.Sprintf("left the account in %s as it is: it is no longer declared", l.key.Name))
 	case !r.reads(s, l):
 		return nil

@@ -25,6 +25,8 @@ type parting struct {
 	status *v1alpha1.UnlinkStatus
 	key    client.ObjectKey
 	system *v1alpha1.LinkedSystem
+	// foreign: the system is another one than the account is in.
+	foreign bool
 	// runner is nil while the system is not called.
 	runner *tenant.Linked
 	known  *partingFound
@@ -107,7 +109,8 @@ func (r *OffboardingReconciler) findLinked(ctx context.Context, p *parting) erro
 	case !apierrors.IsNotFound(err):
 		return fmt.Errorf("reading the LinkedSystem: %w", err)
 	}
-	if p.system != nil && p.system.Spec.Mode != v1alpha1.ModeSuspended {
+	p.foreign = foreign(p.spec.SystemUID, p.system)
+	if p.system != nil && !p.foreign && p.system.Spec.Mode != v1alpha1.ModeSuspended {
 		p.runner = r.Systems.Get(p.key.String())
 	}
 	return nil
@@ -327,6 +330,8 @@ func (p *parting) down() *leaving.Hold {
 	switch {
 	case p.system == nil:
 		return &leaving.Hold{Reason: v1alpha1.ReasonWaitingForAccount, Message: fmt.Sprintf("there is no LinkedSystem %q in this namespace", p.spec.Name)}
+	case p.foreign:
+		return &leaving.Hold{Reason: v1alpha1.ReasonDataConflict, Message: fmt.Sprintf("the LinkedSystem %q is another one than the account is in: its ids are not those of the account", p.spec.Name)}
 	case p.system.Spec.Mode == v1alpha1.ModeSuspended:
 		return &leaving.Hold{Reason: v1alpha1.ReasonSuspended, Message: fmt.Sprintf("the LinkedSystem %q is Suspended: it is not called", p.spec.Name)}
 	case p.runner == nil:

@@ -373,6 +373,12 @@ type LinkedAccountStatus struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	Name string `json:"name,omitempty"`
+	// systemUID is the UID of the LinkedSystem that accountID is of. One of the same name that was created later is another
+	// system, in which nothing is done with it.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=36
+	SystemUID string `json:"systemUID,omitempty"`
 	// accountID is the system's own id of the account. Rollcall finds it by nothing else once it is known.
 	// +optional
 	// +kubebuilder:validation:MinLength=1

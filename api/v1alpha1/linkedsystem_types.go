@@ -150,6 +150,8 @@ type MappedAttribute struct {
 }
 
 // SCIMSystem is a SCIM 2.0 service provider.
+//
+// +kubebuilder:validation:XValidation:rule="self.endpoint == oldSelf.endpoint",message="endpoint: it cannot be changed, because the ids of linked accounts are of the system there; create another LinkedSystem, and move people to it"
 type SCIMSystem struct {
 	// endpoint is the base address, below which /Users is, e.g. https://idp.example.com/scim/v2.
 	// +required
@@ -227,6 +229,8 @@ const (
 //
 // +kubebuilder:validation:XValidation:rule="!has(self.security) || self.security != 'None' || self.endpoint.matches('^ldap://(127[.]0[.]0[.]1|localhost|[[]::1[]])(:[0-9]+)?$')",message="security: None is allowed to loopback only, because the password travels on it; use StartTLS, or an ldaps:// endpoint"
 // +kubebuilder:validation:XValidation:rule="!has(self.security) || self.endpoint.startsWith('ldap://')",message="security: leave it out with an ldaps:// endpoint, which is TLS from the first byte"
+// +kubebuilder:validation:XValidation:rule="self.endpoint == oldSelf.endpoint",message="endpoint: it cannot be changed, because the ids of linked accounts are of the system there; create another LinkedSystem, and move people to it"
+// +kubebuilder:validation:XValidation:rule="self.peopleDN == oldSelf.peopleDN",message="peopleDN: it cannot be changed, because linked accounts are below it; create another LinkedSystem, and move people to it"
 type LDAPSystem struct {
 	// endpoint is ldaps://host[:port], or ldap://host[:port], which StartTLS secures.
 	// +required
@@ -301,6 +305,8 @@ const (
 )
 
 // WebhookSystem is a system that is told by signed HTTP requests.
+//
+// +kubebuilder:validation:XValidation:rule="self.endpoint == oldSelf.endpoint",message="endpoint: it cannot be changed, because the ids of linked accounts are of the system there; create another LinkedSystem, and move people to it"
 type WebhookSystem struct {
 	// endpoint that requests are posted to.
 	// +required

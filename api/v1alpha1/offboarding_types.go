@@ -222,6 +222,11 @@ type OffboardingLinkedAccount struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	Name string `json:"name,omitempty"`
+	// systemUID is the UID of the LinkedSystem that accountID is of. When omitted, the one of this name.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=36
+	SystemUID string `json:"systemUID,omitempty"`
 	// accountID is the system's own id of it.
 	// +required
 	// +kubebuilder:validation:MinLength=1

@@ -16,7 +16,9 @@ var systemRules = []rule{
 	{name: "protocol stays", base: "linkedsystem-webhook", path: "spec", before: `{}`,
 		says:  "the protocol cannot be changed: the ids of linked accounts are of one system; create another LinkedSystem",
 		wrong: []string{`spec: {webhook: null, scim: {endpoint: 'https://idp.example.com'}}`, `spec: {webhook: null, ldap: {endpoint: 'ldaps://ldap.example.com', peopleDN: 'ou=people'}}`},
-		right: []string{`spec: {mode: Observe}`, `spec: {webhook: {endpoint: 'https://other.example.com'}}`}},
+		right: []string{`spec: {mode: Observe}`}},
+	staysRule("scim", "endpoint", "https://other.example.com"), staysRule("webhook", "endpoint", "https://other.example.com"),
+	staysRule("ldap", "endpoint", "ldap://other.example.com"), staysRule("ldap", "peopleDN", "ou=others,dc=corp,dc=example"),
 	{name: "credentials by object name", base: "linkedsystem-webhook", path: "spec.credentialsSecretRef.name", says: wantSecret,
 		wrong: []string{`spec: {credentialsSecretRef: {name: Door}}`}, right: []string{`spec: {credentialsSecretRef: {name: door.credentials-2}}`}},
 	{name: "caBundle is PEM", base: "linkedsystem-scim", path: "spec.caBundle", says: "caBundle must be PEM text that begins with -----BEGIN CERTIFICATE-----",
@@ -46,6 +48,16 @@ var systemRules = []rule{
 		wrong: []string{`spec: {ldap: {numberAttribute: "employee number"}}`}, right: []string{`spec: {ldap: {numberAttribute: employeeID}}`}},
 	{name: "object classes", base: "linkedsystem-ldap", path: "spec.ldap.objectClasses[0]", says: wantLDAPName,
 		wrong: []string{`spec: {ldap: {objectClasses: ["inet Org"]}}`}, right: []string{`spec: {ldap: {objectClasses: [inetOrgPerson, posixAccount]}}`}},
+}
+
+// staysRule: P4: where linked accounts are does not change.
+func staysRule(protocol, field, other string) rule {
+	says := "endpoint: it cannot be changed, because the ids of linked accounts are of the system there; create another LinkedSystem, and move people to it"
+	if field == "peopleDN" {
+		says = "peopleDN: it cannot be changed, because linked accounts are below it; create another LinkedSystem, and move people to it"
+	}
+	return rule{name: "P4: " + protocol + " " + field + " stays", base: "linkedsystem-" + protocol, path: "spec." + protocol, before: `{}`, says: says,
+		wrong: []string{`spec: {` + protocol + `: {` + field + `: "` + other + `"}}`}, right: []string{`spec: {mode: Observe}`}}
 }
 
 func dnRule(field string) rule {
