@@ -169,7 +169,7 @@ func (r *LinkReconciler) wish(ctx context.Context, s *linkScope, l *personLink) 
 		l.wish.State = directory.Frozen
 	}
 	if l.off || s.leaves() { // nothing is wished of it but that access ends
-		l.wish.OnFreeze, l.wish.Provision = plan.ActDisable, false
+		l.wish.OnFreeze, l.wish.Provision, l.wish.Parts = plan.ActDisable, false, true
 	}
 	if l.declared != nil {
 		l.wish.ID, l.wish.Login, l.wish.Renames = l.declared.AccountID, l.declared.Login, l.declared.Login != ""
@@ -187,6 +187,9 @@ func (r *LinkReconciler) wish(ctx context.Context, s *linkScope, l *personLink) 
 	l.wish.Version = s.version(ls, m)
 	if l.off || s.leaves() {
 		l.wish.Login = cmp.Or(l.wish.Login, loginOf(m, s.person))
+		if made := *l; l.status.Origin == v1alpha1.OriginCreating && s.contact == nil && s.missing == "" && made.mapped(m, s.person) == nil {
+			l.wish.Made = made.wish.Attributes
+		}
 		return nil, nil
 	}
 	switch {

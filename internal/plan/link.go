@@ -37,7 +37,11 @@ type LinkWish struct {
 	OnFreeze UnlinkAct
 	// Attributes by the names of the mapping; an empty list takes one away.
 	Attributes map[string][]string
-	Adoption   Adoption
+	// Parts: nothing is wished but that access ends, and no Attributes. Made are those that an account is recognized by which was
+	// asked for before; nil if they cannot be told.
+	Parts    bool
+	Made     map[string][]string
+	Adoption Adoption
 	// Version identifies the declaration. Attributes that cannot be read back are written
 	// when it changes, and ignored writes are tried again.
 	Version string
@@ -252,6 +256,9 @@ func adoptLink(w LinkWish, f LinkFacts, a *linked.Account, p *LinkPlan) {
 	case a.Number != "" && !strings.EqualFold(a.Number, w.Number):
 		p.Hold = hold(DataConflict, "the account with this login carries another employee number: correct one of them, or pin the account in spec.linkedAccounts[].accountID if it is the right one")
 		return
+	case p.Record.Origin == Creating && w.Parts && a.Number == "" && !madeFor(w, f.Capabilities, a):
+		p.Hold = hold(DataConflict, "a creation was asked for and not answered, and the account that has its login now cannot be told from somebody else's: if it is this person's, give it the employee number in the linked system; else take the login from it")
+		return
 	case p.Record.Origin == Creating && strings.EqualFold(a.Login, w.Login) && (a.Number != "" || len(differ) == 0):
 		// We asked for it and never learned the outcome: this is it (P3). Which version of the declaration it
 		// was made from is not known.
@@ -269,6 +276,16 @@ func adoptLink(w LinkWish, f LinkFacts, a *linked.Account, p *LinkPlan) {
 		p.Record = LinkRecord{ID: a.ID, Origin: Adopted}
 	}
 	convergeLink(w, f, p)
+}
+
+// madeFor reports whether an account is as it was asked for, for somebody of whom nothing is wished any more.
+func madeFor(w LinkWish, c linked.Capabilities, a *linked.Account) bool {
+	if w.Made == nil {
+		return false
+	}
+	w.Attributes = w.Made
+	differ, _ := differLink(w, c, a)
+	return len(differ) == 0
 }
 
 func withState(names []string, state bool) []string {

@@ -183,3 +183,30 @@ func TestALinkUpdateIsWhatDiffers(t *testing.T) {
 		t.Errorf("creates %+v", w)
 	}
 }
+
+// Whoever parts before a creation was answered takes with them what was made for them, and nobody else's account.
+func TestP4AnAccountOfSomebodyElseIsNotTheOneThatWasAskedFor(t *testing.T) {
+	made := linkWish().Attributes
+	parting := func(made map[string][]string) plan.LinkWish {
+		return linkWish(suspended, func(w *plan.LinkWish) { w.Attributes, w.Parts, w.Made, w.Adoption = nil, true, made, plan.Overwrite })
+	}
+	unnumbered := func(a *linked.Account) { a.Number = "" }
+	for name, c := range map[string]struct {
+		wish   plan.LinkWish
+		there  *linked.Account
+		origin plan.Origin
+		holds  plan.Reason
+	}{
+		"as it was asked for":        {parting(made), linkAccount(unnumbered), plan.Created, ""},
+		"with the number":            {parting(nil), linkAccount(manager), plan.Created, ""},
+		"otherwise":                  {parting(made), linkAccount(unnumbered, manager), plan.Creating, plan.DataConflict},
+		"and nobody can tell":        {parting(nil), linkAccount(unnumbered), plan.Creating, plan.DataConflict},
+		"and disabled, cannot tell":  {parting(nil), linkAccount(unnumbered, disabled), plan.Creating, plan.DataConflict},
+		"with the number of another": {parting(made), linkAccount(func(a *linked.Account) { a.Number = "E2" }), plan.Creating, plan.DataConflict},
+	} {
+		p := plan.ForLink(c.wish, plan.LinkRecord{Origin: plan.Creating, Applied: "1"}, plan.LinkFacts{Capabilities: able(), Read: true, Candidates: []linked.Account{*c.there}})
+		if holds := p.Hold != nil; p.Record.Origin != c.origin || holds != (c.holds != "") || holds && p.Hold.Reason != c.holds {
+			t.Errorf("%s: %+v, %+v", name, p.Record, p.Hold)
+		}
+	}
+}
