@@ -60,6 +60,15 @@ func (l *Limiter) AdmitLinked(ctx context.Context, system types.NamespacedName, 
 	return l.Admit(ctx, systemLabel(system), c)
 }
 
+// Counts is how long an admission of that moment counts still in a LinkedSystem; zero if it does no more.
+func (l *Limiter) Counts(ctx context.Context, system types.NamespacedName, admitted time.Time) (time.Duration, error) {
+	in, err := l.limitsOf(ctx, systemLabel(system))
+	if now := l.Now(); err == nil && in.Within(admitted, now) {
+		return max(time.Second, admitted.Add(in.Window).Sub(now)), nil
+	}
+	return 0, err
+}
+
 // Admit is asked before the first act, and never again once admittedTime is recorded. Who is
 // admitted has to be recorded before anything is done; who is not, with the Problem's reason.
 func (l *Limiter) Admit(ctx context.Context, account types.NamespacedName, c Candidate) (Admission, error) {

@@ -165,10 +165,7 @@ func (l *personLink) inherit() {
 		return
 	}
 	spec, at := unlinkingIn(ob, st.Name)
-	if foreign(spec.SystemUID, l.system) {
-		return // its ids are of another system
-	}
-	if wasDeleted(spec, at) {
+	if wasDeleted(spec, at) || foreign(spec.SystemUID, l.system) { // ids of another system say nothing here
 		if left {
 			*st = v1alpha1.LinkedAccountStatus{Name: st.Name, State: v1alpha1.LinkedWaiting}
 		}
@@ -263,7 +260,9 @@ func (r *LinkReconciler) converge(ctx context.Context, s *linkScope, l *personLi
 		if l.follow(true) {
 			return nil
 		}
-		l.inherit()
+		if l.inherit(); l.status.State == v1alpha1.LinkedUnlinked {
+			l.status.State = v1alpha1.LinkedWaiting // it is wanted again, whatever is known of the system
+		}
 	}
 	l.status.Phase = ""
 	r.unlinkings.forget(s.employee.UID, l.key.Name)
@@ -351,10 +350,14 @@ func notRead(ls *v1alpha1.LinkedSystem, before *Problem, observed bool) *Problem
 }
 
 // foreign reports that what is recorded of a linked account is of another LinkedSystem, which had the same name (P4).
-func foreign(uid string, ls *v1alpha1.LinkedSystem) bool { return uid != "" && ls != nil && uid != string(ls.UID) }
+func foreign(uid string, ls *v1alpha1.LinkedSystem) bool {
+	return uid != "" && ls != nil && uid != string(ls.UID)
+}
 
 // elsewhere reports that the account, or what was asked for, is in another LinkedSystem of the same name.
-func (l *personLink) elsewhere() bool { return l.status.Origin != "" && foreign(l.status.SystemUID, l.system) }
+func (l *personLink) elsewhere() bool {
+	return l.status.Origin != "" && foreign(l.status.SystemUID, l.system)
+}
 
 // linkedSystem reads a LinkedSystem; nil if there is none.
 func linkedSystem(ctx context.Context, c client.Reader, key client.ObjectKey) (*v1alpha1.LinkedSystem, error) {

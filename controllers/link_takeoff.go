@@ -10,6 +10,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"rollcall.dev/rollcall/api/v1alpha1"
 	"rollcall.dev/rollcall/internal/execute"
@@ -65,10 +66,12 @@ func (r *LinkReconciler) takeOff(ctx context.Context, s *linkScope, l *personLin
 	}
 	l.system = ls
 	switch origin := l.status.Origin; {
+	case l.status.State == v1alpha1.LinkedUnlinked:
+		return r.count(ctx, s, l)
 	case origin == "":
 		return r.forget(s, l, "", "")
-	case ls == nil || l.elsewhere() || !ls.DeletionTimestamp.IsZero() || ls.Spec.OnLeave == v1alpha1.UnlinkRetain:
-		return r.forget(s, l, v1alpha1.ReasonRetained, fmt.Sprintf("left the account in %s as it is: it is no longer declared", l.key.Name))
+	case ls == nil || l.elsewhere() || !ls.DeletionTimestamp.IsZero() || l.retains() && isOwned(origin):
+		return r.retain(s, l)
 	case !r.reads(s, l):
 		return nil
 	}
@@ -83,21 +86,58 @@ func (r *LinkReconciler) takeOff(ctx context.Context, s *linkScope, l *personLin
 	if !record.Origin.Owned() {
 		return r.lookFor(ctx, s, l, record)
 	}
-	l.recordIn(record)
+	if l.recordIn(record); l.retains() {
+		return r.retain(s, l)
+	}
 	return r.unlink(ctx, s, l)
+}
+
+// retains reports that whoever is taken off the system keeps the account.
+func (l *personLink) retains() bool { return l.system.Spec.OnLeave == v1alpha1.UnlinkRetain }
+
+func (r *LinkReconciler) retain(s *linkScope, l *personLink) error {
+	return r.forget(s, l, v1alpha1.ReasonRetained, fmt.Sprintf("left the account in %s as it is: it is no longer declared", l.key.Name))
 }
 
 // lookFor finds out whether an account came to be that was asked for; if not, it is forgotten.
 func (r *LinkReconciler) lookFor(ctx context.Context, s *linkScope, l *personLink, record plan.LinkRecord) error {
+	if l.retains() && !l.state.Capabilities.Reads {
+		return r.forget(s, l, "", "") // to ask again could make an account that nobody wants, and that stays usable
+	}
 	if _, err := r.wish(ctx, s, l); err != nil {
 		return err
+	}
+	if l.retains() {
+		l.wish.OnFreeze = plan.ActRetain
 	}
 	if err := r.decide(ctx, s, l, record, nil); err != nil {
 		return err
 	}
-	if l.planned && l.plan.Record.Origin == "" && len(l.plan.Actions) == 0 {
+	switch found := l.plan.Record; {
+	case !l.planned || len(l.plan.Actions) > 0:
+	case found.Origin == "":
+		return r.forget(s, l, "", "")
+	case found.Origin.Owned() && l.retains():
+		l.recordIn(found)
+		return r.retain(s, l)
+	}
+	return nil
+}
+
+// count keeps the record of somebody who was unlinked as long as that counts in the system's limits, also for the next manager
+// (P6), and then forgets it.
+func (r *LinkReconciler) count(ctx context.Context, s *linkScope, l *personLink) error {
+	if l.status.AdmittedTime == nil {
 		return r.forget(s, l, "", "")
 	}
+	left, err := r.Limiter.Counts(ctx, l.key, l.status.AdmittedTime.Time)
+	if err != nil {
+		return err
+	}
+	if left == 0 {
+		return r.forget(s, l, "", "")
+	}
+	r.Hub.links.add(client.ObjectKeyFromObject(s.employee), sweepPriority, left)
 	return nil
 }
 
@@ -141,7 +181,12 @@ func (r *LinkReconciler) unlink(ctx context.Context, s *linkScope, l *personLink
 	}
 	l.took(d, facts, kind)
 	if d.Over {
-		return r.forget(s, l, v1alpha1.EventUnlinked, fmt.Sprintf("unlinked from %s: %s", l.key.Name, d.Message))
+		taken := v1alpha1.LinkedAccountStatus{Name: l.status.Name, State: v1alpha1.LinkedUnlinked, AdmittedTime: l.status.AdmittedTime, AdmittedBy: l.status.AdmittedBy}
+		if err := r.forget(s, l, v1alpha1.EventUnlinked, fmt.Sprintf("unlinked from %s: %s", l.key.Name, d.Message)); err != nil {
+			return err
+		}
+		l.status, l.plan, l.planned, l.running, l.outcome = taken, plan.LinkPlan{}, false, nil, nil
+		return r.count(ctx, s, l)
 	}
 	if kind != "" {
 		l.wish.Version = fmt.Sprintf("off/%d", e.Generation)

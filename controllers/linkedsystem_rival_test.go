@@ -3,6 +3,8 @@ package controllers
 import (
 	"testing"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"rollcall.dev/rollcall/api/v1alpha1"
 )
 
@@ -31,6 +33,21 @@ func TestP4OneSystemIsKnownHoweverItIsWritten(t *testing.T) {
 	} {
 		if sameSystem(&c.a, &c.b) != c.same || sameSystem(&c.b, &c.a) != c.same {
 			t.Errorf("%s: the same is %v", name, !c.same)
+		}
+	}
+}
+
+func TestP4NoIdIsInheritedFromAnotherSystem(t *testing.T) {
+	for uid, want := range map[string]string{"old": "", "new": "x", "": "x"} {
+		ob := &v1alpha1.Offboarding{ObjectMeta: metav1.ObjectMeta{Name: "ob"}, Spec: v1alpha1.OffboardingSpec{
+			LinkedAccounts: []v1alpha1.OffboardingLinkedAccount{{Name: "mail", SystemUID: uid, AccountID: "x", Origin: v1alpha1.OriginCreated, OnLeave: v1alpha1.UnlinkDisable}},
+		}}
+		l := &personLink{
+			status: v1alpha1.LinkedAccountStatus{Name: "mail", AccountID: "x", State: v1alpha1.LinkedUnlinked, OffboardingName: "ob"}, leaving: ob,
+			declared: &v1alpha1.LinkedAccount{Name: "mail"}, system: &v1alpha1.LinkedSystem{ObjectMeta: metav1.ObjectMeta{UID: "new"}},
+		}
+		if l.inherit(); l.status.AccountID != want || (want == "") != (l.status.Origin == "") {
+			t.Errorf("of the system %q: %+v", uid, l.status)
 		}
 	}
 }

@@ -238,6 +238,15 @@ var _ = Describe("Unlinking", func() {
 		Expect(mail.account("li.na")()).To(usable(), "it is left as it is")
 	})
 
+	It("P4: leaves alone who has the id in another system of the same name, and the rest to a person", func() {
+		mail := c.linked("mail", linkedtest.Able())
+		a := mail.member("li.na")
+		a.SystemUID = "another"
+		ob := departs(unhanded, inGrace, tryingFor(0), unlinks(a))
+		Eventually(of(ob)).Should(record("mail", HaveField("Reason", "ManualTask"), HaveField("Message", ContainSubstring("another one"))))
+		Expect(mail.Writes()).To(BeEmpty())
+	})
+
 	It("P10: calls a system that is going for those who leave, until it is not to be called at all", func() {
 		mail := c.linked("mail", linkedtest.Able())
 		a := mail.member("li.na")
