@@ -265,7 +265,7 @@ var _ = Describe("Linked accounts", func() {
 		change(ls, func(ls *v1alpha1.LinkedSystem) { ls.Finalizers = nil })
 		Eventually(exists(ls)).Should(BeFalse())
 		f := linkedtest.NewFake(linkedtest.Able())
-		f.Place(linked.Account{ID: "id-0001", Login: "stranger", Enabled: true})
+		Expect(f.Place(linked.Account{Login: "stranger", Enabled: true})).To(Equal("id-0001"), "the id that the person has in the other")
 		Eventually(of(create(c.system("mail", f)))).Should(beReady())
 		Eventually(of(e)).Should(stalled("DataConflict", "another LinkedSystem"))
 		change(e, frozen)
