@@ -256,10 +256,10 @@ func adoptLink(w LinkWish, f LinkFacts, a *linked.Account, p *LinkPlan) {
 	case a.Number != "" && !strings.EqualFold(a.Number, w.Number):
 		p.Hold = hold(DataConflict, "the account with this login carries another employee number: correct one of them, or pin the account in spec.linkedAccounts[].accountID if it is the right one")
 		return
-	case p.Record.Origin == Creating && w.Parts && a.Number == "" && !madeFor(w, f.Capabilities, a):
+	case p.Record.Origin == Creating && w.Parts && !madeFor(w, f.Capabilities, a):
 		p.Hold = hold(DataConflict, "a creation was asked for and not answered, and the account that has its login now cannot be told from somebody else's: if it is this person's, give it the employee number in the linked system; else take the login from it")
 		return
-	case p.Record.Origin == Creating && strings.EqualFold(a.Login, w.Login) && (a.Number != "" || len(differ) == 0):
+	case p.Record.Origin == Creating && isAskedFor(w, a, differ):
 		// We asked for it and never learned the outcome: this is it (P3). Which version of the declaration it
 		// was made from is not known.
 		p.Record = LinkRecord{ID: a.ID, Origin: Created}
@@ -278,10 +278,15 @@ func adoptLink(w LinkWish, f LinkFacts, a *linked.Account, p *LinkPlan) {
 	convergeLink(w, f, p)
 }
 
-// madeFor reports whether an account is as it was asked for, for somebody of whom nothing is wished any more.
+// isAskedFor reports whether an account, which carries no number of somebody else, is the one that a creation was asked for.
+func isAskedFor(w LinkWish, a *linked.Account, differ []string) bool {
+	return strings.EqualFold(a.Login, w.Login) && (a.Number != "" || len(differ) == 0)
+}
+
+// madeFor reports whether an account carries the number, or is as it was asked for, of somebody of whom nothing is wished any more.
 func madeFor(w LinkWish, c linked.Capabilities, a *linked.Account) bool {
-	if w.Made == nil {
-		return false
+	if a.Number != "" || w.Made == nil {
+		return a.Number != ""
 	}
 	w.Attributes = w.Made
 	differ, _ := differLink(w, c, a)
