@@ -243,11 +243,21 @@ func (r *LinkReconciler) lookUp(s *linkScope, l *personLink) error {
 	if l.running == nil {
 		return nil
 	}
-	if o, ok := l.running.Lane.Outcome(s.lane); ok {
-		l.outcome = o
-		l.recordIn(execute.FoldLink(linkRecordOf(&l.status), o, !l.running.Mirror.State().Capabilities.Reads))
+	if record := l.folded(s.lane); l.outcome != nil {
+		l.recordIn(record)
 	}
 	return nil
+}
+
+// folded is what is durably known, with what the last task came to.
+func (l *personLink) folded(lane string) plan.LinkRecord {
+	record := linkRecordOf(&l.status)
+	o, ok := l.running.Lane.Outcome(lane)
+	if !ok {
+		return record
+	}
+	l.outcome = o
+	return execute.FoldLink(record, o, !l.running.Mirror.State().Capabilities.Reads)
 }
 
 // converge plans how the account becomes as wished.
@@ -283,11 +293,7 @@ func (r *LinkReconciler) converge(ctx context.Context, s *linkScope, l *personLi
 	if !r.reads(s, l) {
 		return r.unreadAsDeclared(ctx, s, l)
 	}
-	record := linkRecordOf(&l.status)
-	if o, ok := l.running.Lane.Outcome(s.lane); ok {
-		l.outcome = o
-		record = execute.FoldLink(record, o, !l.state.Capabilities.Reads)
-	}
+	record := l.folded(s.lane)
 	late, err := r.wish(ctx, s, l)
 	if err != nil {
 		return err

@@ -75,13 +75,9 @@ func (r *LinkReconciler) takeOff(ctx context.Context, s *linkScope, l *personLin
 	case !r.reads(s, l):
 		return nil
 	}
-	record := linkRecordOf(&l.status)
-	if o, ok := l.running.Lane.Outcome(s.lane); ok {
-		l.outcome = o
-		record = execute.FoldLink(record, o, !l.state.Capabilities.Reads)
-		if record.Origin == "" && isOwned(l.status.Origin) {
-			record.Origin = plan.Origin(l.status.Origin) // it was deleted; whether that is so is looked at below
-		}
+	record := l.folded(s.lane)
+	if record.Origin == "" && isOwned(l.status.Origin) {
+		record.Origin = plan.Origin(l.status.Origin) // it was deleted; whether that is so is looked at below
 	}
 	if !record.Origin.Owned() {
 		return r.lookFor(ctx, s, l, record)

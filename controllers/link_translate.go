@@ -160,20 +160,8 @@ func (s *linkScope) version(ls *v1alpha1.LinkedSystem, m *mapping) string {
 
 // wish translates the declaration for one system. late is what is wrong with it, when access can still be taken away.
 func (r *LinkReconciler) wish(ctx context.Context, s *linkScope, l *personLink) (late *Problem, err error) {
-	e, ls := s.employee, l.system
-	l.wish = plan.LinkWish{
-		Number: e.Status.Number, State: directory.Active, Provision: ls.Spec.OnJoin == v1alpha1.OnJoinProvision,
-		OnFreeze: plan.UnlinkAct(cmp.Or(ls.Spec.OnFreeze, v1alpha1.UnlinkDisable)), Adoption: adoption("", ls.Spec.AdoptionPolicy),
-	}
-	if e.Spec.State == v1alpha1.EmployeeFrozen || l.off || s.leaves() {
-		l.wish.State = directory.Frozen
-	}
-	if l.off || s.leaves() { // nothing is wished of it but that access ends
-		l.wish.OnFreeze, l.wish.Provision, l.wish.Parts = plan.ActDisable, false, true
-	}
-	if l.declared != nil {
-		l.wish.ID, l.wish.Login, l.wish.Renames = l.declared.AccountID, l.declared.Login, l.declared.Login != ""
-	}
+	ls := l.system
+	l.wishState(s)
 	m, err := r.mappings.of(ls)
 	if err != nil {
 		l.wish.Version = s.version(ls, nil)
@@ -185,7 +173,7 @@ func (r *LinkReconciler) wish(ctx context.Context, s *linkScope, l *personLink) 
 		}
 	}
 	l.wish.Version = s.version(ls, m)
-	if l.off || s.leaves() {
+	if l.wish.Parts {
 		l.wish.Login = cmp.Or(l.wish.Login, loginOf(m, s.person))
 		if made := *l; l.status.Origin == v1alpha1.OriginCreating && s.contact == nil && s.missing == "" && made.mapped(m, s.person) == nil {
 			l.wish.Made = made.wish.Attributes
@@ -199,6 +187,24 @@ func (r *LinkReconciler) wish(ctx context.Context, s *linkScope, l *personLink) 
 		return problem(v1alpha1.ReasonWaitingForDepartment, fmt.Sprintf("there is no Department %q in this namespace: create it, or correct spec.departments", s.missing)), nil
 	}
 	return l.mapped(m, s.person), nil
+}
+
+// wishState begins a wish: whether the account is to be usable, and what is to be done about that.
+func (l *personLink) wishState(s *linkScope) {
+	e, ls := s.employee, l.system
+	l.wish = plan.LinkWish{
+		Number: e.Status.Number, State: directory.Active, Provision: ls.Spec.OnJoin == v1alpha1.OnJoinProvision,
+		OnFreeze: plan.UnlinkAct(cmp.Or(ls.Spec.OnFreeze, v1alpha1.UnlinkDisable)), Adoption: adoption("", ls.Spec.AdoptionPolicy),
+	}
+	if e.Spec.State == v1alpha1.EmployeeFrozen {
+		l.wish.State = directory.Frozen
+	}
+	if l.off || s.leaves() { // nothing is wished of it but that access ends
+		l.wish.State, l.wish.OnFreeze, l.wish.Provision, l.wish.Parts = directory.Frozen, plan.ActDisable, false, true
+	}
+	if l.declared != nil {
+		l.wish.ID, l.wish.Login, l.wish.Renames = l.declared.AccountID, l.declared.Login, l.declared.Login != ""
+	}
 }
 
 func loginOf(m *mapping, person linked.Person) string {
