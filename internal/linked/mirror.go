@@ -2,6 +2,7 @@ package linked
 
 import (
 	"context"
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -145,6 +146,7 @@ func (m *Mirror) Put(a Account) {
 }
 
 func (m *Mirror) set(s sighting) {
+	s.Account = trimmed(s.Account)
 	m.remove(s.ID)
 	m.accounts[s.ID] = s
 	delete(m.absent, s.ID)
@@ -218,7 +220,7 @@ func (m *Mirror) Failed(err error) {
 	m.state.Err = err
 }
 
-// mostAccounts that a system is believed to have.
+// What a system is believed to have.
 const mostAccounts = 1_000_000
 
 // Refresh reads all accounts, or those with these ids where the system does not list, and
@@ -276,8 +278,10 @@ func unbelievable(message string) error {
 // list takes in a listing that began at clock. What was read since then, or not found, is
 // newer than the listing and stays.
 func (m *Mirror) list(ctx context.Context, s System, clock uint64, linked int) (changes Changes, err error) {
-	listed := map[string]Account{}
+	listed, size := map[string]Account{}, 0
 	err = s.List(ctx, func(a Account) error {
+		a = trimmed(a)
+		size += sizeOf(&a)
 		switch other, twice := listed[a.ID]; {
 		case a.ID == "":
 			return unbelievable("an account is listed without an id")
@@ -285,6 +289,8 @@ func (m *Mirror) list(ctx context.Context, s System, clock uint64, linked int) (
 			return unbelievable("an account is listed twice, and not the same")
 		case len(listed) == mostAccounts:
 			return unbelievable("more accounts are listed than are believed")
+		case size > mostKept:
+			return unbelievable(fmt.Sprintf("the accounts that are listed are larger than what is kept of a system, %d MiB: map fewer attributes", mostKept>>20))
 		}
 		listed[a.ID] = a
 		return nil

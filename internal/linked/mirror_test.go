@@ -1,7 +1,9 @@
 package linked_test
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -92,10 +94,16 @@ func TestAMirrorBelievesTheLaterWord(t *testing.T) {
 }
 
 func TestP5AListingIsNotBelieved(t *testing.T) {
+	var endless []linked.Account // whose values are one here, and would be many from a system
+	value := strings.Repeat("x", 120<<10)
+	for i := range 1100 {
+		endless = append(endless, linked.Account{ID: fmt.Sprint(i), Attributes: map[string][]string{"title": {value}}})
+	}
 	for name, fault := range map[string]linkedtest.Fault{
 		"that is empty":            {Accounts: func([]linked.Account) []linked.Account { return nil }},
 		"that has no ids":          {Accounts: func(all []linked.Account) []linked.Account { all[0].ID = ""; return all }},
 		"that contradicts itself":  {Accounts: func(all []linked.Account) []linked.Account { b := all[0]; b.Login = "eve"; return append(all, b) }},
+		"that fills the memory":    {Accounts: func([]linked.Account) []linked.Account { return endless }},
 		"that ends in the middle":  {Happens: true, Err: linkedtest.Refused(directory.Unavailable).Err},
 		"that is refused at first": linkedtest.Refused(directory.PermissionDenied),
 	} {
@@ -192,5 +200,35 @@ func TestWhoWasSoughtIsSoughtAgain(t *testing.T) {
 	m.Seek("N1", "ann", nil)
 	if refresh(t, f, m); m.Sought("N1", "ann") {
 		t.Error("after a reading it has to be asked again")
+	}
+}
+
+// P11: what is too large to be kept differs from whatever is declared, and whether somebody can sign in stays known.
+func TestP11OfALargeAccountNotAllIsKept(t *testing.T) {
+	f, m := mirrored(t, nil)
+	large := linked.Account{ID: "a", Login: "Ann", Number: "N1", Enabled: true, Attributes: map[string][]string{
+		"title": {"Engineer"}, "bio": {strings.Repeat("x", 1<<20)}, "tags": slices.Repeat([]string{"y"}, 1<<20),
+	}}
+	for i := range 10_000 {
+		large.Groups = append(large.Groups, fmt.Sprintf("%0100d", i))
+	}
+	f.Place(large)
+	for name, see := range map[string]func(){"listed": func() { refresh(t, f, m) }, "read": func() { m.Put(large) }} {
+		see()
+		a := m.Account("a")
+		size := len(strings.Join(a.Groups, "")) + len(strings.Join(a.Attributes["bio"], "")) + len(strings.Join(a.Attributes["tags"], ""))
+		if !a.Enabled || a.Login != "Ann" || len(a.Groups) == 0 || size > 128<<10 {
+			t.Errorf("%s: kept %d bytes, enabled %t, in %d groups", name, size, a.Enabled, len(a.Groups))
+		}
+		if linked.SameValues(a.Attributes["bio"], large.Attributes["bio"]) || len(a.Attributes["bio"]) == 0 {
+			t.Errorf("%s: what is not kept is taken for nothing, or for what is declared", name)
+		}
+	}
+	if len(large.Groups) != 10_000 || len(large.Attributes["bio"][0]) != 1<<20 {
+		t.Error("the account of the caller was changed")
+	}
+	large.Groups, large.Attributes["bio"], large.Attributes["tags"] = nil, []string{"x"}, nil
+	if m.Put(large); !slices.Equal(m.Account("a").Attributes["title"], []string{"Engineer"}) {
+		t.Error("what is small enough is not kept")
 	}
 }

@@ -1,9 +1,11 @@
 package scim
 
 import (
+	"fmt"
 	"net/http"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"rollcall.dev/rollcall/internal/directory"
@@ -96,7 +98,8 @@ func TestManager(t *testing.T) {
 
 func TestOptionsThatCannotBe(t *testing.T) {
 	good := map[string][]byte{"token": []byte("t")}
-	for _, endpoint := range []string{"", "idp.example.com", "ftp://idp.example.com", "https://", "https://u:p@idp.example.com", "https://idp.example.com?x=1", "https://idp.example.com#x"} {
+	for _, endpoint := range []string{"", "idp.example.com", "ftp://idp.example.com", "https://", "https://u:p@idp.example.com", "https://idp.example.com?x=1", "https://idp.example.com#x",
+		"http://idp.example.com", "http://127.0.0.1.example.com"} {
 		if _, err := New(Options{Endpoint: endpoint}, linked.Settings{Secrets: good}); directory.ClassOf(err) != directory.Invalid {
 			t.Errorf("%q: %v", endpoint, err)
 		}
@@ -154,4 +157,23 @@ func TestFiltersThatAreNot(t *testing.T) {
 	p := stub(t, map[string]http.HandlerFunc{"GET /Users": says(403, "")})
 	_, err := p.open(Options{}).Find(t.Context(), "E-1001", "zhang.san")
 	refusedAs(t, err, directory.PermissionDenied)
+}
+
+// P11: whoever lets everybody have one login, or one number, is not believed, and fills no memory.
+func TestP11SoManyDoNotHaveOneLogin(t *testing.T) {
+	for _, most := range []int{mostFound, mostFound + 1} {
+		var all []string
+		for i := range most {
+			all = append(all, strings.Replace(account(fmt.Sprint(i)), fmt.Sprint("user-", i), "zhang.san", 1))
+		}
+		for _, o := range []Options{{}, {Filters: No}} {
+			p := stub(t, map[string]http.HandlerFunc{"GET /Users": says(200, list(len(all), all...))})
+			found, err := p.open(o).Find(t.Context(), "", "zhang.san")
+			if most > mostFound {
+				refusedAs(t, err, directory.QuotaExceeded, "20")
+			} else if err != nil || len(found) != most {
+				t.Errorf("found %d, %v", len(found), err)
+			}
+		}
+	}
 }

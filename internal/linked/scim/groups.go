@@ -7,12 +7,31 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"time"
 
 	"rollcall.dev/rollcall/internal/directory"
 )
 
-// mostSilent is how many groups are read one by one where the listing has no members.
-const mostSilent = 500
+const (
+	// mostSilent is how many groups are read one by one where the listing has no members, and of those that an account names.
+	mostSilent = 500
+	// mostIn is how many groups somebody is believed to be in.
+	mostIn = 1000
+	// longestLook is how long groups are read one by one, or left, for one person.
+	longestLook = 30 * time.Minute
+)
+
+// patience returns a function that says when it has lasted too long. What was done stays done, and the next try goes on.
+func (s *System) patience(operation string) func() error {
+	began := s.settings.Now()
+	return func() error {
+		if s.settings.Now().Sub(began) <= longestLook {
+			return nil
+		}
+		return &directory.Error{Class: directory.Unavailable, Operation: operation,
+			Message: fmt.Sprintf("the groups of one person have taken %s: given up, and tried again", longestLook)}
+	}
+}
 
 // group is what is read of one.
 type group struct {
@@ -60,20 +79,36 @@ func (s *System) memberships(ctx context.Context, id string, r resource) ([]stri
 	if err != nil {
 		return nil, err
 	}
-	for _, named := range groupsOf(r) {
-		if slices.Contains(in, named) {
-			continue
+	named := slices.DeleteFunc(groupsOf(r), func(g string) bool { return slices.Contains(in, g) })
+	if len(in) > mostIn || len(named) > mostSilent {
+		return nil, &directory.Error{Class: directory.NotSupported, Operation: groups.operation,
+			Message: fmt.Sprintf("the account is said to be in %d groups, which is not believed: take it out of groups by hand, and set groups to No", len(in)+len(named))}
+	}
+	told, err := s.readEach(ctx, named, func(g *group) bool { return !g.told || g.has(id) })
+	if err != nil {
+		return nil, err
+	}
+	in = append(in, told...)
+	slices.Sort(in)
+	return in, nil
+}
+
+// readEach reads groups one by one and returns those that are as wanted.
+func (s *System) readEach(ctx context.Context, ids []string, wanted func(*group) bool) (in []string, err error) {
+	tooLong := s.patience("groups/get")
+	for _, id := range ids {
+		if err := tooLong(); err != nil {
+			return nil, err
 		}
-		g, err := s.readGroup(ctx, named)
+		g, err := s.readGroup(ctx, id)
 		switch {
 		case directory.ClassOf(err) == directory.NotFound:
 		case err != nil:
 			return nil, err
-		case !g.told || g.has(id):
-			in = append(in, named)
+		case wanted(g):
+			in = append(in, id)
 		}
 	}
-	slices.Sort(in)
 	return in, nil
 }
 
@@ -213,22 +248,12 @@ func (s *System) searchGroups(ctx context.Context, id string) (*search, error) {
 }
 
 // readSilent reads groups one by one: lists leave members out with some.
-func (s *System) readSilent(ctx context.Context, id string, silent []string) (in []string, err error) {
+func (s *System) readSilent(ctx context.Context, id string, silent []string) ([]string, error) {
 	if len(silent) > mostSilent {
 		return nil, &directory.Error{Class: directory.NotSupported, Operation: groups.operation,
 			Message: "the system lists its groups without members, and they are too many to read one by one: set groups to No, and take people out of groups by hand"}
 	}
-	for _, group := range silent {
-		g, err := s.readGroup(ctx, group)
-		switch {
-		case directory.ClassOf(err) == directory.NotFound:
-		case err != nil:
-			return nil, err
-		case g.has(id):
-			in = append(in, group)
-		}
-	}
-	return in, nil
+	return s.readEach(ctx, silent, func(g *group) bool { return g.has(id) })
 }
 
 // groupBody reads one group as it came.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"rollcall.dev/rollcall/internal/directory"
 )
@@ -260,4 +261,67 @@ func TestSystemWithoutGroups(t *testing.T) {
 			}
 		})
 	}
+}
+
+// P11: a system that makes up groups costs so many calls and so much time, and no more: who works for it is needed for others.
+func TestP11MadeUpGroupsEnd(t *testing.T) {
+	var named, listed []string
+	for i := range mostIn + 1 {
+		named = append(named, fmt.Sprintf(`{"value":"g%d"}`, i))
+		listed = append(listed, groupJSON(fmt.Sprint("g", i), `[{"value":"1"}]`))
+	}
+	naming := func(n int) string {
+		return strings.TrimSuffix(departed, "}") + `,"groups":[` + strings.Join(named[:n], ",") + `]}`
+	}
+	for name, c := range map[string]struct {
+		answers map[string]http.HandlerFunc
+		class   directory.Class
+		words   string
+	}{
+		"named by the account": {map[string]http.HandlerFunc{"GET /Users/1": says(200, naming(mostSilent+1)), "GET /Groups": says(200, list(0))}, directory.NotSupported, "501 groups"},
+		"that have everybody":  {map[string]http.HandlerFunc{"GET /Users/1": says(200, departed), "GET /Groups": says(200, list(len(listed), listed...))}, directory.NotSupported, "1001 groups"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := stub(t, c.answers).open(Options{})
+			_, err := s.Account(t.Context(), "1")
+			refusedAs(t, err, c.class, c.words)
+			refusedAs(t, s.Unlink(t.Context(), "1", order), c.class, c.words)
+		})
+	}
+	// One answer a minute.
+	p := stub(t, map[string]http.HandlerFunc{
+		"GET /Users/1": says(200, naming(mostSilent)), "GET /Groups": says(200, list(0)),
+	})
+	s := p.open(Options{})
+	at := now
+	s.settings.Now = func() time.Time { at = at.Add(time.Minute); return at }
+	_, err := s.Account(t.Context(), "1")
+	refusedAs(t, err, directory.Unavailable, "given up")
+	if n := len(p.recorded()); n > 45 {
+		t.Errorf("%d calls in half an hour at one a minute", n)
+	}
+	// Leaving them takes its time, too, and goes on with the next try.
+	left := map[string]bool{}
+	p = stub(t, map[string]http.HandlerFunc{
+		"GET /Users/1": says(200, departed), "GET /Groups": func(w http.ResponseWriter, r *http.Request) {
+			var there []string
+			for i := range 50 {
+				if id := fmt.Sprint("g", i); !left[id] {
+					there = append(there, groupJSON(id, `[{"value":"1"}]`))
+				}
+			}
+			says(200, list(len(there), there...))(w, r)
+		},
+		"PATCH *": func(w http.ResponseWriter, r *http.Request) {
+			left[strings.TrimPrefix(r.URL.Path, "/Groups/")] = true
+			w.WriteHeader(http.StatusNoContent)
+		},
+	})
+	s = p.open(Options{Filters: No})
+	s.settings.Now = func() time.Time { at = at.Add(time.Minute); return at }
+	refusedAs(t, s.Unlink(t.Context(), "1", order), directory.Unavailable, "given up")
+	if n := len(left); n < 20 || n > 40 {
+		t.Errorf("%d groups were left in half an hour at one a minute", n)
+	}
+	refusedAs(t, s.Unlink(t.Context(), "1", order), "")
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"net/url"
 	"strconv"
 	"strings"
@@ -17,11 +18,17 @@ import (
 
 // Bounds of one listing: a system beyond them is taken for one that never ends.
 const (
-	mostPages     = 20_000
+	mostPages     = 5_000 // of one reading from the first page to the end
 	mostResources = 200_000
 	mostOfOnePage = 20_000 // some ignore count
 	mostBytes     = 4 << 30
 	longest       = time.Hour
+	// mostMoves of the total, while a reading goes on, are those of people who come and go.
+	mostMoves = 100
+	// Without a total the end is not in sight: from grace pages on each has to bring so many on average.
+	grace, fewest = 100, 10
+	// mostFound at once have one number or login.
+	mostFound = 20
 )
 
 // page is one answer of a listing (RFC 7644 §3.4.2).
@@ -128,7 +135,7 @@ type walk struct {
 	in    collection
 	count int // of resources that are asked for in one page
 	began time.Time
-	pages int
+	pages int // of this reading
 	bytes int64
 	// union is all ids of all passes; each is visited once.
 	union map[string]struct{}
@@ -137,11 +144,13 @@ type walk struct {
 
 // pass is what one reading from the first page to the end has shown.
 type pass struct {
-	seen  map[string]struct{}
-	total int // -1 = not told
-	pages int // with something new in them
+	seen  map[string]uint64 // by id, what it was like
+	total int               // -1 = not told
+	moves int               // of the total
+	pages int               // with something new in them
 	first string
-	// shaky: the total changed under way: entries may have been skipped.
+	// shaky: it contradicts itself: the total changed under way, more came than that, or somebody came twice and not
+	// the same. Entries may have been skipped.
 	shaky bool
 }
 
@@ -168,15 +177,15 @@ func (s *System) each(ctx context.Context, in collection, twice bool, visit func
 	if second.sound() || untold && len(first.seen) == len(second.seen) && len(w.union) == len(first.seen) {
 		return w.uncut(ctx, second)
 	}
-	return &directory.Error{Class: directory.Unavailable, Operation: in.operation,
-		Message: fmt.Sprintf("the listing contradicts itself: it says that there are %d and gave %d in two readings", second.total, len(w.union))}
+	return w.unreadable("the listing contradicts itself: it says that there are %d and gave %d in two readings", second.total, len(w.union))
 }
 
 // pass reads from the first page until one is empty, or brings nothing new. The end is
 // asked for, not believed: totals lie, and some answer a start beyond the end with the
 // first page again.
 func (w *walk) pass(ctx context.Context) (*pass, error) {
-	p := &pass{seen: map[string]struct{}{}, total: -1}
+	p := &pass{seen: map[string]uint64{}, total: -1}
+	w.pages = 0
 	for start := 1; ; {
 		page, err := w.page(ctx, start, w.count)
 		if err != nil {
@@ -196,15 +205,42 @@ func (w *walk) pass(ctx context.Context) (*pass, error) {
 		if fresh == 0 {
 			return p, nil
 		}
-		p.shaky = p.shaky || p.pages > 0 && p.total != page.total
+		if p.pages > 0 && p.total != page.total {
+			p.moves++
+		}
 		p.total = page.total
 		p.pages++
+		tooMany := p.total >= 0 && len(p.seen) > p.total
+		if p.shaky = p.shaky || p.moves > 0 || tooMany; tooMany {
+			return p, nil
+		}
+		if err := w.promising(p); err != nil {
+			return nil, err
+		}
 		start += len(page.resources)
 	}
 }
 
+// promising looks, by what has come so far, whether the end is in sight. Whoever gives one at a time, or always some more, is
+// given up at once, and not when the time is over: until then nobody would know that the system cannot be read.
+func (w *walk) promising(p *pass) error {
+	seen := len(p.seen)
+	switch {
+	case p.total > mostResources:
+		return w.unreadable("the listing says that there are %d, and more than %d are not read", p.total, mostResources)
+	case p.moves > mostMoves:
+		return w.unreadable("the listing does not end: it was given up after %d pages, because its total changed %d times", w.pages, p.moves)
+	case p.total > seen && w.pages+(p.total-seen)*p.pages/seen > mostPages:
+		return w.unreadable("the listing was given up after %d pages, with %d of %d: all would take more than %d pages", w.pages, seen, p.total, mostPages)
+	case p.total < 0 && p.pages >= grace && seen < (p.pages-1)*min(fewest, w.count):
+		return w.unreadable("the listing does not end: it was given up after %d pages, which brought %d and no total", w.pages, seen)
+	}
+	return nil
+}
+
 // add visits what is new of a page.
 func (w *walk) add(p *pass, page *page) (fresh int, err error) {
+	differs := false
 	for _, raw := range page.resources {
 		id, ok := idOf(raw)
 		if !ok {
@@ -213,11 +249,13 @@ func (w *walk) add(p *pass, page *page) (fresh int, err error) {
 		if p.first == "" {
 			p.first = id
 		}
-		if _, again := p.seen[id]; again {
+		looks := maphash.Bytes(hashSeed, raw)
+		if before, again := p.seen[id]; again {
+			differs = differs || before != looks
 			continue
 		}
 		fresh++
-		if p.seen[id] = struct{}{}; len(p.seen) > mostResources {
+		if p.seen[id] = looks; len(p.seen) > mostResources {
 			return 0, w.endless()
 		}
 		if _, again := w.union[id]; again {
@@ -228,8 +266,11 @@ func (w *walk) add(p *pass, page *page) (fresh int, err error) {
 			return 0, err
 		}
 	}
+	p.shaky = p.shaky || differs && fresh > 0 // a page without anybody new is the end, whatever is in it
 	return fresh, nil
 }
+
+var hashSeed = maphash.MakeSeed()
 
 // idOf reads the id alone; a number stands for its digits.
 func idOf(raw json.RawMessage) (string, bool) {
@@ -279,8 +320,11 @@ func (w *walk) page(ctx context.Context, start, count int) (*page, error) {
 }
 
 func (w *walk) endless() error {
-	return &directory.Error{Class: directory.Unavailable, Operation: w.in.operation,
-		Message: "the listing does not end: it was given up"}
+	return w.unreadable("the listing does not end: it was given up after %d pages and %d entries", w.pages, len(w.union))
+}
+
+func (w *walk) unreadable(format string, args ...any) error {
+	return &directory.Error{Class: directory.Unavailable, Operation: w.in.operation, Message: fmt.Sprintf(format, args...)}
 }
 
 // errCut: nobody knows whether that was all.

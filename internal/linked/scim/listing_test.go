@@ -69,6 +69,18 @@ func TestPagingSurvivesLiars(t *testing.T) {
 		"names in another case": func(start, _ int) string {
 			return strings.NewReplacer("Resources", "resources", "totalResults", "totalresults", `"id"`, `"ID"`).Replace(list(4, from(start, 4)...))
 		},
+		"pages go back": func(start, count int) string { // each begins two before what was asked for
+			if start > 6 {
+				return list(4)
+			}
+			return list(4, from(max(1, start-2), min(4, max(1, start-2)+2))...)
+		},
+		"says nonsense of its pages": func(start, _ int) string {
+			return strings.Replace(list(4, from(start, 4)...), `"totalResults"`, `"itemsPerPage":0,"startIndex":-7,"totalResults"`, 1)
+		},
+		"somebody twice": func(start, _ int) string {
+			return list(4, append(from(start, 4), from(start, 4)...)...)
+		},
 		"fewer than count": func(start, _ int) string {
 			if start > 4 {
 				return list(4)
@@ -106,6 +118,10 @@ func TestP5_ContradictionIsNoListing(t *testing.T) {
 			endless++
 			return list(4+endless, from(start, 4)...)
 		},
+		"somebody twice, and not the same": func(start, _ int) string {
+			return list(4, append(from(start, 4), strings.Replace(account("1"), "true", "false", min(1, max(0, 5-start))))...)
+		},
+		"one account under two ids":      func(int, int) string { return list(2, `{"id":"1","ID":"2"}`, `{"id":"1","ID":"3"}`) },
 		"an account without an id":       func(int, int) string { return list(1, `{"userName":"x"}`) },
 		"an id that is a path":           func(int, int) string { return list(1, account("..")) },
 		"an id with a control character": func(int, int) string { return list(1, account(`a\nb`)) },
@@ -188,7 +204,7 @@ func TestListingThatIsCut(t *testing.T) {
 // Endless pages end: by their number, and by the time that they take.
 func TestEndlessPages(t *testing.T) {
 	t.Run("time", func(t *testing.T) {
-		p := paged(t, func(start, _ int) string { return list(1_000_000, account(strconv.Itoa(start))) })
+		p := paged(t, func(start, _ int) string { return list(mostPages-10, account(strconv.Itoa(start))) })
 		s := p.open(Options{})
 		at := now
 		s.settings.Now = func() time.Time { at = at.Add(time.Minute); return at }
@@ -200,7 +216,7 @@ func TestEndlessPages(t *testing.T) {
 	})
 	t.Run("bytes", func(t *testing.T) {
 		p := paged(t, func(start, _ int) string {
-			return list(1_000_000, account(strconv.Itoa(start), `,"bio":"`+strings.Repeat("x", 1<<17)+`"`))
+			return list(1000, account(strconv.Itoa(start), `,"bio":"`+strings.Repeat("x", 1<<17)+`"`))
 		})
 		s := p.open(Options{})
 		s.mostBytes = 1 << 20
@@ -211,14 +227,14 @@ func TestEndlessPages(t *testing.T) {
 		}
 	})
 	t.Run("pages", func(t *testing.T) {
-		p := paged(t, func(start, _ int) string { return list(1_000_000, account(strconv.Itoa(start))) })
+		p := paged(t, func(start, _ int) string { return untold(from(start, start+fewest-1)...) })
 		s := p.open(Options{})
 		s.client.http = &http.Client{Transport: httpx.InMemory(p.server)}
 		n := 0
 		err := s.List(t.Context(), func(linked.Account) error { n++; return nil })
 		refusedAs(t, err, directory.Unavailable, "does not end")
-		if n != mostPages {
-			t.Errorf("%d pages", n)
+		if n != mostPages*fewest {
+			t.Errorf("%d accounts", n)
 		}
 	})
 	t.Run("accounts", func(t *testing.T) {
@@ -227,7 +243,7 @@ func TestEndlessPages(t *testing.T) {
 			for i := range mostOfOnePage {
 				fmt.Fprintf(&all, `,{"id":"%d"}`, start+i)
 			}
-			return list(1_000_000, all.String()[1:])
+			return untold(all.String()[1:])
 		})
 		_, err := listed(t, p.open(Options{}))
 		refusedAs(t, err, directory.Unavailable, "does not end")
@@ -242,6 +258,64 @@ func TestEndlessPages(t *testing.T) {
 		_, err := listed(t, p.open(Options{}))
 		refusedAs(t, err, directory.Unavailable)
 	})
+}
+
+// untold is a page of a listing that does not tell how many there are.
+func untold(resources ...string) string {
+	return strings.Replace(list(0, resources...), `"totalResults":0,`, "", 1)
+}
+
+// P11: that no end is in sight shows at once, not when the time for a listing is over: so does the condition of the system.
+func TestP11NoEndInSightIsSaidAtOnce(t *testing.T) {
+	one := func(total func(start int) int) func(start, count int) string {
+		return func(start, _ int) string { return list(total(start), account(strconv.Itoa(start))) }
+	}
+	for name, c := range map[string]struct {
+		page  func(start, count int) string
+		most  int
+		words string
+	}{
+		"more than anybody has":   {one(func(int) int { return mostResources + 1 }), 1, "more than 200000 are not read"},
+		"one at a time":           {one(func(int) int { return mostPages + 1 }), 1, "with 1 of 5001"},
+		"always one more":         {one(func(start int) int { return start + 1 }), mostMoves + 2, "its total changed 101 times"},
+		"fewer than came":         {one(func(int) int { return 1 }), 4, "contradicts itself"},
+		"one at a time, no total": {func(start, _ int) string { return untold(account(strconv.Itoa(start))) }, grace, "does not end"},
+		"slower and slower": {func(start, _ int) string {
+			if start == 1 {
+				return list(mostResources, from(1, 100)...)
+			}
+			return list(mostResources, account(strconv.Itoa(start)))
+		}, 3, "of 200000"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := paged(t, c.page)
+			s := p.open(Options{})
+			s.known(t.Context())
+			p.recorded()
+			_, err := listed(t, s)
+			refusedAs(t, err, directory.Unavailable, c.words)
+			if n := len(p.recorded()); n > c.most {
+				t.Errorf("%d calls until it was said, want %d at most", n, c.most)
+			}
+		})
+	}
+}
+
+// What a system of the most people has is read, fifty at a time as with AWS, and it may change meanwhile.
+func TestALargeListingIsRead(t *testing.T) {
+	const most, atOnce = 20_000, 50
+	now := most
+	p := paged(t, func(start, _ int) string {
+		if now < most+50 && start > 1000 {
+			now++ // somebody joins with each page, for a while
+		}
+		return list(now, from(start, min(now, start+atOnce-1))...)
+	})
+	s := p.open(Options{})
+	s.client.http = &http.Client{Transport: httpx.InMemory(p.server)}
+	if ids, err := listed(t, s); err != nil || len(ids) != most+50 {
+		t.Errorf("%d were read, %v", len(ids), err)
+	}
 }
 
 // A page that is too large is asked for again, smaller, and the account that is too

@@ -6,7 +6,9 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -142,6 +144,9 @@ func baseOf(endpoint string) (string, error) {
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return "", invalid("connect", "the endpoint must be an address such as https://idp.example.com/scim/v2, without a user, a query and a fragment")
 	}
+	if ip, _ := netip.ParseAddr(u.Hostname()); u.Scheme == "http" && u.Hostname() != "localhost" && !ip.IsLoopback() {
+		return "", invalid("connect", "the endpoint must be https://, but to loopback: the credentials travel on it")
+	}
 	return strings.TrimRight(u.String(), "/"), nil
 }
 
@@ -185,8 +190,10 @@ func numberOf(r resource) string {
 // groupsOf are the groups that the account says it is a direct member of.
 func groupsOf(r resource) []string {
 	var ids []string
+	seen := map[string]bool{}
 	for _, e := range entries(r.get("groups")) {
-		if id := e.text("value"); validID(id) && !strings.EqualFold(e.text("type"), "indirect") && !slices.Contains(ids, id) {
+		if id := e.text("value"); validID(id) && !strings.EqualFold(e.text("type"), "indirect") && !seen[id] {
+			seen[id] = true
 			ids = append(ids, id)
 		}
 	}
@@ -197,9 +204,9 @@ func groupsOf(r resource) []string {
 // groups: which of them an account is in, only Account finds out.
 func (s *System) List(ctx context.Context, each func(linked.Account) error) error {
 	f := s.known(ctx)
-	return s.each(ctx, users, false, func(_ string, raw json.RawMessage) error {
+	return s.each(ctx, users, false, func(listed string, raw json.RawMessage) error {
 		r, id, ok := parse(raw)
-		if !ok {
+		if !ok || id != listed {
 			return incomprehensible(get(users.operation, "", nil), "the listing has an entry that is no account")
 		}
 		a := s.account(id, r)
@@ -276,7 +283,7 @@ func (s *System) Find(ctx context.Context, number, login string) ([]linked.Accou
 func (s *System) find(ctx context.Context, number, login string) (found []resource, all bool, err error) {
 	if s.known(ctx).filters {
 		found, all, err = s.ask(ctx, number, login)
-		if err != nil || !all {
+		if err = cmp.Or(err, believable(len(found))); err != nil || !all {
 			return found, false, err
 		}
 	}
@@ -330,17 +337,17 @@ func parseAll(raws []json.RawMessage) []resource {
 // search reads all accounts and keeps those with the number, else those with the login.
 func (s *System) search(ctx context.Context, number, login string) ([]resource, error) {
 	var byNumber, byLogin []resource
-	err := s.each(ctx, users, true, func(_ string, raw json.RawMessage) error {
-		r, _, ok := parse(raw)
-		if !ok {
+	err := s.each(ctx, users, true, func(id string, raw json.RawMessage) error {
+		r, own, ok := parse(raw)
+		switch {
+		case !ok || own != id:
 			return incomprehensible(get(users.operation, "", nil), "the listing has an entry that is no account")
-		}
-		if hasNumber(r, number) {
+		case hasNumber(r, number):
 			byNumber = append(byNumber, r)
-		} else if login != "" && hasLogin(r, login) {
+		case login != "" && hasLogin(r, login):
 			byLogin = append(byLogin, r)
 		}
-		return nil
+		return believable(max(len(byNumber), len(byLogin)))
 	})
 	if err != nil {
 		return nil, err
@@ -349,6 +356,15 @@ func (s *System) search(ctx context.Context, number, login string) ([]resource, 
 		return byNumber, nil
 	}
 	return byLogin, nil
+}
+
+// believable: so many may be found by one number or login.
+func believable(found int) error {
+	if found > mostFound {
+		return &directory.Error{Class: directory.QuotaExceeded, Operation: "users/find",
+			Message: fmt.Sprintf("more accounts than the %d that are believed here have the same number, or the same login", mostFound)}
+	}
+	return nil
 }
 
 // externalId minds the case (RFC 7643 §3.1), userName does not (§4.1.1).

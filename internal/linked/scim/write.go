@@ -290,7 +290,11 @@ func (s *System) Unlink(ctx context.Context, id string, _ linked.Order) error {
 			Message: "take the account out of its groups by hand, or set groups to Yes if the system always lists all members of a group"}
 	}
 	var failed error
+	tooLong := s.patience("groups/patch")
 	for _, group := range in {
+		if err := tooLong(); err != nil {
+			return err
+		}
 		err := s.removeMember(ctx, group, id, f)
 		if err != nil && !concernsOne(err) {
 			return err
