@@ -67,8 +67,8 @@ type Capabilities struct {
 	Lists bool
 	// Reads: an account can be read at all. Where it cannot, a receipt is all that proves anything.
 	Reads bool
-	// Creates, Updates, Disables, Deletes: the system does this.
-	Creates, Updates, Disables, Deletes bool
+	// Creates, Updates, Disables, Enables, Deletes: the system does this.
+	Creates, Updates, Disables, Enables, Deletes bool
 	// Groups: memberships are taken away when somebody is unlinked.
 	Groups bool
 	// DisableRemoves: the system removes an account for good when it is disabled.

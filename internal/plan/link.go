@@ -385,6 +385,9 @@ func linkState(w LinkWish, f LinkFacts, p *LinkPlan) bool {
 	switch {
 	case w.State == directory.Frozen:
 		return freezeLink(w, f, enabled, p)
+	case r.DisabledByUs && (!enabled || !f.Capabilities.Reads) && !f.Capabilities.Enables:
+		p.Hold = hold(NotSupported, "this linked system enables no accounts by API: the account stays disabled; enable it there")
+		return false
 	case r.DisabledByUs && (!enabled || !f.Capabilities.Reads): // where nothing is read, what was asked for may have been done
 		p.Actions = append(p.Actions, LinkAction{Kind: Enable, ID: r.ID})
 	case !enabled:

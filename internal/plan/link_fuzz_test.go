@@ -41,7 +41,7 @@ func (d *dice) link() (w plan.LinkWish, r plan.LinkRecord, f plan.LinkFacts) {
 	}
 	f = plan.LinkFacts{
 		Capabilities: linked.Capabilities{
-			Reads: !d.one(4), Creates: !d.one(4), Updates: !d.one(4), Disables: !d.one(4), Deletes: !d.one(4), DisableRemoves: d.one(4),
+			Reads: !d.one(4), Creates: !d.one(4), Updates: !d.one(4), Disables: !d.one(4), Deletes: !d.one(4), DisableRemoves: d.one(4), Enables: !d.one(4),
 		},
 		Read: !d.one(6), Absent: d.one(2), Doubtful: d.one(5), Sought: d.one(2), Claimant: pick(d, "", "", "", "the Employee b"),
 	}
@@ -79,6 +79,8 @@ func FuzzP2LinkAccessFirst(f *testing.F) {
 				t.Errorf("%s, and it is declared %s with onFreeze %s", a.Kind, w.State, w.OnFreeze)
 			case a.Kind == plan.Disable && i != 0:
 				t.Errorf("disables as action %d", i)
+			case a.Kind == plan.Enable && !facts.Capabilities.Enables:
+				t.Error("enables where that cannot be done")
 			case a.Kind == plan.Disable && facts.Capabilities.DisableRemoves, a.Kind == plan.Delete && w.OnFreeze != plan.ActDelete:
 				t.Errorf("%s removes somebody unasked", a.Kind)
 			case a.Kind == plan.Enable && (i != len(p.Actions)-1 || w.State != directory.Active || !r.DisabledByUs):

@@ -11,7 +11,7 @@ import (
 
 // able is a linked system that does everything.
 func able(change ...func(*linked.Capabilities)) linked.Capabilities {
-	c := linked.Capabilities{Lists: true, Reads: true, Creates: true, Updates: true, Disables: true, Deletes: true, Groups: true}
+	c := linked.Capabilities{Lists: true, Reads: true, Creates: true, Updates: true, Disables: true, Enables: true, Deletes: true, Groups: true}
 	for _, f := range change {
 		f(&c)
 	}
@@ -125,6 +125,8 @@ func TestForLink(t *testing.T) {
 		"thawed after that: made anew":       {linkWish(provision), plan.LinkRecord{ID: "i1", DisabledByUs: true}, plan.LinkFacts{Sought: true}, []plan.Kind{plan.Create}, "", plan.Creating},
 		"nobody frozen is created":           {linkWish(suspended, provision), plan.LinkRecord{}, plan.LinkFacts{Sought: true}, nil, "", ""},
 		"thawed":                             {linkWish(), oursDisabled(), plan.LinkFacts{Account: linkAccount(disabled, manager)}, []plan.Kind{plan.Update, plan.Enable}, "", plan.Created},
+		"thawed, where nothing enables":      {linkWish(), oursDisabled(), plan.LinkFacts{Capabilities: able(func(c *linked.Capabilities) { c.Enables = false }), Account: linkAccount(disabled, manager)}, nil, plan.NotSupported, plan.Created},
+		"thawed there by a person":           {linkWish(), oursDisabled(), plan.LinkFacts{Capabilities: able(func(c *linked.Capabilities) { c.Enables = false }), Account: linkAccount()}, nil, "", plan.Created},
 		"ignored once":                       {linkWish(), plan.LinkRecord{ID: "i1", Origin: plan.Created, Applied: "2", Ignored: []string{"title"}}, plan.LinkFacts{Account: linkAccount(manager)}, nil, plan.WriteIgnored, plan.Created},
 		"ignored, and declared anew":         {linkWish(), plan.LinkRecord{ID: "i1", Origin: plan.Created, Applied: "1", Ignored: []string{"title"}}, plan.LinkFacts{Account: linkAccount(manager)}, []plan.Kind{plan.Update}, "", plan.Created},
 		"it updates nothing":                 {linkWish(), linkedBefore, plan.LinkFacts{Capabilities: able(func(c *linked.Capabilities) { c.Updates = false; c.Protocol = "SCIM" }), Account: linkAccount(manager)}, nil, plan.NotSupported, plan.Created},

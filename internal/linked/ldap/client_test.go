@@ -1,8 +1,10 @@
 package ldap
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"slices"
@@ -405,29 +407,111 @@ func drip(c net.Conn, b []byte) {
 	}
 }
 
+// paged ends a page that promises another one.
+func paged(id int64, cookie byte, entries []byte) []byte {
+	done := message(id, goldap.ApplicationSearchResultDone, 0, "")
+	controls := ber.Encode(ber.ClassContext, ber.TypeConstructed, 0, nil, "")
+	controls.AppendChild((&goldap.ControlPaging{Cookie: []byte{cookie}}).Encode())
+	done.AppendChild(controls)
+	return append(entries, done.Bytes()...)
+}
+
+// numbered is one of many entries.
+func numbered(id, n int64, attributes ...string) []byte {
+	return found(id, person(fmt.Sprint("p", n)), append([]string{"entryUUID", fmt.Sprintf("00000000-0000-0000-0000-%012d", n), "uid", fmt.Sprint("p", n)}, attributes...)...)
+}
+
+// P11: how many pages, how long and how much a listing without end costs, and what is said of it.
 func TestP5AListingWithoutEndIsNone(t *testing.T) {
-	var n atomic.Int64
-	page := func(id int64, entry []byte) []byte {
-		done := message(id, goldap.ApplicationSearchResultDone, 0, "")
-		controls := ber.Encode(ber.ClassContext, ber.TypeConstructed, 0, nil, "")
-		controls.AppendChild((&goldap.ControlPaging{Cookie: []byte{byte(n.Add(1))}}).Encode())
-		done.AppendChild(controls)
-		return append(entry, done.Bytes()...)
-	}
-	for name, entry := range map[string]func(id int64) []byte{
-		"empty pages": func(int64) []byte { return nil },
-		"one entry again and again": func(id int64) []byte {
+	for name, c := range map[string]struct {
+		page  func(id, n int64) []byte
+		tick  time.Duration // that a look at the clock takes
+		most  int           // bytes
+		words string
+		calls int64
+	}{
+		"empty pages": {page: func(int64, int64) []byte { return nil }, words: "contradicts itself", calls: emptyPages},
+		"one entry again and again": {page: func(id, _ int64) []byte {
 			return found(id, person("x"), "entryUUID", someID, "uid", "x")
-		},
+		}, words: "contradicts itself", calls: 2},
+		"one at a time": {page: func(id, n int64) []byte { return numbered(id, n) }, words: "given up after 100 pages, which brought 100 entries", calls: grace},
+		"slowly": {page: func(id, n int64) (page []byte) {
+			for i := range int64(fewest) {
+				page = append(page, numbered(id, n*fewest+i)...)
+			}
+			return page
+		}, tick: time.Minute, words: "does not end", calls: 61},
+		"much": {page: func(id, n int64) []byte { return numbered(id, n, "cn", strings.Repeat("x", 1<<17)) }, most: 1 << 20, words: "larger than is believed", calls: 8},
 	} {
-		h := listen(t, func(c net.Conn) {
-			asked(c, func(id int64, _ *ber.Packet) []byte { return page(id, entry(id)) })
+		t.Run(name, func(t *testing.T) {
+			var n atomic.Int64
+			h := listen(t, func(conn net.Conn) {
+				asked(conn, func(id int64, _ *ber.Packet) []byte {
+					i := n.Add(1)
+					return paged(id, byte(i), c.page(id, i))
+				})
+			})
+			now := time.Now()
+			sys := open(t, h.options(t), func(l *linked.Settings) {
+				l.Now = func() time.Time { now = now.Add(c.tick); return now }
+			})
+			sys.mostBytes = cmp.Or(c.most, mostBytes)
+			err := sys.eachPage(t.Context(), query{base: peopleDN, filter: anything, attributes: sys.wanted(entryUUID)}, pageSize, func(*goldap.Entry) error { return nil })
+			if err == nil || !strings.Contains(err.Error(), c.words) || n.Load() > c.calls {
+				t.Errorf("%d pages: %v", n.Load(), err)
+			}
+			if err := sys.List(t.Context(), func(linked.Account) error { return nil }); err == nil {
+				t.Error("it is a listing")
+			}
 		})
-		err := open(t, h.options(t)).List(t.Context(), func(linked.Account) error { return nil })
-		if directory.ClassOf(err) != directory.Unavailable || !strings.Contains(err.Error(), "contradicts itself") {
-			t.Errorf("%s: %v", name, err)
-		}
 	}
+}
+
+// P11: a server that makes up groups costs so many calls and so much time.
+func TestP11MadeUpGroupsEnd(t *testing.T) {
+	var most, writes atomic.Int64
+	most.Store(mostIn + 1)
+	h := listen(t, func(c net.Conn) {
+		asked(c, func(id int64, op *ber.Packet) []byte {
+			if op.Tag != goldap.ApplicationSearchRequest {
+				writes.Add(1)
+				return result(id, op.Tag+1, 0)
+			}
+			if op.Children[0].Value != groupsDN {
+				return someone(id, person("x"), someID)
+			}
+			var all []byte
+			for i := range most.Load() {
+				all = append(all, found(id, fmt.Sprintf("cn=g%d,%s", i, groupsDN), "objectClass", "groupOfNames")...)
+			}
+			return append(all, result(id, goldap.ApplicationSearchResultDone, 0)...)
+		})
+	})
+	o := h.options(t)
+	o.GroupsDN = groupsDN
+	now := time.Now()
+	sys := open(t, o, func(l *linked.Settings) {
+		l.Now = func() time.Time { now = now.Add(time.Minute); return now }
+	})
+	wants(t, sys.Unlink(t.Context(), someID, order), directory.NotSupported, "1001 groups")
+	if writes.Load() > 0 {
+		t.Errorf("%d changes", writes.Load())
+	}
+	most.Store(mostIn)
+	wants(t, sys.Unlink(t.Context(), someID, order), directory.Unavailable, "given up, and tried again")
+	if n := writes.Load(); n < 10 || n > 40 {
+		t.Errorf("%d changes in half an hour at one a minute", n)
+	}
+}
+
+// A Secret that was made of a file has a line break at its end.
+func TestALineBreakAtTheEndIsNotOfThePassword(t *testing.T) {
+	s := startSlapd(t, variant{})
+	sys := open(t, s.options(), func(l *linked.Settings) {
+		l.Secrets = map[string][]byte{"bindDN": []byte(operatorDN + "\n"), "password": []byte(operator + "\r\n")}
+	})
+	_, err := sys.Discover(t.Context())
+	wants(t, err, "")
 }
 
 func TestP3AWriteWhoseAnswerIsLostIsUnknownAndNotRepeated(t *testing.T) {

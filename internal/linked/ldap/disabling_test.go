@@ -131,6 +131,43 @@ func TestALockByFailuresIsNotOurs(t *testing.T) {
 	}
 }
 
+// Whoever resets a password takes the lock away with it, which is read, so that the next reading can lock again: the page says so.
+func TestP9APasswordResetTakesTheLockAway(t *testing.T) {
+	s := startSlapd(t, variant{})
+	sys := open(t, s.options())
+	for name, reset := range map[string]func(k *goldap.Conn, dn string) error{
+		"by changing the attribute": func(k *goldap.Conn, dn string) error {
+			m := goldap.NewModifyRequest(dn, nil)
+			m.Replace("userPassword", []string{"another"})
+			return k.Modify(m)
+		},
+		"by the operation for it": func(k *goldap.Conn, dn string) error {
+			_, err := k.PasswordModify(goldap.NewPasswordModifyRequest(dn, "", "another"))
+			return err
+		},
+	} {
+		uid := strings.ReplaceAll(name, " ", ".")
+		a := create(t, s, sys, uid)
+		wants(t, sys.Disable(t.Context(), a.ID, order), "")
+		helpdesk, err := s.Bind(operatorDN, operator)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = helpdesk.Close() }()
+		if err := reset(helpdesk, person(uid)); err != nil {
+			t.Fatal(err)
+		}
+		enabled, _ := account(t, sys, a.ID)
+		if in := s.signsIn(person(uid), "another"); in != enabled || !in {
+			t.Errorf("%s: somebody signs in: %t, read as enabled: %t", name, in, enabled)
+		}
+		wants(t, sys.Disable(t.Context(), a.ID, order), "")
+		if s.signsIn(person(uid), "another") {
+			t.Errorf("%s: locked again, and somebody signs in", name)
+		}
+	}
+}
+
 func TestWithoutPasswordPoliciesNothingIsPretended(t *testing.T) {
 	s := startSlapd(t, variant{})
 	o := s.options()

@@ -75,7 +75,7 @@ func (s *system) Discover(ctx context.Context) (linked.Capabilities, error) {
 		return linked.Capabilities{}, err
 	}
 	c := linked.Capabilities{
-		Protocol: "LDAP", Lists: true, Reads: true, Creates: s.o.Disabling != UserAccountControl, Updates: true, Disables: true, Deletes: true,
+		Protocol: "LDAP", Lists: true, Reads: true, Creates: s.o.Disabling != UserAccountControl, Updates: true, Disables: true, Enables: true, Deletes: true,
 		Groups: s.groups != nil, Words: []string{f.identity.attribute, s.lock().words},
 	}
 	s.transport(f, &c)

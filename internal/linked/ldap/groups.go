@@ -2,6 +2,7 @@ package ldap
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -44,6 +45,9 @@ func (s *system) memberships(ctx context.Context, e *entry) ([]membership, error
 	found, err := s.pages(ctx, query{base: s.o.GroupsDN, filter: "(|" + filter + ")", attributes: []string{"objectClass"}}, pageSize)
 	if err != nil {
 		return nil, err
+	}
+	if len(found) > mostIn { // each is a call, or several
+		return nil, problem(directory.NotSupported, "search", fmt.Sprintf("the account is in %d groups, which is not believed: take it out of them by hand", len(found)))
 	}
 	var all []membership
 	for _, raw := range found {
@@ -117,7 +121,11 @@ func (s *system) leave(ctx context.Context, e *entry) (stuck []membership, err e
 	if err != nil {
 		return nil, err
 	}
+	began := s.client.now()
 	for _, m := range all {
+		if s.client.now().Sub(began) > longestLeave {
+			return nil, problem(directory.Unavailable, "modify", "the groups of one person have taken "+longestLeave.String()+": given up, and tried again")
+		}
 		err := s.modify(ctx, m.group, []goldap.Change{change(goldap.DeleteAttribute, m.attribute, m.value)})
 		switch {
 		case is(err, codeNoAttribute), is(err, codeNoObject): // it is out, or the group is gone
@@ -164,13 +172,9 @@ func (s *system) rolls(ctx context.Context) (map[string][]string, error) {
 	if s.groups == nil {
 		return nil, nil
 	}
-	found, err := s.pages(ctx, query{base: s.o.GroupsDN, filter: "(|(" + byMember + "=*)(" + byUniqueMember + "=*)(" + byUID + "=*))",
-		attributes: []string{byMember, byUniqueMember, byUID}}, groupPage)
-	if err != nil {
-		return nil, err
-	}
 	rolls := map[string][]string{}
-	for _, g := range found {
+	q := query{base: s.o.GroupsDN, filter: "(|(" + byMember + "=*)(" + byUniqueMember + "=*)(" + byUID + "=*))", attributes: []string{byMember, byUniqueMember, byUID}}
+	err := s.eachPage(ctx, q, groupPage, func(g *goldap.Entry) error {
 		for _, dn := range slices.Concat(g.GetEqualFoldAttributeValues(byMember), g.GetEqualFoldAttributeValues(byUniqueMember)) {
 			key := canonical(dn)
 			rolls[key] = append(rolls[key], g.DN)
@@ -179,6 +183,7 @@ func (s *system) rolls(ctx context.Context) (map[string][]string, error) {
 			key := "uid=" + strings.ToLower(uid)
 			rolls[key] = append(rolls[key], g.DN)
 		}
-	}
-	return rolls, nil
+		return nil
+	})
+	return rolls, err
 }

@@ -90,7 +90,7 @@ func New(o Options, s linked.Settings) (linked.System, error) {
 	if err != nil {
 		return nil, err
 	}
-	sys := &system{o: o, client: c, mapped: slices.Clone(s.Attributes), page: pageSize}
+	sys := &system{o: o, client: c, mapped: slices.Clone(s.Attributes), page: pageSize, mostBytes: mostBytes}
 	if err := sys.checkNames(); err != nil {
 		return nil, err
 	}
@@ -105,7 +105,7 @@ const setup = "setup"
 
 func newClient(o Options, s linked.Settings) (*client, error) {
 	c := &client{
-		bindDN: string(s.Secrets["bindDN"]), password: string(s.Secrets["password"]), spend: s.Spend,
+		bindDN: secret(s, "bindDN"), password: secret(s, "password"), spend: s.Spend,
 		throttled: s.Throttled, answered: s.Answered, now: s.Now,
 		dialTimeout: cmp.Or(o.DialTimeout, 10*time.Second), timeout: cmp.Or(o.Timeout, 30*time.Second),
 		places: make(chan struct{}, connections),
@@ -118,6 +118,11 @@ func newClient(o Options, s linked.Settings) (*client, error) {
 		return nil, problem(directory.Invalid, setup, "the credentials need bindDN and password, neither of them empty")
 	}
 	return c, c.locate(o)
+}
+
+// secret is a value of the Secret. A line break at its end is common, and never meant.
+func secret(s linked.Settings, key string) string {
+	return strings.TrimRight(string(s.Secrets[key]), "\r\n")
 }
 
 // locate reads the endpoint.

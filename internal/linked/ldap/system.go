@@ -2,10 +2,12 @@ package ldap
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	goldap "github.com/go-ldap/ldap/v3"
 
@@ -19,6 +21,15 @@ const (
 	maxEntries = 200_000
 	// emptyPages in a row, each of which promises another one, are no listing.
 	emptyPages = 5
+	// From grace pages on each has to have so many entries on average, else nobody sees its end.
+	grace, fewest = 100, 5
+	// mostPages, longest and mostBytes of one listing; a thousand people are some MiB.
+	mostPages = 10_000
+	longest   = time.Hour
+	mostBytes = 512 << 20
+	// mostIn is how many groups somebody is believed to be in, longestLeave how long they are left in one try.
+	mostIn       = 1000
+	longestLeave = 30 * time.Minute
 	// found at once for one number or login.
 	maxFound = 20
 )
@@ -29,6 +40,8 @@ type system struct {
 	client *client
 	mapped []string
 	page   uint32 // accounts of a listing that are read at once
+	// mostBytes of a listing; a test makes it less.
+	mostBytes int
 
 	people, disabled, groups *goldap.DN
 	bases                    []string // below which accounts are, none in another
@@ -101,8 +114,8 @@ func (s *system) rolled(ctx context.Context, e *entry, rolls map[string][]string
 func (s *system) eachPage(ctx context.Context, q query, size uint32, each func(*goldap.Entry) error) error {
 	q.scope, q.paging, q.pin = goldap.ScopeWholeSubtree, goldap.NewControlPaging(size), &pin{}
 	defer s.client.unpin(q.pin)
-	seen, empty := map[string]bool{}, 0
-	for {
+	seen, empty, bytes, began := map[string]bool{}, 0, 0, s.client.now()
+	for pages := 1; ; pages++ {
 		page, err := s.search(ctx, q)
 		if err != nil {
 			return err
@@ -116,6 +129,9 @@ func (s *system) eachPage(ctx context.Context, q query, size uint32, each func(*
 				return contradiction(len(seen))
 			}
 			seen[dn] = true
+			if bytes += len(dn) + sizeOf(e); bytes > s.mostBytes {
+				return problem(directory.QuotaExceeded, "search", "the listing is larger than is believed: it was given up")
+			}
 			if err := each(e); err != nil {
 				return err
 			}
@@ -126,7 +142,21 @@ func (s *system) eachPage(ctx context.Context, q query, size uint32, each func(*
 		if empty == emptyPages {
 			return contradiction(len(seen))
 		}
+		if pages == mostPages || pages >= grace && len(seen) < (pages-1)*min(fewest, int(size)) || s.client.now().Sub(began) > longest {
+			return problem(directory.Unavailable, "search", fmt.Sprintf("the listing does not end: it was given up after %d pages, which brought %d entries", pages, len(seen)))
+		}
 	}
+}
+
+// sizeOf is how many bytes an entry has.
+func sizeOf(e *goldap.Entry) int {
+	n := 0
+	for _, a := range e.Attributes {
+		for _, v := range a.ByteValues {
+			n += len(v)
+		}
+	}
+	return n
 }
 
 func contradiction(seen int) error {

@@ -26,6 +26,8 @@ type Peer struct {
 	// SignsIn tries to sign in with the account, or asks the peer itself whether it can be used; nil where
 	// neither can be done.
 	SignsIn func(t *testing.T, id, login string) bool
+	// Renew gives the account a new password, as a person has to where disabling takes the old one; nil where it does not.
+	Renew func(t *testing.T, id string)
 	// Secrets may not show in an error.
 	Secrets []string
 }
@@ -160,6 +162,18 @@ func (s *suite) signsIn(t *testing.T, a linked.Account, want bool) {
 	}
 }
 
+// enable enables, and lets a person do first what they have to: until then it is refused, and nobody can sign in.
+func (s *suite) enable(t *testing.T, a linked.Account, n int) {
+	t.Helper()
+	if s.Renew != nil {
+		s.fails(t, "Enable without a new password", s.System.Enable(t.Context(), a.ID, order("enable-early", n)), directory.NotSupported)
+		s.enabled(t, a.ID, false)
+		s.signsIn(t, a, false)
+		s.Renew(t, a.ID)
+	}
+	s.do(t, "Enable", s.System.Enable(t.Context(), a.ID, order("enable", n)))
+}
+
 func (s *suite) enabled(t *testing.T, id string, want bool) {
 	t.Helper()
 	if a, ok := s.read(t, id); ok && a.Enabled != want {
@@ -184,7 +198,7 @@ func describes(t *testing.T, s *suite) {
 	if !slices.Contains([]string{"SCIM", "LDAP", "Webhook"}, s.caps.Protocol) {
 		t.Errorf("the protocol is %q", s.caps.Protocol)
 	}
-	if !s.caps.Creates || !s.caps.Updates || !s.caps.Disables || !s.caps.Deletes {
+	if !s.caps.Creates || !s.caps.Updates || !s.caps.Disables || !s.caps.Enables || !s.caps.Deletes {
 		t.Errorf("a peer of the contract does everything: %+v", s.caps)
 	}
 	if s.caps.Lists && !s.caps.Reads {
@@ -344,10 +358,10 @@ func disables(t *testing.T, s *suite) {
 		s.signsIn(t, made, false)
 	}
 	s.has(t, made.ID, s.wish(1).Attributes)
-	for n := range 2 {
-		s.do(t, "Enable", s.System.Enable(t.Context(), made.ID, order("enable", n)))
-		s.enabled(t, made.ID, true)
-	}
+	s.enable(t, made, 0)
+	s.enabled(t, made.ID, true)
+	s.do(t, "Enable again", s.System.Enable(t.Context(), made.ID, order("enable", 1)))
+	s.enabled(t, made.ID, true)
 	s.signsIn(t, made, true)
 }
 
@@ -373,7 +387,7 @@ func unlinks(t *testing.T, s *suite) {
 			t.Error("somebody else was taken out of the group")
 		}
 	}
-	s.do(t, "Enable", s.System.Enable(t.Context(), made.ID, order("enable", 1)))
+	s.enable(t, made, 1)
 	if a, ok := s.read(t, made.ID); ok && (!a.Enabled || a.Parked) {
 		t.Errorf("after it was enabled again it is %+v", a)
 	}

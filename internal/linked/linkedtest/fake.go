@@ -76,7 +76,7 @@ func refusal(c directory.Class, format string, args ...any) *directory.Error {
 // Able is a system that can do everything.
 func Able() linked.Capabilities {
 	return linked.Capabilities{
-		Protocol: "SCIM", Lists: true, Reads: true, Creates: true, Updates: true, Disables: true, Deletes: true, Groups: true,
+		Protocol: "SCIM", Lists: true, Reads: true, Creates: true, Updates: true, Disables: true, Enables: true, Deletes: true, Groups: true,
 		Words: []string{"in memory"},
 	}
 }

@@ -269,7 +269,7 @@ func (s *System) probe(ctx context.Context, operation, path, what string) error 
 
 func (s *System) capabilities(f *facts) linked.Capabilities {
 	c := linked.Capabilities{
-		Protocol: "SCIM", Lists: true, Reads: true, Creates: true, Updates: true, Disables: true, Deletes: true,
+		Protocol: "SCIM", Lists: true, Reads: true, Creates: true, Updates: true, Disables: true, Enables: true, Deletes: true,
 		Groups: f.groupWrites, DisableRemoves: s.options.Disabling == Removes, Limits: f.limits,
 	}
 	c.Words = append(c.Words, map[Writes]string{Patch: "PATCH", PatchWithoutPath: "PATCH without path", Put: "PUT"}[f.writes])

@@ -66,15 +66,18 @@
 // a start beyond it with the first page, and below express 5 it ignores startIndex and
 // count [T]. So a listing ends with an empty page or one that brings nobody new, and it
 // is whole only if as many came as totalResults says, which did not change, and nobody
-// came twice. Else all is read once more; if that contradicts itself, too, it is no
+// came twice and not the same. Else all is read once more; if that contradicts itself, too, it is no
 // listing. There is no snapshot [P 3.4.2.4]: who is looked for is missing only after
 // two readings. Resources may be absent when there are none. AWS gives 50 at most and
 // no second page (docs.aws.amazon.com, singlesignon developer guide, limitations): a
 // listing of one page that is as long as filter.maxResults is believed only if the
 // system knows a second place.
 //
-// One listing is 20 000 pages, 200 000 accounts, 4 GiB and an hour at most, one page
-// 8 MiB and 20 000 entries, one account 1 MiB. A page that is larger is asked for again, smaller.
+// One listing is 200 000 accounts, 4 GiB and an hour at most, one reading of it 5 000
+// pages, one page 8 MiB and 20 000 entries, one account 1 MiB. A page that is larger is
+// asked for again, smaller. A reading that will not be over by then, as its total and
+// what came so far tell, is given up at once: so is one whose total always moves, or
+// that has none and brings few at a time.
 //
 // # Writing
 //
@@ -138,7 +141,7 @@
 // and by members[value eq] it finds [T]; AWS takes members only. AWS lists no members
 // either: there a filter is believed once it finds a group by somebody and none by a
 // stranger. Else, where lists have no members at all, groups are read one by one, 500 at
-// most. A system that tells of members in none of these ways looks as if it had none (?).
+// most, and for half an hour; nobody is believed to be in more than 1000. A system that tells of members in none of these ways looks as if it had none (?).
 //
 // # What is not used
 //

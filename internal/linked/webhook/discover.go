@@ -16,9 +16,9 @@ func (s *System) Discover(ctx context.Context) (linked.Capabilities, error) {
 	does := func(event string) bool { return r.Events == nil || slices.Contains(r.Events, event) }
 	c := linked.Capabilities{
 		Protocol: "Webhook", Reads: s.lookup,
-		Creates: does(eventProvision), Updates: does(eventUpdate), Disables: does(eventDisable), Deletes: does(eventDelete),
-		Groups: does(eventUnlink),
-		Words:  []string{"signed by HMAC-SHA256 (v1)", "each act once by its key"},
+		Creates: does(eventProvision), Updates: does(eventUpdate), Disables: does(eventDisable), Enables: does(eventEnable),
+		Deletes: does(eventDelete), Groups: does(eventUnlink),
+		Words: []string{"signed by HMAC-SHA256 (v1)", "each act once by its key"},
 	}
 	if len(s.client.keys) > 1 {
 		c.Words = append(c.Words, "signed by two keys: "+previousKey+" is still in the Secret")

@@ -714,12 +714,12 @@ func TestDiscover(t *testing.T) {
 		want   linked.Capabilities
 		limits []string
 	}{
-		{"says nothing", nil, false, linked.Capabilities{Reads: true, Creates: true, Updates: true, Disables: true, Deletes: true, Groups: true}, nil},
-		{"no lookups declared", nil, true, linked.Capabilities{Creates: true, Updates: true, Disables: true, Deletes: true, Groups: true}, []string{"cannot be read back"}},
+		{"says nothing", nil, false, linked.Capabilities{Reads: true, Creates: true, Updates: true, Disables: true, Enables: true, Deletes: true, Groups: true}, nil},
+		{"no lookups declared", nil, true, linked.Capabilities{Creates: true, Updates: true, Disables: true, Enables: true, Deletes: true, Groups: true}, []string{"cannot be read back"}},
 		{"does little", []string{eventDisable, eventLookup}, false, linked.Capabilities{Reads: true, Disables: true},
 			[]string{"does not do account.provision", "does not do account.update", "does not do account.enable", "does not do account.unlink", "does not do account.delete"}},
 		{"declared more than it says", []string{eventProvision, eventUpdate, eventDisable, eventEnable, eventUnlink, eventDelete}, false,
-			linked.Capabilities{Reads: true, Creates: true, Updates: true, Disables: true, Deletes: true, Groups: true}, []string{"lookup is declared Yes"}},
+			linked.Capabilities{Reads: true, Creates: true, Updates: true, Disables: true, Enables: true, Deletes: true, Groups: true}, []string{"lookup is declared Yes"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := newRig(t, setup{blind: c.blind, receiver: receiver.Options{Events: c.events}})
