@@ -95,13 +95,11 @@ func (l *Limiter) Admit(ctx context.Context, account types.NamespacedName, c Can
 		delete(book.answered, c.UID)
 		return Admission{Rejected: true, Problem: problem(v1alpha1.ReasonApprovalRejected, "an Approval was rejected that lists this: the account stays as it is")}, nil
 	}
-	facts := limits.Facts{Admitted: book.times(), Waiting: len(look.waiting)}
-	if facts.Waiting == 0 && len(facts.Admitted) < max(look.limits.Count, look.limits.Floor) {
-		if facts.Managed, err = l.managed(ctx, account, book, look); err != nil {
-			return Admission{}, err
-		}
+	within, err := l.within(ctx, account, book, look)
+	if err != nil {
+		return Admission{}, err
 	}
-	if limits.Decide(look.limits, facts, look.now).Admit {
+	if within {
 		book.admitted[c.UID] = admitted{number: c.Number, at: look.now}
 		book.answer(c, true, look.now)
 		return Admission{Admitted: true}, nil
@@ -111,11 +109,34 @@ func (l *Limiter) Admit(ctx context.Context, account types.NamespacedName, c Can
 		"more people would lose access to %s than its removalLimits allow: nothing is done before somebody has decided about everybody who waits; kubectl get approvals lists what is asked", account.Name))}, nil
 }
 
+// countedFor is how long a count of people is believed that lets somebody in. Where a thousand go at once, to count
+// the company for each of them would take a thousand times as long.
+const countedFor = 5 * time.Second
+
+// within says whether one more may lose access. Nobody is held up by an old count: that would latch.
+func (l *Limiter) within(ctx context.Context, account types.NamespacedName, book *ledger, at *look) (bool, error) {
+	facts := limits.Facts{Admitted: book.times(), Waiting: len(at.waiting), Managed: book.managed}
+	if facts.Waiting > 0 || len(facts.Admitted) >= max(at.limits.Count, at.limits.Floor) {
+		return false, nil
+	}
+	if age := at.now.Sub(book.counted); age >= 0 && age < countedFor && limits.Decide(at.limits, facts, at.now).Admit {
+		return true, nil
+	}
+	var err error
+	if facts.Managed, err = l.managed(ctx, account, book, at); err != nil {
+		return false, err
+	}
+	return limits.Decide(at.limits, facts, at.now).Admit, nil
+}
+
 // ledger is what the Limiter knows of one account, and the lock under which it answers.
 type ledger struct {
 	mu sync.Mutex
 	// read: it was looked past the cache once, which may lag behind what was written before a restart.
 	read bool
+	// managed is how many people there were when they were counted last.
+	managed int
+	counted time.Time
 	// admitted within the window; also those whose record is gone since.
 	admitted map[types.UID]admitted
 	// answered are answers that the cache does not show yet.
@@ -415,6 +436,7 @@ func (l *Limiter) managed(ctx context.Context, account types.NamespacedName, boo
 	for uid, a := range book.admitted { // whoever goes with a namespace leaves no other record
 		people[personOf(a.number, uid)] = true
 	}
+	book.managed, book.counted = len(people), at.now
 	return len(people), nil
 }
 

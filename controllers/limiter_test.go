@@ -510,6 +510,29 @@ func TestP6PercentOfThoseWhoWereThere(t *testing.T) {
 	q.Eventually(limit).Should(is(3, 0, 0), "half of 6 to 10, and of 4 and 5")
 }
 
+// TestP6WhoCameAMomentAgoCounts: people are not counted for everybody who leaves, and nobody is held up by that.
+func TestP6WhoCameAMomentAgoCounts(t *testing.T) {
+	count, percent, floor := int32(100), int32(50), int32(0)
+	q := quarantined(t, v1alpha1.RemovalLimits{Count: &count, Percent: &percent, Floor: &floor}, "wecom")
+	limit := func() (int, error) {
+		now, err := q.limiter.Quarantine(t.Context(), client.ObjectKey{Namespace: q.namespace, Name: "wecom"})
+		return now.Limit, err
+	}
+	q.employ("wecom", upTo(1, 2)...)
+	q.Eventually(limit).Should(Equal(1))
+	q.leave([]string{"wecom"}, 1)
+	q.settles("wecom", 1, 0)
+	q.employ("wecom", upTo(3, 12)...)
+	q.Eventually(func(g Gomega) {
+		var known v1alpha1.EmployeeList
+		g.Expect(q.limiter.List(t.Context(), &known, client.InNamespace(q.namespace))).To(Succeed())
+		g.Expect(known.Items).To(HaveLen(12))
+		g.Expect(known.Items).To(HaveEach(HaveField("Status.Accounts", HaveLen(1))))
+	}).Should(Succeed())
+	q.leave([]string{"wecom"}, 2, 3)
+	q.settles("wecom", 3, 0)
+}
+
 // TestP6EachLeavingCounts: whoever leaves, is declared again and leaves once more lost access twice, and it counts twice,
 // also after a restart. Who is frozen anew counts once.
 func TestP6EachLeavingCounts(t *testing.T) {
