@@ -281,7 +281,7 @@ func (r *LinkReconciler) converge(ctx context.Context, s *linkScope, l *personLi
 		return err
 	}
 	if l.system = ls; ls == nil {
-		l.problem = problem(v1alpha1.ReasonWaitingForAccount, fmt.Sprintf("there is no LinkedSystem %q in this namespace: create it, or correct spec.linkedAccounts", l.key.Name))
+		l.problem = noLinkedSystem(l.key.Name)
 		return nil
 	}
 	if l.elsewhere() {
@@ -340,8 +340,13 @@ func (r *LinkReconciler) unreadAsDeclared(ctx context.Context, s *linkScope, l *
 	return nil
 }
 
-// notRead says why nothing is known of a linked system. What was seen of this very declaration before still holds.
+func noLinkedSystem(name string) *Problem {
+	return problem(v1alpha1.ReasonWaitingForAccount, fmt.Sprintf("there is no LinkedSystem %q in this namespace: create it, or correct spec.linkedAccounts", name))
+}
+
+// notRead says why nothing is known of a linked system. What was seen there of this very declaration before still holds.
 func notRead(ls *v1alpha1.LinkedSystem, before *Problem, observed bool) *Problem {
+	observed = observed && !cleared(before, ls)
 	switch {
 	case observed && (before == nil || before.Stalled):
 		return before
@@ -353,6 +358,18 @@ func notRead(ls *v1alpha1.LinkedSystem, before *Problem, observed bool) *Problem
 		return before
 	}
 	return problem(v1alpha1.ReasonWaitingForAccount, fmt.Sprintf("the LinkedSystem %q was not read yet; its conditions say how it stands", ls.Name))
+}
+
+// cleared reports that before is what has to be out of the way until a system is looked at at all: whoever asks is past that.
+func cleared(before *Problem, ls *v1alpha1.LinkedSystem) bool {
+	if before == nil {
+		return false
+	}
+	switch before.Reason {
+	case v1alpha1.ReasonWaitingForNumber, v1alpha1.ReasonLeaving, v1alpha1.ReasonOffboardingEnding:
+		return true
+	}
+	return *before == *noLinkedSystem(ls.Name)
 }
 
 // foreign reports that what is recorded of a linked account is of another LinkedSystem, which had the same name (P4).

@@ -422,7 +422,7 @@ var _ = Describe("Linked accounts", func() {
 		desk := func(e *v1alpha1.Employee) { e.Spec.Attributes = []v1alpha1.Attribute{{Name: "desk", Value: "3-17"}} }
 		good, bad := create(c.person("li-na", quietly, linkedTo("mail"), desk)), create(c.person("wang-fang", quietly, linkedTo("mail")))
 		Eventually(of(bad)).Should(linkedAs("mail", linkReason("InvalidValue")))
-		Eventually(of(good)).Should(linkedAs("mail", linkReason("")))
+		Eventually(of(good)).Should(linkedAs("mail", And(linkReason(""), HaveField("State", v1alpha1.LinkedActive))))
 		change(good, func(e *v1alpha1.Employee) { e.Spec.Attributes = nil; frozen(e) })
 		Eventually(at(f, "E0001")).Should(enabled(false))
 		Eventually(of(good)).Should(linkedAs("mail", And(linkReason("InvalidValue"), HaveField("State", v1alpha1.LinkedDisabled))))
@@ -516,6 +516,19 @@ var _ = Describe("Linked accounts", func() {
 		change(ls, func(ls *v1alpha1.LinkedSystem) { ls.Spec.Attributes[0].Value = "employee.name" })
 		Eventually(of(ls)).Should(beReady())
 		Eventually(of(e)).Should(beReady())
+	})
+
+	It("P9: wait for what is in the way now, also while the system cannot be read", func() {
+		e := create(c.person("li-na", quietly, linkedTo("door"), func(e *v1alpha1.Employee) { e.Spec.Number, e.Spec.NumberRuleRef.Name = "", "rule" }))
+		Eventually(of(e)).Should(linkedAs("door", linkReason("WaitingForNumber")))
+		create(&v1alpha1.EmployeeNumberRule{ObjectMeta: c.meta("rule"), Spec: v1alpha1.EmployeeNumberRuleSpec{Pattern: "R{seq:4}"}})
+		Eventually(of(e)).Should(waiting("WaitingForAccount", "no LinkedSystem"))
+		dead := linkedtest.NewFake(linkedtest.Able())
+		dead.Every("", linkedtest.Fault{Before: func(ctx context.Context) { <-ctx.Done() }})
+		DeferCleanup(dead.Every, "", linkedtest.Fault{})
+		c.secret("door-credentials", map[string]string{"token": c.namespace + "-token-of-door"})
+		create(c.system("door", dead))
+		Eventually(of(e)).Should(waiting("WaitingForAccount", "not read yet"))
 	})
 
 	It("P6: of more people than the limits allow are not disabled before somebody has decided", func() {
