@@ -42,6 +42,7 @@ type QuarantineReconciler struct {
 
 	mu       sync.Mutex
 	unsteady map[types.NamespacedName]unsteady
+	reported map[types.NamespacedName]time.Time
 }
 
 // unsteady is who waited when it was last looked, since when, and since when it changes.
@@ -144,10 +145,14 @@ func (r *QuarantineReconciler) limited(ctx context.Context, label types.Namespac
 
 // Reconcile asks about who waits on one account, or linked system, and reports how it stands.
 func (r *QuarantineReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	if early := r.early(req.NamespacedName); early > 0 {
+		return ctrl.Result{RequeueAfter: early}, nil
+	}
 	account, err := r.limited(ctx, req.NamespacedName)
 	if err != nil {
 		if apierrors.IsNotFound(err) {
 			r.Metrics.ForgetRemovals(req.NamespacedName)
+			r.forget(req.NamespacedName)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
@@ -172,6 +177,9 @@ func (r *QuarantineReconciler) Reconcile(ctx context.Context, req ctrl.Request) 
 	was := meta.IsStatusConditionFalse(*account.conditions, v1alpha1.ConditionWithinLimits)
 	account.report(q, name)
 	wrote, err := kube.PatchStatus(ctx, r.Client, before, account.Object)
+	if err == nil {
+		r.told(req.NamespacedName)
+	}
 	if err == nil && wrote {
 		r.announce(account, was)
 	}
@@ -219,6 +227,37 @@ func (r *QuarantineReconciler) ask(ctx context.Context, account types.Namespaced
 		return "", 0, nil // nobody can be asked any more, and nothing more is admitted
 	}
 	return answer.Name, 0, err
+}
+
+// reportEvery is how often it is told at most how an account stands: where a thousand are frozen at once, each of them
+// changes it.
+const reportEvery = time.Second
+
+// early is how long to wait before it is told how the account stands.
+func (r *QuarantineReconciler) early(account types.NamespacedName) time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if since := r.Now().Sub(r.reported[account]); since >= 0 && since < reportEvery {
+		return reportEvery - since
+	}
+	return 0
+}
+
+// told notes that it was told how the account stands.
+func (r *QuarantineReconciler) told(account types.NamespacedName) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.reported == nil {
+		r.reported = map[types.NamespacedName]time.Time{}
+	}
+	r.reported[account] = r.Now()
+}
+
+func (r *QuarantineReconciler) forget(account types.NamespacedName) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.reported, account)
+	delete(r.unsteady, account)
 }
 
 // settle says how long to wait until those who wait are the same for a while. It does not wait
