@@ -2,7 +2,6 @@ package ldap
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -15,23 +14,12 @@ import (
 	"rollcall.dev/rollcall/internal/linked"
 )
 
-// What a listing may come to.
 const (
-	pageSize   = 200 // slapd gives 500 at once, Active Directory 1000
-	maxEntries = 200_000
-	// emptyPages in a row, each of which promises another one, are no listing.
-	emptyPages = 5
-	// From grace pages on each has to have so many entries on average, else nobody sees its end.
-	grace, fewest = 100, 5
-	// mostPages, longest and mostBytes of one listing; a thousand people are some MiB.
-	mostPages = 10_000
-	longest   = time.Hour
-	mostBytes = 512 << 20
+	// found at once for one number or login.
+	maxFound = 20
 	// mostIn is how many groups somebody is believed to be in, longestLeave how long they are left in one try.
 	mostIn       = 1000
 	longestLeave = 30 * time.Minute
-	// found at once for one number or login.
-	maxFound = 20
 )
 
 // system is one LDAP directory.
@@ -108,72 +96,6 @@ func (s *system) rolled(ctx context.Context, e *entry, rolls map[string][]string
 	}
 	slices.Sort(groups)
 	return slices.Compact(groups), nil
-}
-
-// eachPage reads a subtree in pages (RFC 2696), all on one connection.
-func (s *system) eachPage(ctx context.Context, q query, size uint32, each func(*goldap.Entry) error) error {
-	q.scope, q.paging, q.pin = goldap.ScopeWholeSubtree, goldap.NewControlPaging(size), &pin{}
-	defer s.client.unpin(q.pin)
-	seen, empty, bytes, began := map[string]bool{}, 0, 0, s.client.now()
-	for pages := 1; ; pages++ {
-		page, err := s.search(ctx, q)
-		if err != nil {
-			return err
-		}
-		if empty++; len(page) > 0 {
-			empty = 0
-		}
-		for _, e := range page {
-			dn := canonical(e.DN)
-			if seen[dn] || len(seen) == maxEntries || len(dn) > 4096 {
-				return contradiction(len(seen))
-			}
-			seen[dn] = true
-			if bytes += len(dn) + sizeOf(e); bytes > s.mostBytes {
-				return problem(directory.QuotaExceeded, "search", "the listing is larger than is believed: it was given up")
-			}
-			if err := each(e); err != nil {
-				return err
-			}
-		}
-		if len(q.paging.Cookie) == 0 {
-			return nil
-		}
-		if empty == emptyPages {
-			return contradiction(len(seen))
-		}
-		if pages == mostPages || pages >= grace && len(seen) < (pages-1)*min(fewest, int(size)) || s.client.now().Sub(began) > longest {
-			return problem(directory.Unavailable, "search", fmt.Sprintf("the listing does not end: it was given up after %d pages, which brought %d entries", pages, len(seen)))
-		}
-	}
-}
-
-// sizeOf is how many bytes an entry has.
-func sizeOf(e *goldap.Entry) int {
-	n := 0
-	for _, a := range e.Attributes {
-		for _, v := range a.ByteValues {
-			n += len(v)
-		}
-	}
-	return n
-}
-
-func contradiction(seen int) error {
-	if seen == maxEntries {
-		return problem(directory.QuotaExceeded, "search", "there are more entries than are listed")
-	}
-	return problem(directory.Unavailable, "search", "the listing contradicts itself: entries come twice, or pages never end")
-}
-
-// pages gathers a subtree.
-func (s *system) pages(ctx context.Context, q query, size uint32) ([]*goldap.Entry, error) {
-	var all []*goldap.Entry
-	err := s.eachPage(ctx, q, size, func(e *goldap.Entry) error {
-		all = append(all, e)
-		return nil
-	})
-	return all, err
 }
 
 // Account reads the account with this id.
