@@ -163,6 +163,21 @@ var _ = Describe("Whose a linked account is", func() {
 		Expect(f.Accounts()).To(HaveLen(1))
 	})
 
+	It("P9: is written once more where an earlier mapping comes back, also by another manager, although nobody can read that it was not", func() {
+		f := blind()
+		f.Every("Create", linkedtest.Fault{})
+		ls := &v1alpha1.LinkedSystem{ObjectMeta: c.meta("mail")}
+		e := create(c.person("li-na", quietly, linkedTo("mail")))
+		Eventually(of(e)).Should(beReady())
+		for i, title := range []string{"经理", "实习生", "经理"} {
+			change(ls, func(ls *v1alpha1.LinkedSystem) { ls.Spec.Attributes[1].Value = `"` + title + `"` })
+			Eventually(at(f, "E0001")).Should(attribute("title", title))
+			Eventually(of(e)).Should(linkedAs("mail", And(linkReason(""), HaveField("Updates", BeEquivalentTo(i+1)))))
+			manager.stop()
+			manager.start()
+		}
+	})
+
 	It("P9: is told of when nobody knows whether it is there and the object goes", func() {
 		f := blind()
 		e := create(c.person("li-na", quietly, linkedTo("mail")))

@@ -284,7 +284,7 @@ func (r *LinkReconciler) offer(s *linkScope, l *personLink) time.Duration {
 	e, actions, version := s.employee, l.plan.Actions, l.wish.Version
 	work := execute.LinkWork{
 		System: l.running.System, Capabilities: l.state.Capabilities, Seen: l.running.Mirror, Orders: l.running.Orders,
-		By: onBehalfIn(l.running, e, "Employee", e.Spec.StateReason), Person: string(e.UID), Declaration: version,
+		By: onBehalfIn(l.running, e, "Employee", e.Spec.StateReason), Person: string(e.UID), Declaration: version, Updates: l.plan.Record.Updates,
 	}
 	priority := employeePriority
 	if slices.ContainsFunc(linkActions(actions), func(k plan.Kind) bool { return k == plan.Disable || k == plan.Delete || k == plan.Unlink }) {

@@ -48,7 +48,7 @@ func (l *personLink) summarize(generation int64) {
 // recordIn keeps what is durably known.
 func (l *personLink) recordIn(r plan.LinkRecord) {
 	st := &l.status
-	st.AccountID, st.Origin, st.AppliedVersion, st.IgnoredAttributes = r.ID, v1alpha1.Origin(r.Origin), r.Applied, r.Ignored
+	st.AccountID, st.Origin, st.AppliedVersion, st.IgnoredAttributes, st.Updates = r.ID, v1alpha1.Origin(r.Origin), r.Applied, r.Ignored, r.Updates
 	switch {
 	case st.AccountID == "" && st.Origin == "":
 		st.SystemUID = ""

@@ -242,6 +242,6 @@ func (l *personLink) mapped(m *mapping, person linked.Person) *Problem {
 func linkRecordOf(st *v1alpha1.LinkedAccountStatus) plan.LinkRecord {
 	return plan.LinkRecord{
 		ID: st.AccountID, Origin: plan.Origin(st.Origin), DisabledByUs: st.DisabledBy == v1alpha1.FrozenByRollcall,
-		Applied: st.AppliedVersion, Ignored: st.IgnoredAttributes,
+		Applied: st.AppliedVersion, Ignored: st.IgnoredAttributes, Updates: st.Updates,
 	}
 }

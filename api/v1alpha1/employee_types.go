@@ -439,6 +439,10 @@ type LinkedAccountStatus struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
 	AppliedVersion string `json:"appliedVersion,omitempty"`
+	// updates counts those that the system answered: each has a key of its own, also when a declaration comes back.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Updates int64 `json:"updates,omitempty"`
 	// rivals are other Employees that claim the account, or its login, and are refused.
 	// +optional
 	// +listType=set

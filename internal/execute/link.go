@@ -30,8 +30,9 @@ func NewOrders(system string) *Orders {
 	return &Orders{system: system, answered: map[string]int{}}
 }
 
-// mostAnswered bounds what is remembered. To forget is harmless: a key that the system knows does nothing, which
-// reading back shows, and the next one is another.
+// mostAnswered bounds what is remembered. To forget, as a restart does, is harmless: a key that the system knows does nothing,
+// which reading back shows, and the next one is another. Where nothing can be read nobody sees what was undone, and what is
+// declared anew is another act: by its generation or, of updates, by how many there were.
 const mostAnswered = 100_000
 
 // Order makes the order of an act, which the parts name. It is the same until the act was answered: an
@@ -85,6 +86,8 @@ type LinkWork struct {
 	// Person is the UID of the object that declares the actions, and Declaration which of its declarations it is,
 	// for the keys.
 	Person, Declaration string
+	// Updates is plan.LinkRecord.Updates.
+	Updates int64
 }
 
 // Link carries out actions in a linked system: in order, stopping at the first error, reading back what was written.
@@ -133,6 +136,9 @@ func (l *linking) write(ctx context.Context, a plan.LinkAction, before, after ma
 	parts := []string{l.Person, string(a.Kind), a.Asked}
 	if a.Kind != plan.Create {
 		parts = []string{l.Person, string(a.Kind), a.ID, l.Declaration, (&plan.LinkPlan{Actions: []plan.LinkAction{a}}).Digest()}
+	}
+	if a.Kind == plan.Update && l.Updates > 0 { // a declaration may come back: a label, or a mapping that is taken back
+		parts = append(parts, fmt.Sprint(l.Updates))
 	}
 	order, answered := l.Orders.Order(l.By.Reason, parts...)
 	err := l.By.Record(ctx, a.Kind, AccountTarget(a.ID), before, after, func(ctx context.Context) error { return change(ctx, order) })
@@ -365,6 +371,9 @@ func FoldLink(r plan.LinkRecord, o *Outcome, blind bool) plan.LinkRecord {
 	}
 	if o.Created {
 		r.ID, r.Origin = o.ID, plan.Created
+	}
+	if did(plan.Update) {
+		r.Updates++
 	}
 	r.DisabledByUs = r.DisabledByUs || did(plan.Disable)
 	if blind && did(plan.Enable) {

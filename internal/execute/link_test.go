@@ -95,7 +95,7 @@ func (d *desk) turn(cut int) (acted bool) {
 		return len(d.last.Actions) > 0
 	}
 	o := execute.Link(d.Context(), execute.LinkWork{
-		System: d.Fake, Capabilities: d.caps, Seen: d.mirror, Orders: d.orders, Person: "person-uid", Declaration: d.wish.Version,
+		System: d.Fake, Capabilities: d.caps, Seen: d.mirror, Orders: d.orders, Person: "person-uid", Declaration: d.wish.Version, Updates: d.record.Updates,
 		By: execute.By{Trail: d.trail, Account: "acme/mail"},
 	}, d.last.Actions)
 	o.Version = d.wish.Version
@@ -269,6 +269,35 @@ func TestP3LinkAReceiverThatCannotBeReadDoesNothingTwice(t *testing.T) {
 	d.wish.State, d.wish.Version = directory.Active, "3"
 	if d.settle(); !d.only().Enabled {
 		t.Error("nobody was enabled again")
+	}
+}
+
+// P9: what is declared again after something else was (a label that comes back, a mapping that is taken back) is another act, also
+// after a restart: a receiver that knows the key would answer well and do nothing, and nobody could read that.
+func TestP9LinkWhatIsDeclaredAgainIsDoneAgain(t *testing.T) {
+	d := newDesk(t, func(c *linked.Capabilities) { c.Lists, c.Reads = false, false })
+	d.Once = true
+	d.settle()
+	for round := range 3 {
+		for i, title := range []string{"经理", "工程师"} {
+			version := fmt.Sprint(2 - i)
+			d.wish.Version, d.wish.Attributes = version, map[string][]string{"displayName": {"柳如烟"}, "title": {title}}
+			d.Next("Update", linkedtest.Lost()) // and one whose answer is lost is asked for again with its key
+			d.turn(0)
+			d.restart()
+			if d.settle(); !d.last.InSync() || !slices.Equal(d.only().Attributes["title"], []string{title}) {
+				t.Errorf("round %d: version %s is taken to be applied, and the title is %q", round, version, d.only().Attributes["title"])
+			}
+		}
+	}
+	keys := map[string]int{}
+	for _, c := range d.Calls("Update") {
+		keys[c.Key]++
+	}
+	for key, n := range keys {
+		if n != 2 {
+			t.Errorf("%s was sent %d times", key, n)
+		}
 	}
 }
 

@@ -58,6 +58,8 @@ type LinkRecord struct {
 	// are the attributes that the system silently refused of it.
 	Applied string
 	Ignored []string
+	// Updates counts those that were answered: what is declared once more after something else was is another act.
+	Updates int64
 }
 
 // LinkFacts is what is known of the person's account in the system now.
