@@ -246,7 +246,8 @@ func (p *provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// endless answers with a page of strangers, more than were asked for, whatever page is asked for.
+// endless answers with a page of strangers, more than were asked for, whatever page is asked for. It says of itself that there
+// is an end, as far off as is still believed.
 func (p *provider) endless(w http.ResponseWriter, r *http.Request) {
 	p.pages.Add(1)
 	start, _ := strconv.Atoi(r.URL.Query().Get("startIndex")) // 0 does as well
@@ -256,7 +257,7 @@ func (p *provider) endless(w http.ResponseWriter, r *http.Request) {
 			`{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"id":"x-%[1]d","userName":"stranger-%[1]d","active":true}`, start+i))
 	}
 	w.Header().Set("Content-Type", "application/scim+json")
-	_, _ = fmt.Fprintf(w, `{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"totalResults":%d,"Resources":[%s]}`, start+1_000_000, strings.Join(strangers, ","))
+	_, _ = fmt.Fprintf(w, `{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"],"totalResults":200000,"Resources":[%s]}`, strings.Join(strangers, ","))
 }
 
 // drip answers a byte at a time for as long as somebody listens.
