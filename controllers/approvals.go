@@ -249,7 +249,7 @@ func (a *Approvals) newApproval(q Question, digest string, after types.UID) *v1a
 	apv := &v1alpha1.Approval{
 		ObjectMeta: metav1.ObjectMeta{Namespace: q.Namespace, Name: approvalName(q, digest, after)},
 		Spec: v1alpha1.ApprovalSpec{
-			Purpose: q.Purpose, AccountName: q.Account, Summary: kube.Truncate(q.Summary, maxSummary), Count: int32(len(pure.Subjects)),
+			Purpose: q.Purpose, AccountName: q.Account, Summary: kube.Truncate(q.Summary, maxSummary), Count: peopleAmong(pure.Subjects),
 			Digest: digest, ExpireTime: &expires,
 			Requesters: distinct(q.Requesters, maxRequesters), ApproverGroups: distinct(q.Groups, len(q.Groups)),
 		},
@@ -262,6 +262,16 @@ func (a *Approvals) newApproval(q Question, digest string, after types.UID) *v1a
 		apv.Spec.Subjects = append(apv.Spec.Subjects, v1alpha1.ApprovalSubject{UID: s.UID, Kind: s.Kind, Name: s.Name, Number: s.Number, Action: s.Action, LastActiveDay: active[s.UID]})
 	}
 	return apv
+}
+
+// peopleAmong counts the subjects, without the binding whose people they are.
+func peopleAmong(subjects []approval.Subject) (n int32) {
+	for _, s := range subjects {
+		if s.Kind != kindBinding {
+			n++
+		}
+	}
+	return max(n, 1)
 }
 
 // approvalName says what it is about, and differs where the question or its turn does.

@@ -116,29 +116,44 @@ func (l *personLink) follow(declared bool) bool {
 	if ob == nil || isOver(ob) || declared && unlinkOver(ob, l.status.Name) { // what goes on elsewhere keeps nobody from it (P11)
 		return false
 	}
-	words := "it begins"
-	if _, at := unlinkingIn(ob, l.status.Name); at != nil {
-		words = string(at.State)
-		if at.Phase != "" {
-			words += " at " + string(at.Phase)
-		}
-		if at.Message != "" {
-			words += " (" + at.Message + ")"
-		}
+	_, at := unlinkingIn(ob, l.status.Name)
+	if at != nil {
 		if at.DisabledBy != "" {
 			l.status.DisabledBy = at.DisabledBy
 		}
-		if at.DisabledTime != nil {
+		switch {
+		case !declared && at.State == v1alpha1.StepState(leaving.Done):
+			l.status.State = v1alpha1.LinkedUnlinked
+		case at.DisabledTime != nil:
 			l.status.State = v1alpha1.LinkedDisabled
 		}
 	}
 	if declared {
-		l.problem = problem(v1alpha1.ReasonOffboardingEnding, fmt.Sprintf("the person is declared again: waiting until the Offboarding %q has ended; %s", ob.Name, words))
+		l.problem = problem(v1alpha1.ReasonOffboardingEnding, fmt.Sprintf("the person is declared again: waiting until the Offboarding %q has ended; %s", ob.Name, unlinkingWords(at)))
 	} else {
-		l.problem = problem(v1alpha1.ReasonLeaving, fmt.Sprintf("unlinked by the Offboarding %q: %s", ob.Name, words))
+		l.problem = problem(v1alpha1.ReasonLeaving, fmt.Sprintf("by the Offboarding %q: %s", ob.Name, unlinkingWords(at)))
 	}
 	l.status.Differences, l.status.OffboardingName, l.status.Rivals = nil, ob.Name, nil
 	return true
+}
+
+// unlinkingWords says how far a leaving is in the system.
+func unlinkingWords(at *v1alpha1.UnlinkStatus) string {
+	phases := map[v1alpha1.UnlinkPhase]string{
+		v1alpha1.UnlinkPhaseDisable: "the account is being disabled", v1alpha1.UnlinkPhaseUnlink: "the account is disabled, and waits to be unlinked",
+		v1alpha1.UnlinkPhaseDelete: "the account is disabled, and is being deleted", v1alpha1.UnlinkPhaseCheck: "looking for what is left of the account",
+	}
+	switch {
+	case at == nil || at.Phase == "" && at.Message == "":
+		return "unlinking begins"
+	case leaving.State(at.State).Over():
+		return at.Message
+	case at.Message == "":
+		return phases[at.Phase]
+	case at.Phase == "":
+		return at.Message
+	}
+	return phases[at.Phase] + " (" + at.Message + ")"
 }
 
 // wasDeleted reports whether a leaving has deleted the account.

@@ -113,13 +113,14 @@ func (r *LinkedSystemReconciler) count(ctx context.Context, ls *v1alpha1.LinkedS
 	for i := range people.Items {
 		e := &people.Items[i]
 		st := linkStatus(e, ls.Name)
-		if st != nil && isOwned(st.Origin) {
+		unlinked := st != nil && st.State == v1alpha1.LinkedUnlinked
+		if st != nil && isOwned(st.Origin) && !unlinked {
 			linkedCount++
 			if st.State == v1alpha1.LinkedDisabled {
 				disabled++
 			}
 		}
-		if linkSpec(e, ls.Name) != nil && (st == nil || st.Reason != "" || !observed(st.ObservedGeneration, e.Generation)) {
+		if linkSpec(e, ls.Name) != nil && !unlinked && (st == nil || st.Reason != "" || !observed(st.ObservedGeneration, e.Generation)) {
 			waiting++
 		}
 	}

@@ -315,6 +315,7 @@ var _ = Describe("Permissions", func() {
 		first := c.question(v1alpha1.ApprovalGrant, b.Status.ApprovalName)
 		Expect(first.Spec.Requesters).To(ConsistOf("argocd"))
 		Expect(first.Spec.Subjects).To(ConsistOf(HaveField("UID", string(b.UID)), HaveField("UID", string(people[0].UID)), HaveField("UID", string(people[1].UID))))
+		Expect(first.Spec.Count).To(BeEquivalentTo(2), "people, without the binding")
 		Expect(b.Status.UnapprovedUserIDs).To(numbers(people[0]))
 		change(b, declaring(people...))
 		Eventually(of(b)).Should(HaveField("Status.ApprovalName", Not(Equal(first.Name))))

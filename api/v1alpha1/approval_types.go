@@ -55,7 +55,7 @@ type ApprovalSpec struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=512
 	Summary string `json:"summary,omitempty"`
-	// count of subjects.
+	// count of subjects, without a PermissionBinding whose people they are.
 	// +required
 	// +kubebuilder:validation:Minimum=1
 	Count int32 `json:"count,omitempty"`

@@ -83,6 +83,19 @@ func (c *cluster) unlinkings(ctx context.Context, chosen labels.Selector, system
 	return rows, nil
 }
 
+// underway says how far an Offboarding is with an account.
+func underway(at *v1alpha1.UnlinkStatus, offboarding string) string {
+	switch {
+	case at.EndTime != nil && at.State == "Done":
+		return "unlinked by the Offboarding " + offboarding
+	case at.EndTime != nil:
+		return fmt.Sprintf("left as it is by the Offboarding %s: %s", offboarding, at.Message)
+	case at.Phase == "":
+		return fmt.Sprintf("the Offboarding %s has not begun", offboarding)
+	}
+	return fmt.Sprintf("the Offboarding %s is at %s", offboarding, at.Phase)
+}
+
 // would says what leaving does, or is doing, to an account.
 func would(e *v1alpha1.Employee, st *v1alpha1.LinkedAccountStatus, ls *v1alpha1.LinkedSystem, leavings []v1alpha1.Offboarding) string {
 	for i := range leavings {
@@ -92,7 +105,7 @@ func would(e *v1alpha1.Employee, st *v1alpha1.LinkedAccountStatus, ls *v1alpha1.
 		}
 		for _, a := range ob.Status.LinkedAccounts {
 			if a.Name == st.Name {
-				return fmt.Sprintf("by the Offboarding %s: %s, %s", ob.Name, a.State, cmp.Or(a.Phase, "not begun"))
+				return underway(&a, ob.Name)
 			}
 		}
 	}

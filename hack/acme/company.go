@@ -125,6 +125,9 @@ var private = map[string]bool{
 	"operations/首席运营官": true, "corporate/首席财务官": true, "hr/人力资源总监": true, "legal/法务总监": true,
 }
 
+// linked are those who have accounts in the linked systems: everybody of a department, or of a title.
+var linked = map[string]bool{"finance": true, "corporate/首席财务官": true}
+
 // newcomers were hired this year and get their numbers from a rule: the last of that title.
 var newcomers = map[string]bool{
 	"rd-backend/高级后端工程师": true, "rd-frontend/前端工程师": true, "rd-sre/运维工程师": true, "rd-ai/算法工程师": true,

@@ -78,7 +78,7 @@ func generate() (map[string][]byte, error) {
 		return nil
 	}
 	all := sample{People: hire(), Departments: company}
-	all.Files = []string{"namespace.yaml", "credentials.yaml", "enterpriseaccounts.yaml", "employeenumberrules.yaml", "departments.yaml", "contacts.yaml"}
+	all.Files = []string{"namespace.yaml", "credentials.yaml", "enterpriseaccounts.yaml", "linkedsystems.yaml", "employeenumberrules.yaml", "departments.yaml", "contacts.yaml"}
 	for _, name := range all.Files {
 		if err := render(name, name, all); err != nil {
 			return nil, err

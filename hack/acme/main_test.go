@@ -19,6 +19,7 @@ import (
 	"rollcall.dev/rollcall/api/v1alpha1"
 	"rollcall.dev/rollcall/test/simulator/core"
 	"rollcall.dev/rollcall/test/simulator/dingtalk"
+	"rollcall.dev/rollcall/test/simulator/webhook"
 	"rollcall.dev/rollcall/test/simulator/wecom"
 )
 
@@ -82,6 +83,7 @@ type world struct {
 	departments map[string]v1alpha1.Department
 	employees   map[string]v1alpha1.Employee
 	rules       map[string]v1alpha1.EmployeeNumberRule
+	systems     map[string]v1alpha1.LinkedSystem
 	secrets     map[string]corev1.Secret
 }
 
@@ -93,7 +95,7 @@ func read(t *testing.T) world {
 	}
 	w := world{
 		map[string]v1alpha1.EnterpriseAccount{}, map[string]v1alpha1.Department{}, map[string]v1alpha1.Employee{},
-		map[string]v1alpha1.EmployeeNumberRule{}, map[string]corev1.Secret{},
+		map[string]v1alpha1.EmployeeNumberRule{}, map[string]v1alpha1.LinkedSystem{}, map[string]corev1.Secret{},
 	}
 	for name, text := range texts {
 		for _, document := range strings.Split("\n"+string(text), "\n---\n") {
@@ -110,6 +112,8 @@ func read(t *testing.T) world {
 				add(t, w.employees, document, func(o *v1alpha1.Employee) string { return o.Name })
 			case "EmployeeNumberRule":
 				add(t, w.rules, document, func(o *v1alpha1.EmployeeNumberRule) string { return o.Name })
+			case "LinkedSystem":
+				add(t, w.systems, document, func(o *v1alpha1.LinkedSystem) string { return o.Name })
 			case "Secret":
 				add(t, w.secrets, document, func(o *corev1.Secret) string { return o.Name })
 			}
@@ -153,8 +157,9 @@ func TestSizes(t *testing.T) {
 		of["in two departments"] += count(len(s.Departments) == 2)
 		of["enterprise"] += count(s.Accounts[0].Type == v1alpha1.AccountEnterprise)
 		of["reporting to nobody"] += count(s.ManagerRef.Name == "")
+		of["in linked systems"] += count(len(s.LinkedAccounts) == 2)
 	}
-	want := map[string]int{"frozen": 2, "by rule": 12, "in a Secret": 8, "in two departments": 12, "enterprise": 1, "reporting to nobody": 1}
+	want := map[string]int{"in linked systems": 9, "frozen": 2, "by rule": 12, "in a Secret": 8, "in two departments": 12, "enterprise": 1, "reporting to nobody": 1}
 	for what, n := range want {
 		if of[what] != n {
 			t.Errorf("%d people are %s, want %d", of[what], what, n)
@@ -203,6 +208,12 @@ func TestReferences(t *testing.T) {
 		for _, a := range e.Spec.Accounts {
 			if _, ok := w.accounts[a.Name]; !ok || (a.Name == "dingtalk" && e.Spec.State == v1alpha1.EmployeeFrozen) {
 				t.Errorf("%s cannot be on %s as declared", name, a.Name)
+			}
+		}
+		for _, l := range e.Spec.LinkedAccounts {
+			system, ok := w.systems[l.Name]
+			if _, has := w.secrets[system.Spec.CredentialsSecretRef.Name]; !ok || !has {
+				t.Errorf("%s cannot be in %s: it is not declared, or has no credentials", name, l.Name)
 			}
 		}
 	}
@@ -288,6 +299,9 @@ func TestSimulatorKnowsTheCompany(t *testing.T) {
 		if code := errcode(t, address); code != 0 {
 			t.Errorf("the simulator refuses %s: errcode %d", name, code)
 		}
+	}
+	if key := w.secrets["doors-credentials"].StringData["signingKey"]; key != webhook.DemoKey {
+		t.Errorf("the simulator refuses the signingKey %q", key)
 	}
 	for _, p := range c.Platforms() {
 		told, err := json.Marshal(p.Tenants())

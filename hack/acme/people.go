@@ -20,6 +20,7 @@ type person struct {
 	Attributes                     []attribute
 	FrozenBecause                  string
 	Enterprise                     bool
+	Linked                         bool // to the systems of linkedsystems.yaml
 
 	department *department
 	hired      time.Time
@@ -84,6 +85,7 @@ func newPerson(random *rand.Rand, taken map[string]int, d *department, j job, at
 		p.FrozenBecause, p.Enterprise = frozen[key], enterprise[key]
 	}
 	p.Private = at.first && private[key]
+	p.Linked = linked[d.Object] || linked[key]
 	return p
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -21,11 +22,13 @@ import (
 // company is the namespace of config/samples/acme.
 const company = "acme"
 
-// The addresses that the EnterpriseAccounts of config/samples/acme name.
+// The addresses that the EnterpriseAccounts and LinkedSystems of config/samples/acme name.
 const (
 	dingTalkAddress = "127.0.0.1:18201"
 	weComAddress    = "127.0.0.1:18202"
 	controlAddress  = "127.0.0.1:18203"
+	doorsAddress    = "127.0.0.1:18204"
+	erpAddress      = "127.0.0.1:18205"
 )
 
 var (
@@ -42,6 +45,7 @@ type demo struct {
 
 	plane     *harness.ControlPlane
 	simulator *harness.Simulator
+	erp       *http.Server
 	manager   *harness.Manager
 	kube      client.Client
 }
@@ -62,15 +66,17 @@ func run(ctx context.Context, fail context.CancelCauseFunc, check bool, timeout 
 	began := time.Now()
 	d.out.text("Rollcall: a company on two platforms, all of it on this machine")
 	for _, step := range []func(context.Context) error{
-		d.startControlPlane, d.startSimulator, d.install, d.startManager, d.declare, d.converge, d.show, d.backUp, d.leave,
+		d.startControlPlane, d.startSimulator, d.startERP, d.install, d.startManager, d.declare, d.converge, d.show, d.backUp, d.leave,
 	} {
 		if err := step(ctx); err != nil {
 			return because(ctx, err)
 		}
 	}
 	if check {
-		if err := d.driftAndHeal(ctx); err != nil {
-			return because(ctx, err)
+		for _, step := range []func(context.Context) error{d.driftAndHeal, d.freezeAndThaw} {
+			if err := step(ctx); err != nil {
+				return because(ctx, err)
+			}
 		}
 		d.out.step("checked", "everything in %s", seconds(began))
 		return nil
@@ -106,6 +112,9 @@ func (d *demo) stop() {
 	d.out.clear()
 	if d.manager != nil {
 		d.manager.Stop()
+	}
+	if d.erp != nil {
+		_ = d.erp.Close() // the process ends; there is nobody to tell
 	}
 	if d.simulator != nil {
 		d.simulator.Stop()
@@ -165,7 +174,7 @@ func (d *demo) startSimulator(ctx context.Context) error {
 	defer cancel()
 	var err error
 	d.simulator, err = harness.StartSimulator(limited, harness.SimulatorOptions{
-		DingTalk: dingTalkAddress, WeCom: weComAddress, Control: controlAddress, LogDir: d.dir,
+		DingTalk: dingTalkAddress, WeCom: weComAddress, Webhook: doorsAddress, Control: controlAddress, LogDir: d.dir,
 		Args: []string{"--history=30d"}, // there is something to back up
 	})
 	if err != nil {

@@ -154,6 +154,7 @@ func (d *demo) kubectlOutput(ctx context.Context, args ...string) (string, error
 	command := exec.CommandContext(ctx, path, args...)
 	command.Dir = d.root
 	command.Env = append(os.Environ(),
+		"PATH="+filepath.Join(d.root, "bin")+string(os.PathListSeparator)+os.Getenv("PATH"), // of the plugin
 		"KUBECONFIG="+d.plane.KubeconfigPath(),
 		"KUBECACHEDIR="+filepath.Join(d.dir, "data", "kubectl"), // else it stays in the home directory
 	)

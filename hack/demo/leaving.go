@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -37,6 +38,9 @@ func (d *demo) leave(ctx context.Context) error {
 		}
 		all = append(all, a)
 	}
+	if err := d.tellUnlinking(ctx, who); err != nil {
+		return err
+	}
 	patch := client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"state":"Departed","stateReason":"合同到期"}}`))
 	if err := d.kube.Patch(ctx, who, patch); err != nil {
 		return fmt.Errorf("declaring %s departed: %w", who.Name, err)
@@ -51,11 +55,16 @@ func (d *demo) leave(ctx context.Context) error {
 			return err
 		}
 	}
-	d.out.step("left", "%s has no account on %d platforms any more, after %s", who.Spec.Name, len(all), seconds(began))
+	if err := d.unlinked(ctx, ob); err != nil {
+		return fmt.Errorf("%s has left, but %w", who.Name, err)
+	}
+	d.out.step("left", "%s has no account on %d platforms any more, and cannot sign in to %d linked systems, after %s",
+		who.Spec.Name, len(all), len(ob.Spec.LinkedAccounts), seconds(began))
 	return d.tellLeaving(ctx, ob)
 }
 
-// leaver is somebody whom nobody reports to, and who leads nothing.
+// leaver is somebody with linked accounts whom nobody reports to, who leads nothing, and whom no customer of WeCom knows: it
+// takes a day to pass those on.
 func (d *demo) leaver(ctx context.Context) (*v1alpha1.Employee, error) {
 	var people v1alpha1.EmployeeList
 	var units v1alpha1.DepartmentList
@@ -73,12 +82,37 @@ func (d *demo) leaver(ctx context.Context) (*v1alpha1.Employee, error) {
 			needed[m.Name] = true
 		}
 	}
+	known, err := d.knownToCustomers(ctx)
+	if err != nil {
+		return nil, err
+	}
 	for i := len(people.Items) - 1; i >= 0; i-- {
-		if e := &people.Items[i]; !needed[e.Name] && len(e.Status.Accounts) > 1 && isActive(e) {
+		if e := &people.Items[i]; !needed[e.Name] && len(e.Status.Accounts) > 1 && !known[e.Status.Number] && isActive(e) && isLinked(e) {
 			return e, nil
 		}
 	}
 	return nil, errors.New("looking for somebody who leaves: everybody is needed")
+}
+
+// knownToCustomers are the user ids of those whom customers know.
+func (d *demo) knownToCustomers(ctx context.Context) (map[string]bool, error) {
+	tenant := &v1alpha1.EnterpriseAccount{}
+	if err := d.kube.Get(ctx, client.ObjectKey{Namespace: company, Name: "wecom"}, tenant); err != nil {
+		return nil, fmt.Errorf("looking for customers: %w", err)
+	}
+	name, err := d.tenant(ctx, "wecom", tenant.Spec.WeCom.CorpID)
+	if err != nil {
+		return nil, err
+	}
+	var all struct{ Customers []struct{ UserID string } }
+	if err := call(ctx, http.MethodGet, d.simulator.ControlURL+"/state/wecom/"+url.PathEscape(name)+"/customers", nil, &all); err != nil {
+		return nil, err
+	}
+	known := map[string]bool{}
+	for _, c := range all.Customers {
+		known[c.UserID] = true
+	}
+	return known, nil
 }
 
 // follow tells of each step, and confirms what a person would have done by hand.
@@ -115,6 +149,16 @@ func (d *demo) tellSteps(ob *v1alpha1.Offboarding, told map[string]bool) {
 				told[key] = true
 				d.out.step(strings.ToLower(string(s.State)), "%s on %s: %s", s.Name, a.Name, s.Message)
 			}
+		}
+	}
+	for _, l := range ob.Status.LinkedAccounts {
+		if key := l.Name + "/disabled"; l.DisabledTime != nil && !told[key] {
+			told[key] = true
+			d.out.step("done", "the account in %s is disabled", l.Name)
+		}
+		if key := l.Name + "/over"; l.EndTime != nil && !told[key] {
+			told[key] = true
+			d.out.step(strings.ToLower(string(l.State)), "Unlink from %s: %s (%s)", l.Name, l.Message, l.Evidence)
 		}
 	}
 }
@@ -162,6 +206,16 @@ func (a account) gone(ctx context.Context) error {
 	if response.StatusCode != http.StatusNotFound {
 		return fmt.Errorf("%s is still on %s: %s", a.person, a.platform, response.Status)
 	}
+	return nil
+}
+
+// tellUnlinking says what leaving is going to do in linked systems.
+func (d *demo) tellUnlinking(ctx context.Context, who *v1alpha1.Employee) error {
+	table, err := d.kubectlOutput(ctx, "rollcall", "unlinking", who.Name, "-n", company)
+	if err != nil {
+		return err
+	}
+	d.out.text("$ kubectl rollcall unlinking "+who.Name, table)
 	return nil
 }
 

@@ -52,17 +52,26 @@ func (c *census) settle(o *v1alpha1.EnterpriseAccount) {
 	}
 }
 
+// settleSystem does the same of a linked system.
+func (c *census) settleSystem(o *v1alpha1.LinkedSystem) {
+	if n := o.Status.Accounts.Waiting; c.ready > 0 && (n == nil || *n > 0) {
+		c.ready--
+		c.waiting = append(c.waiting, o.GetName()+": still counting")
+	}
+}
+
 // count takes the census of the company.
 func (d *demo) count(ctx context.Context) ([]census, error) {
 	var accounts v1alpha1.EnterpriseAccountList
 	var departments v1alpha1.DepartmentList
 	var people v1alpha1.EmployeeList
-	for _, list := range []client.ObjectList{&accounts, &departments, &people} {
+	var systems v1alpha1.LinkedSystemList
+	for _, list := range []client.ObjectList{&accounts, &departments, &people, &systems} {
 		if err := d.kube.List(ctx, list, client.InNamespace(company)); err != nil {
 			return nil, fmt.Errorf("counting who is ready: %w", err)
 		}
 	}
-	result := []census{{kind: "accounts"}, {kind: "departments"}, {kind: "people"}}
+	result := []census{{kind: "accounts"}, {kind: "departments"}, {kind: "people"}, {kind: "linked systems"}}
 	for i := range accounts.Items {
 		o := &accounts.Items[i]
 		result[0].add(o, o.Status.ObservedGeneration, o.Status.Conditions)
@@ -76,10 +85,15 @@ func (d *demo) count(ctx context.Context) ([]census, error) {
 		o := &people.Items[i]
 		result[2].add(o, o.Status.ObservedGeneration, o.Status.Conditions)
 	}
+	for i := range systems.Items {
+		o := &systems.Items[i]
+		result[3].add(o, o.Status.ObservedGeneration, o.Status.Conditions)
+		result[3].settleSystem(o)
+	}
 	return result, nil
 }
 
-// converge waits until every account, department and person is ready.
+// converge waits until every account, department, person and linked system is ready.
 func (d *demo) converge(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, d.timeout, errTookTooLong)
 	defer cancel()
@@ -91,13 +105,13 @@ func (d *demo) converge(ctx context.Context) error {
 			return false, err
 		}
 		last = now
-		d.out.progress("converging", "%s · %s · %s · %d s", now[2], now[1], now[0], int(time.Since(began).Seconds()))
+		d.out.progress("converging", "%s · %s · %s · %s · %d s", now[2], now[1], now[0], now[3], int(time.Since(began).Seconds()))
 		return allReady(now), nil
 	})
 	if err != nil {
 		return fmt.Errorf("waiting until everybody is ready: %w%s", because(ctx, err), describe(last))
 	}
-	d.out.step("converged", "%s, %s, %s ready in %s", last[2], last[1], last[0], seconds(began))
+	d.out.step("converged", "%s, %s, %s, %s ready in %s", last[2], last[1], last[0], last[3], seconds(began))
 	return nil
 }
 

@@ -15,7 +15,7 @@ const firstRows = 8
 
 // show prints the tables that an administrator looks at first.
 func (d *demo) show(ctx context.Context) error {
-	for _, kind := range []string{"ea", "dept", "emp"} {
+	for _, kind := range []string{"ea", "dept", "emp", "ls"} {
 		table, err := d.kubectlOutput(ctx, "get", kind, "-n", company)
 		if err != nil {
 			return err
@@ -61,6 +61,10 @@ func (d *demo) suggest(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	person, err := d.linkedPerson(ctx)
+	if err != nil {
+		return err
+	}
 	a := accounts[0]
 	d.out.text(
 		"In another terminal:",
@@ -78,6 +82,13 @@ func (d *demo) suggest(ctx context.Context) error {
 		"Give everybody of a department a role, and see who holds what, why, and until when:",
 		"  kubectl apply --server-side -k "+filepath.Join(d.root, "config", "samples", "permissions"),
 		"  kubectl get pb",
+		"",
+		"Freeze "+person.Spec.Name+", who has accounts in linked systems, and look at them there; then give the access back:",
+		fmt.Sprintf(`  kubectl patch emp %s --type=merge -p '{"spec":{"state":"Frozen","stateReason":"长期病假"}}'`, person.Name),
+		"  kubectl get ls; kubectl rollcall unlinking",
+		fmt.Sprintf("  curl -s -H 'Authorization: Bearer %s' http://%s/Users/%s", erpToken, erpAddress, linkID(person, inERP)),
+		"  curl -s "+d.doorOf(linkID(person, inDoors)),
+		fmt.Sprintf(`  kubectl patch emp %s --type=merge -p '{"spec":{"state":null,"stateReason":null}}'`, person.Name),
 		"",
 		"Let somebody leave step by step, with commands that work here as they stand:  "+filepath.Join(d.root, "docs", "leaving.md"),
 		"",

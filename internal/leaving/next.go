@@ -252,8 +252,22 @@ func (d *decider) unlink() {
 	case f.Systems == 0:
 		d.settle(UnlinkSystems, Skipped, "no linked systems are declared")
 	default:
-		d.settle(UnlinkSystems, Done, "unlinked from %d linked systems; left as it is in %d", f.Systems-f.SystemsKept, f.SystemsKept)
+		d.settle(UnlinkSystems, Done, "unlinked from %s%s", countOf(f.Systems-f.SystemsKept), keptIn(f.SystemsKept))
 	}
+}
+
+func countOf(systems int) string {
+	if systems == 1 {
+		return "1 linked system"
+	}
+	return fmt.Sprintf("%d linked systems", systems)
+}
+
+func keptIn(systems int) string {
+	if systems == 0 {
+		return ""
+	}
+	return "; left as it is in " + countOf(systems)
 }
 
 func (d *decider) grace() {

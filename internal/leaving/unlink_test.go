@@ -247,7 +247,8 @@ func TestUnlinkSystems(t *testing.T) {
 	}{
 		"none are declared": {func(*leaving.Facts) {}, "", "UnlinkSystems Skipped no linked systems are declared"},
 		"open":              {func(f *leaving.Facts) { f.Systems, f.SystemsOpen = 2, []string{"mail"} }, leaving.WaitingForSystems, ""},
-		"over":              {func(f *leaving.Facts) { f.Systems, f.SystemsKept = 3, 1 }, "", "UnlinkSystems Done unlinked from 2 linked systems; left as it is in 1"},
+		"over":              {func(f *leaving.Facts) { f.Systems, f.SystemsKept = 3, 1 }, "", "UnlinkSystems Done unlinked from 2 linked systems; left as it is in 1 linked system"},
+		"all over":          {func(f *leaving.Facts) { f.Systems = 1 }, "", "UnlinkSystems Done unlinked from 1 linked system"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := beforeRemoval(byHand)

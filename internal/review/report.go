@@ -73,7 +73,8 @@ type Report struct {
 // NewReport picks the reviews of the period, and orders them by when they were opened, so that the
 // same reviews make the same report. It changes nothing that it is given.
 func NewReport(p Period, written time.Time, all []Record) Report {
-	r := Report{Period: Period{From: p.From.UTC(), To: p.To.UTC()}, Written: written.UTC(), Reviews: []Record{}}
+	seconds := func(t time.Time) time.Time { return t.UTC().Truncate(time.Second) }
+	r := Report{Period: Period{From: seconds(p.From), To: seconds(p.To)}, Written: seconds(written), Reviews: []Record{}}
 	for _, one := range all {
 		if !p.covers(&one) {
 			continue

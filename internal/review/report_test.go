@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -67,7 +68,8 @@ func TestReportAsCSV(t *testing.T) {
 }
 
 func TestReportAsJSON(t *testing.T) {
-	r := review.NewReport(period, at(101), sample())
+	fine := review.Period{From: period.From, To: period.To.Add(5 * time.Millisecond)}
+	r := review.NewReport(fine, at(101).Add(time.Millisecond), sample())
 	var b bytes.Buffer
 	if err := r.JSON(&b); err != nil {
 		t.Fatal(err)
@@ -76,7 +78,7 @@ func TestReportAsJSON(t *testing.T) {
 	if err := json.Unmarshal(b.Bytes(), &back); err != nil || !reflect.DeepEqual(back, r) {
 		t.Errorf("%v\nread back %+v\nwritten   %+v", err, back, r)
 	}
-	for _, has := range []string{`"from": "2026-03-02T09:00:00Z"`, `"holders": []`, `"verdict": "Narrowed"`, `"lastActive": "2026-05-21"`, `"lost": null`} {
+	for _, has := range []string{`"from": "2026-03-02T09:00:00Z"`, `"to": "2026-06-10T09:00:00Z"`, `"written": "2026-06-11T09:00:00Z"`, `"holders": []`, `"verdict": "Narrowed"`, `"lastActive": "2026-05-21"`, `"lost": null`} {
 		if !strings.Contains(b.String(), has) {
 			t.Errorf("lacks %s", has)
 		}

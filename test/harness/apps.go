@@ -11,17 +11,18 @@ import (
 // SimulatorOptions of StartSimulator. An address that is empty becomes a free port on 127.0.0.1.
 type SimulatorOptions struct {
 	// Path of the program; when empty, bin/simulator.
-	Path                     string
-	DingTalk, WeCom, Control string
-	Args                     []string
-	LogDir                   string
+	Path                              string
+	DingTalk, WeCom, Webhook, Control string
+	Args                              []string
+	LogDir                            string
 }
 
 // Simulator is a running simulator of the platforms.
 type Simulator struct {
 	*Process
-	// DingTalkURL and WeComURL are the endpoints of the platforms; ControlURL takes faults and shows state.
-	DingTalkURL, WeComURL, ControlURL string
+	// DingTalkURL and WeComURL are the endpoints of the platforms; WebhookURL is that of the in-house system; ControlURL takes
+	// faults and shows state.
+	DingTalkURL, WeComURL, WebhookURL, ControlURL string
 }
 
 // StartSimulator starts the simulator and waits until it answers.
@@ -33,21 +34,26 @@ func StartSimulator(ctx context.Context, o SimulatorOptions) (*Simulator, error)
 			return nil, err
 		}
 	}
-	if err := fillAddresses(ctx, &o.DingTalk, &o.WeCom, &o.Control); err != nil {
+	if err := fillAddresses(ctx, &o.DingTalk, &o.WeCom, &o.Webhook, &o.Control); err != nil {
 		return nil, err
 	}
-	for _, a := range []struct{ name, address string }{{"DingTalk", o.DingTalk}, {"WeCom", o.WeCom}, {"control", o.Control}} {
+	for _, a := range []struct{ name, address string }{{"DingTalk", o.DingTalk}, {"WeCom", o.WeCom}, {"webhook", o.Webhook}, {"control", o.Control}} {
 		if err := portFree(ctx, a.address); err != nil {
 			return nil, fmt.Errorf("starting the simulator: its %s address is taken, stop the program that uses it: %w", a.name, err)
 		}
 	}
-	args := append([]string{"--dingtalk-listen=" + o.DingTalk, "--wecom-listen=" + o.WeCom, "--control-listen=" + o.Control}, o.Args...)
+	args := append([]string{
+		"--dingtalk-listen=" + o.DingTalk, "--wecom-listen=" + o.WeCom, "--webhook-listen=" + o.Webhook, "--control-listen=" + o.Control,
+	}, o.Args...)
 	process, err := Start(Command{Name: "simulator", Path: path, Args: args, LogDir: o.LogDir})
 	if err != nil {
 		return nil, err
 	}
-	s := &Simulator{Process: process, DingTalkURL: "http://" + o.DingTalk, WeComURL: "http://" + o.WeCom, ControlURL: "http://" + o.Control}
-	for _, url := range []string{s.DingTalkURL, s.WeComURL, s.ControlURL} {
+	s := &Simulator{
+		Process: process, DingTalkURL: "http://" + o.DingTalk, WeComURL: "http://" + o.WeCom, WebhookURL: "http://" + o.Webhook + "/rollcall",
+		ControlURL: "http://" + o.Control,
+	}
+	for _, url := range []string{s.DingTalkURL, s.WeComURL, s.WebhookURL, s.ControlURL} {
 		if err := process.awaitReady(ctx, reachable(url)); err != nil {
 			process.Stop()
 			return nil, fmt.Errorf("starting the simulator: %w", err)

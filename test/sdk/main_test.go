@@ -74,7 +74,7 @@ func build(dir string) (string, error) {
 
 // program is a running simulator.
 type program struct {
-	urls map[string]string // dingtalk, wecom and control
+	urls map[string]string // dingtalk, wecom, webhook and control
 	cmd  *exec.Cmd
 	done chan error
 }
@@ -83,7 +83,7 @@ type program struct {
 func start(path string) (*program, error) {
 	p := &program{urls: map[string]string{}, done: make(chan error, 1)}
 	p.cmd = exec.Command(path, "-unlimited",
-		"-dingtalk-listen=127.0.0.1:0", "-wecom-listen=127.0.0.1:0", "-control-listen=127.0.0.1:0")
+		"-dingtalk-listen=127.0.0.1:0", "-wecom-listen=127.0.0.1:0", "-webhook-listen=127.0.0.1:0", "-control-listen=127.0.0.1:0")
 	p.cmd.Stderr = os.Stderr
 	p.cmd.SysProcAttr = sysProcAttr()
 	stdout, err := p.cmd.StdoutPipe()
@@ -108,14 +108,14 @@ func start(path string) (*program, error) {
 	timer := time.AfterFunc(startWithin, func() { _ = p.cmd.Process.Kill() })
 	defer timer.Stop()
 	lines := bufio.NewScanner(stdout)
-	for len(p.urls) < 3 && lines.Scan() {
+	for len(p.urls) < 4 && lines.Scan() {
 		var name, url string
 		if n, _ := fmt.Sscanf(lines.Text(), "ready %s %s", &name, &url); n == 2 {
 			p.urls[name] = url
 		}
 	}
 	close(ready)
-	if len(p.urls) < 3 {
+	if len(p.urls) < 4 {
 		_ = p.cmd.Process.Kill()
 		return nil, fmt.Errorf("starting the simulator: it ended before it was ready: %w", errors.Join(<-p.done, lines.Err()))
 	}

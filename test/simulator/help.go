@@ -8,13 +8,15 @@ import (
 	"strings"
 
 	"rollcall.dev/rollcall/test/simulator/core"
+	"rollcall.dev/rollcall/test/simulator/webhook"
 )
 
 const intro = `simulator: DingTalk and WeCom on this machine, to test and to rehearse against.
 
 It speaks the platforms' wire protocols, keeps state in memory, enforces their
 rules and answers with their errors. A control endpoint shows the state, takes
-edits by hand, moves the clock and injects faults.
+edits by hand, moves the clock and injects faults. Beside them is an in-house
+system that is told of people by webhooks.
 
 Flags:
 `
@@ -49,6 +51,12 @@ Edit by hand, as in the platform's console
   curl -X PUT    $C/limits -d '{"platform":"wecom","overallPerSecond":200}'   or perSecond, burst, concurrent,
                                                            blockSeconds, documented, unlimited
   curl -X POST   $C/reset                                  state, faults, log and limits as at the start; tenants and clock stay
+
+The in-house system that takes webhooks (a LinkedSystem)
+  curl $C/webhook/accounts                            all accounts; /acc-0001 for one
+  curl -X POST   $C/webhook/accounts/acc-0001 -d '{"enabled":true}'   by hand; or groups, sessions, attributes
+  curl -X DELETE $C/webhook/accounts/acc-0001
+  curl -X PUT    $C/webhook/down                      it answers everything with 503; -X DELETE ends that
 
 Inject faults: who, what, how often. The answer has the id, for DELETE $C/faults/{id}; DELETE $C/faults takes all away.
   curl $C/faults -d '{"platform":"wecom","operation":"user/create","kind":"error","code":-1,"times":3}'
@@ -87,6 +95,7 @@ func usage(w io.Writer, f *flag.FlagSet, c *core.Core) error {
 			fmt.Fprintf(&text, "  %s %s\n", p.Name(), line)
 		}
 	}
+	fmt.Fprintf(&text, "  webhook signingKey %s, at /rollcall of its address\n", webhook.DemoKey)
 	text.WriteString("\n" + controlHelp)
 	_, err := io.WriteString(w, text.String())
 	return err

@@ -1,5 +1,6 @@
-// Command simulator stands in for the clouds of DingTalk and WeCom on loopback:
-// their wire protocols, rules and errors, and faults on request.
+// Command simulator stands in for the clouds of DingTalk and WeCom on loopback: their wire
+// protocols, rules and errors, and faults on request; and for an in-house system that is
+// told of people by webhooks.
 package main
 
 import (
@@ -18,6 +19,7 @@ import (
 	"rollcall.dev/rollcall/test/simulator/control"
 	"rollcall.dev/rollcall/test/simulator/core"
 	"rollcall.dev/rollcall/test/simulator/dingtalk"
+	"rollcall.dev/rollcall/test/simulator/webhook"
 	"rollcall.dev/rollcall/test/simulator/wecom"
 )
 
@@ -33,14 +35,14 @@ func main() {
 
 // options are the flags.
 type options struct {
-	dingtalk, wecom, control string
-	rate                     float64
-	unlimited                bool
-	latency                  time.Duration
-	logSize                  int
-	tenants, tlsDir, ready   string
-	history                  string
-	allowRemote              bool
+	dingtalk, wecom, webhook, control string
+	rate                              float64
+	unlimited                         bool
+	latency                           time.Duration
+	logSize                           int
+	tenants, tlsDir, ready            string
+	history                           string
+	allowRemote                       bool
 }
 
 // flags declares them, to be parsed into o.
@@ -49,6 +51,7 @@ func flags(o *options) *flag.FlagSet {
 	f.SetOutput(io.Discard) // run says what is wrong, and help says it all
 	f.StringVar(&o.dingtalk, "dingtalk-listen", "127.0.0.1:18201", "address of DingTalk, old and new API; port 0 takes a free one")
 	f.StringVar(&o.wecom, "wecom-listen", "127.0.0.1:18202", "address of WeCom")
+	f.StringVar(&o.webhook, "webhook-listen", "127.0.0.1:18204", "address of the in-house system that takes webhooks, at /rollcall")
 	f.StringVar(&o.control, "control-listen", "127.0.0.1:18203", "address of the control endpoint")
 	f.Float64Var(&o.rate, "rate", 0, "calls a second that each platform allows overall, instead of its documented limits")
 	f.BoolVar(&o.unlimited, "unlimited", false, "no rate limits, instead of the documented ones")
@@ -78,7 +81,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	f := flags(&o)
 	err := f.Parse(args)
 	c := core.New(core.Options{LogSize: o.logSize, Latency: o.latency})
-	handlers := platforms(c)
+	handlers := handlersOf(c)
 	if errors.Is(err, flag.ErrHelp) {
 		return usage(stdout, f, c)
 	}
@@ -91,7 +94,6 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	if err := configure(c, o); err != nil {
 		return err
 	}
-	handlers["control"] = control.New(c, controlHelp)
 	servers, err := listen(ctx, o, handlers)
 	if err != nil {
 		return err
@@ -99,9 +101,14 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	return serve(ctx, c, o, servers, stdout)
 }
 
-// platforms makes the platforms that there are.
-func platforms(c *core.Core) map[string]http.Handler {
-	return map[string]http.Handler{"dingtalk": dingtalk.New(c), "wecom": wecom.New(c)}
+// handlersOf makes what each address serves.
+func handlersOf(c *core.Core) map[string]http.Handler {
+	doors := webhook.New(webhook.Options{Keys: [][]byte{[]byte(webhook.DemoKey)}})
+	receiver, console := http.NewServeMux(), http.NewServeMux()
+	receiver.Handle("/rollcall", doors)
+	console.Handle("/webhook/", doors.Console())
+	console.Handle("/", control.New(c, controlHelp))
+	return map[string]http.Handler{"dingtalk": dingtalk.New(c), "wecom": wecom.New(c), "webhook": receiver, "control": console}
 }
 
 func configure(c *core.Core, o options) error {
@@ -143,7 +150,7 @@ func listen(ctx context.Context, o options, handlers map[string]http.Handler) ([
 		}
 	}
 	for _, at := range []struct{ name, address string }{
-		{"dingtalk", o.dingtalk}, {"wecom", o.wecom}, {"control", o.control},
+		{"dingtalk", o.dingtalk}, {"wecom", o.wecom}, {"webhook", o.webhook}, {"control", o.control},
 	} {
 		if !o.allowRemote && !isLoopback(at.address) {
 			closeAll()

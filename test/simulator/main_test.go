@@ -3,8 +3,11 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"io"
@@ -12,8 +15,12 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
+
+	"rollcall.dev/rollcall/test/simulator/webhook"
 )
 
 // program is the simulator, running in this process.
@@ -29,13 +36,13 @@ func begin(t *testing.T, args ...string) program {
 	r, w := io.Pipe()
 	p := program{urls: map[string]string{}, stop: cancel, done: make(chan error, 1)}
 	go func() {
-		err := run(ctx, append([]string{"-dingtalk-listen=127.0.0.1:0", "-wecom-listen=127.0.0.1:0", "-control-listen=127.0.0.1:0"}, args...), w)
+		err := run(ctx, append([]string{"-dingtalk-listen=127.0.0.1:0", "-wecom-listen=127.0.0.1:0", "-webhook-listen=127.0.0.1:0", "-control-listen=127.0.0.1:0"}, args...), w)
 		p.done <- err
 		_ = w.CloseWithError(errors.Join(err, io.EOF))
 	}()
 	t.Cleanup(cancel)
 	lines := bufio.NewScanner(r)
-	for len(p.urls) < 3 {
+	for len(p.urls) < 4 {
 		if !lines.Scan() {
 			t.Fatalf("it ended before it was ready: %v", <-p.done)
 		}
@@ -140,9 +147,74 @@ func TestServesTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	var urls map[string]string
-	if err := json.Unmarshal(raw, &urls); err != nil || urls["wecom"] != p.urls["wecom"] || len(urls) != 3 {
+	if err := json.Unmarshal(raw, &urls); err != nil || urls["wecom"] != p.urls["wecom"] || len(urls) != 4 {
 		t.Errorf("ready file: %s, %v", raw, err)
 	}
+}
+
+// Whoever runs the simulator can look at the in-house system, change it by hand, and take it down.
+func TestServesAnInHouseSystem(t *testing.T) {
+	p := begin(t)
+	console := p.urls["control"] + "/webhook"
+	event := func(id, body string) int {
+		t.Helper()
+		sent := strconv.FormatInt(time.Now().Unix(), 10)
+		mac := hmac.New(sha256.New, []byte(webhook.DemoKey))
+		mac.Write([]byte(id + "." + sent + "." + body))
+		status, _ := send(t, http.MethodPost, p.urls["webhook"]+"/rollcall", body, map[string]string{
+			"webhook-id": id, "webhook-timestamp": sent, "webhook-signature": "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil)),
+		})
+		return status
+	}
+	create := `{"version":"v1","type":"account.provision","key":"k1","data":{"login":"lin.xiao","number":"E1","attributes":{"name":["林晓"]}}}`
+	if status := event("k1", create); status != http.StatusOK {
+		t.Fatalf("a provision: %d", status)
+	}
+	const made = `{"id":"acc-0001","login":"lin.xiao","number":"E1","state":"Enabled","attributes":{"name":["林晓"]}}`
+	if _, text := get(t, http.DefaultClient, console+"/accounts"); text != "["+made+"]\n" {
+		t.Errorf("accounts: %s", text)
+	}
+	for _, edit := range []struct {
+		method, body, want string
+		status             int
+	}{
+		{http.MethodPost, `{"enabled":false,"sessions":2}`, strings.Replace(made, `"Enabled"`, `"Disabled","sessions":2`, 1) + "\n", http.StatusOK},
+		{http.MethodPost, `{"active":true}`, "", http.StatusBadRequest},
+		{http.MethodDelete, "", "", http.StatusOK},
+		{http.MethodDelete, "", "", http.StatusNotFound},
+	} {
+		if status, text := send(t, edit.method, console+"/accounts/acc-0001", edit.body, nil); status != edit.status || edit.want != "" && text != edit.want {
+			t.Errorf("%s %s: %d %s", edit.method, edit.body, status, text)
+		}
+	}
+	for method, want := range map[string]int{http.MethodPut: http.StatusServiceUnavailable, http.MethodDelete: http.StatusOK} {
+		send(t, method, console+"/down", "", nil)
+		if status := event("check-"+method, `{"version":"v1","type":"system.check","key":"check-`+method+`","data":{}}`); status != want {
+			t.Errorf("after %s of down: %d", method, status)
+		}
+	}
+	p.end(t)
+}
+
+func send(t *testing.T, method, url, body string, header map[string]string) (int, string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range header {
+		request.Header.Set(name, value)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response.StatusCode, string(text)
 }
 
 func TestRefusesToStart(t *testing.T) {
@@ -155,7 +227,7 @@ func TestRefusesToStart(t *testing.T) {
 	if err := os.WriteFile(bad, []byte(`[{"platform":"wecom"}]`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	free := []string{"-dingtalk-listen=127.0.0.1:0", "-wecom-listen=127.0.0.1:0", "-control-listen=127.0.0.1:0"}
+	free := []string{"-dingtalk-listen=127.0.0.1:0", "-wecom-listen=127.0.0.1:0", "-webhook-listen=127.0.0.1:0", "-control-listen=127.0.0.1:0"}
 	for name, tt := range map[string]struct {
 		args []string
 		want string
@@ -186,7 +258,7 @@ func TestHelp(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"-dingtalk-listen", "-allow-remote", "wwacme000000000000", "acme-app-secret-not-a-real-one", "1000002", "appSecret", "dropAfter", "curl",
+		"-dingtalk-listen", "-allow-remote", "wwacme000000000000", "acme-app-secret-not-a-real-one", "1000002", "appSecret", "dropAfter", "curl", "signingKey",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the help does not tell %q", want)

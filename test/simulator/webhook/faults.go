@@ -21,7 +21,10 @@ func (s *Receiver) Next(faults ...Fault) {
 func (s *Receiver) nextFault() Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.faults) == 0 {
+	switch {
+	case s.down:
+		return Status(http.StatusServiceUnavailable, "")
+	case len(s.faults) == 0:
 		return nil
 	}
 	fault := s.faults[0]

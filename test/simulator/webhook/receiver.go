@@ -62,6 +62,7 @@ type Receiver struct {
 	done     map[string]done // by key
 	acts     []Act
 	faults   []Fault
+	down     bool
 	ids      int
 }
 
@@ -332,20 +333,13 @@ func (s *Receiver) receipt(e *event, a *Account) []byte {
 
 // describe is what a receipt says of an account, with the attributes that are wanted.
 func describe(a *Account, wanted []string) answer {
-	state := "Disabled"
-	switch {
-	case a.Enabled:
-		state = "Enabled"
-	case a.Unlinked:
-		state = "Unlinked"
-	}
 	attributes := map[string][]string{}
 	for _, name := range wanted {
 		if values, has := a.Attributes[name]; has {
 			attributes[name] = values
 		}
 	}
-	r := answer{"accountID": a.ID, "state": state, "login": a.Login, "attributes": attributes}
+	r := answer{"accountID": a.ID, "state": state(a), "login": a.Login, "attributes": attributes}
 	if a.Number != "" {
 		r["number"] = a.Number
 	}
@@ -356,4 +350,15 @@ func describe(a *Account, wanted []string) answer {
 		r["residuals"] = []answer{{"kind": "Sessions", "count": a.Sessions}}
 	}
 	return r
+}
+
+// state of an account, as receipts call it.
+func state(a *Account) string {
+	switch {
+	case a.Enabled:
+		return "Enabled"
+	case a.Unlinked:
+		return "Unlinked"
+	}
+	return "Disabled"
 }
