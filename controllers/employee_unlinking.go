@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"slices"
+	"strings"
 
 	"rollcall.dev/rollcall/api/v1alpha1"
 	"rollcall.dev/rollcall/internal/leaving"
@@ -26,7 +27,7 @@ func (s *employeeScope) unleft() (systems []string) {
 // unlinkedBy reports whether a leaving is, or was, about this linked account and this very declaration.
 func (s *employeeScope) unlinkedBy(st *v1alpha1.LinkedAccountStatus) bool {
 	return slices.ContainsFunc(s.leavings, func(ob v1alpha1.Offboarding) bool {
-		return hasLink(&ob, st.Name, st.AccountID) && (!unlinkOver(&ob, st.Name) || ob.Name == st.OffboardingName || s.sameAct(&ob))
+		return hasLink(&ob, st.Name, st.AccountID) && (!unlinkOver(&ob, st.Name) || s.sameAct(&ob) || ob.Name == st.OffboardingName && !undoneIn(&ob, st.Name))
 	})
 }
 
@@ -39,4 +40,14 @@ func hasLink(ob *v1alpha1.Offboarding, system, id string) bool {
 func unlinkOver(ob *v1alpha1.Offboarding, system string) bool {
 	st := unlinkStatus(ob, system)
 	return isOver(ob) || st != nil && leaving.State(st.State).Over()
+}
+
+// undoneIn reports that a leaving ended in the system without the person having left there: they were declared again, or somebody
+// said no. Whoever is declared anew to leave leaves it anew (P2).
+func undoneIn(ob *v1alpha1.Offboarding, system string) bool {
+	st := unlinkStatus(ob, system)
+	if st == nil {
+		return ob.Status.State == v1alpha1.OffboardingCancelled
+	}
+	return st.State == v1alpha1.StepState(leaving.Skipped) && (strings.HasPrefix(st.Message, cancelledWords) || strings.HasPrefix(st.Message, rejectedWords))
 }

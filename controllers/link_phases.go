@@ -86,13 +86,18 @@ func (r *LinkReconciler) standing(s *linkScope, name string) *personLink {
 	return l
 }
 
-// leavingOf is the leaving that unlinks the person from the system: the one that is not over, else the newest; nil if there was none.
-func (s *linkScope) leavingOf(system string) *v1alpha1.Offboarding {
-	at := slices.IndexFunc(s.leavings, func(ob v1alpha1.Offboarding) bool { return slices.Contains(offboardingSystems(&ob), system) })
-	if at < 0 {
-		return nil
+// leavingOf is the leaving that unlinks the person from the system: the one that is not over there, else the newest; nil if there was none.
+func (s *linkScope) leavingOf(system string) (ob *v1alpha1.Offboarding) {
+	for i := range s.leavings {
+		switch other := &s.leavings[i]; {
+		case !slices.Contains(offboardingSystems(other), system):
+		case !unlinkOver(other, system):
+			return other
+		case ob == nil || other.CreationTimestamp.After(ob.CreationTimestamp.Time):
+			ob = other
+		}
 	}
-	return &s.leavings[at]
+	return ob
 }
 
 // unlinkingIn is what an Offboarding is to unlink in the system, and how far that is; nil if nothing is known.
@@ -110,10 +115,11 @@ func unlinkingIn(ob *v1alpha1.Offboarding, system string) (spec *v1alpha1.Offboa
 	return spec, at
 }
 
-// follow takes over how an account stands that a leaving unlinks. Nothing is written to it from here until that is over.
+// follow takes over how an account stands that a leaving unlinks. Nothing is written to it from here until that is over; what goes on
+// elsewhere keeps nobody from it (P11), nor is it taken for a leaving of whoever came back meanwhile and leaves again (P2).
 func (l *personLink) follow(declared bool) bool {
 	ob := l.leaving
-	if ob == nil || isOver(ob) || declared && unlinkOver(ob, l.status.Name) { // what goes on elsewhere keeps nobody from it (P11)
+	if ob == nil || unlinkOver(ob, l.status.Name) {
 		return false
 	}
 	_, at := unlinkingIn(ob, l.status.Name)
@@ -207,7 +213,7 @@ func (r *LinkReconciler) depart(ctx context.Context, s *linkScope, l *personLink
 	switch {
 	case l.follow(false):
 		return nil
-	case ob != nil && (l.status.OffboardingName == ob.Name || s.isOf(ob)):
+	case l.wasLeftBy(ob) || ob != nil && s.isOf(ob):
 		l.conclude(ob)
 		return nil
 	case s.unlinksLater() && l.status.Origin != v1alpha1.OriginCreating:
@@ -221,6 +227,7 @@ func (r *LinkReconciler) depart(ctx context.Context, s *linkScope, l *personLink
 	case l.status.State == v1alpha1.LinkedUnlinked:
 		return nil
 	case isOwned(l.status.Origin) && !s.unruled:
+		l.status.OffboardingName = ""
 		if l.problem = problem(v1alpha1.ReasonLeaving, "the leaving begins"); l.running != nil {
 			l.running.Lane.Settle(s.lane)
 		}
@@ -238,9 +245,14 @@ func (s *linkScope) isOf(ob *v1alpha1.Offboarding) bool {
 	return ob.Spec.EmployeeUID == string(e.UID) && (ob.Spec.RequestedBy.Generation == e.Generation || ob.Spec.Trigger == v1alpha1.TriggerDeleted)
 }
 
-// conclude says how an account stands that a leaving was about. It is not ours any more, unless the leaving was cancelled.
+// wasLeftBy reports whether the record is that of an account which a leaving was about, to its end.
+func (l *personLink) wasLeftBy(ob *v1alpha1.Offboarding) bool {
+	return ob != nil && l.status.OffboardingName == ob.Name && unlinkOver(ob, l.status.Name) && !undoneIn(ob, l.status.Name)
+}
+
+// conclude says how an account stands that a leaving was about. It is not ours any more, unless the leaving was undone.
 func (l *personLink) conclude(ob *v1alpha1.Offboarding) {
-	if ob.Status.State == v1alpha1.OffboardingCancelled {
+	if undoneIn(ob, l.status.Name) {
 		if isOwned(l.status.Origin) {
 			l.problem = rejected(ob)
 		}

@@ -60,6 +60,9 @@ func (r *LinkReconciler) takeOff(ctx context.Context, s *linkScope, l *personLin
 	if l.follow(false) {
 		return nil
 	}
+	if l.wasLeftBy(l.leaving) {
+		l.conclude(l.leaving)
+	}
 	ls, err := linkedSystem(ctx, r, l.key)
 	if err != nil {
 		return err

@@ -39,8 +39,7 @@ func (p *parting) open() bool {
 
 // cancelled reports that the unlinking ended because the person is declared again, or somebody said no.
 func (p *parting) cancelled() bool {
-	return p.over && !p.retained() && p.status.State == v1alpha1.StepState(leaving.Skipped) &&
-		(strings.HasPrefix(p.status.Message, cancelledWords) || strings.HasPrefix(p.status.Message, rejectedWords))
+	return p.over && !p.retained() && undoneIn(p.scope.ob, p.spec.Name)
 }
 
 // waitingFor says in a few words what the linked account waits for.
