@@ -265,6 +265,9 @@ func adoptLink(w LinkWish, f LinkFacts, a *linked.Account, p *LinkPlan) {
 		// We asked for it and never learned the outcome: this is it (P3). Which version of the declaration it
 		// was made from is not known.
 		p.Record = LinkRecord{ID: a.ID, Origin: Created}
+	case p.Record.Origin == "" && w.Parts && a.Number == "":
+		p.Hold = hold(AdoptionReview, "an account has the login of somebody who has departed, and no employee number: it may be somebody else's by now, and is left alone. If it is this person's, pin it in spec.linkedAccounts[].accountID")
+		return
 	case w.Adoption == Never:
 		p.Hold = hold(DataConflict, "an account with this number or login exists already, and adoptionPolicy is Never: allow its adoption, or pin it in spec.linkedAccounts[].accountID")
 		return
@@ -302,10 +305,10 @@ func withState(names []string, state bool) []string {
 	return names
 }
 
-// stateOfLink reports whether the account can be used and is not to be, or the other way round.
+// stateOfLink reports whether the account can be used, or is there, and is not to be, or the other way round.
 func stateOfLink(w LinkWish, a *linked.Account) bool {
 	if w.State == directory.Frozen {
-		return a.Enabled && w.OnFreeze != ActRetain
+		return w.OnFreeze == ActDelete || a.Enabled && w.OnFreeze != ActRetain
 	}
 	return !a.Enabled
 }

@@ -57,6 +57,10 @@ func (d *dice) link() (w plan.LinkWish, r plan.LinkRecord, f plan.LinkFacts) {
 	for range d.n(3) {
 		f.Candidates = append(f.Candidates, d.linkedAccount())
 	}
+	if d.one(5) { // who leaves, or is taken off the system
+		w.Made = pick(d, nil, w.Attributes)
+		w.State, w.Provision, w.Parts, w.Attributes = directory.Frozen, false, true, nil
+	}
 	return w, r, f
 }
 
@@ -159,6 +163,8 @@ func FuzzP4LinkOwnedOrAdoptedOnly(f *testing.F) {
 				t.Error("adopts, and the policy is Never")
 			case a.Number != "" && !strings.EqualFold(a.Number, w.Number):
 				t.Error("adopts the account of another number")
+			case a.Number == "" && w.Parts && r.Origin == "":
+				t.Error("adopts by its login an account for somebody who leaves")
 			case w.Adoption == plan.Review && facts.Capabilities.Reads && len(p.Actions) > 0:
 				t.Errorf("overwrites on first sight: %+v", p.Actions)
 			}

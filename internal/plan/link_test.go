@@ -96,6 +96,7 @@ func TestForLink(t *testing.T) {
 		"equal: linked":                     {linkWish(), plan.LinkRecord{}, plan.LinkFacts{Candidates: there}, nil, "", plan.Adopted},
 		"differing: shown":                  {linkWish(), plan.LinkRecord{}, plan.LinkFacts{Candidates: []linked.Account{*linkAccount(manager)}}, nil, plan.AdoptionReview, ""},
 		"disabled: shown":                   {linkWish(), plan.LinkRecord{}, plan.LinkFacts{Candidates: []linked.Account{*linkAccount(disabled)}}, nil, plan.AdoptionReview, ""},
+		"to be deleted: shown":              {linkWish(suspended, onFreeze(plan.ActDelete)), plan.LinkRecord{}, plan.LinkFacts{Candidates: []linked.Account{*linkAccount(disabled)}}, nil, plan.AdoptionReview, ""},
 		"differing: overwritten":            {linkWish(func(w *plan.LinkWish) { w.Adoption = plan.Overwrite }), plan.LinkRecord{}, plan.LinkFacts{Candidates: []linked.Account{*linkAccount(manager)}}, []plan.Kind{plan.Update}, "", plan.Adopted},
 		"never":                             {linkWish(func(w *plan.LinkWish) { w.Adoption = plan.Never }), plan.LinkRecord{}, plan.LinkFacts{Candidates: there}, nil, plan.DataConflict, ""},
 		"the login of another number":       {linkWish(), plan.LinkRecord{}, plan.LinkFacts{Candidates: []linked.Account{*linkAccount(func(a *linked.Account) { a.Number = "E0002" })}}, nil, plan.DataConflict, ""},
@@ -209,6 +210,33 @@ func TestP4AnAccountOfSomebodyElseIsNotTheOneThatWasAskedFor(t *testing.T) {
 		p := plan.ForLink(c.wish, plan.LinkRecord{Origin: plan.Creating, Applied: "1"}, plan.LinkFacts{Capabilities: able(), Read: true, Candidates: []linked.Account{*c.there}})
 		if holds := p.Hold != nil; p.Record.Origin != c.origin || holds != (c.holds != "") || holds && p.Hold.Reason != c.holds {
 			t.Errorf("%s: %+v, %+v", name, p.Record, p.Hold)
+		}
+	}
+}
+
+// Whoever has departed takes no account by its login alone, whatever the adoption policy: it may be of who has the login now.
+func TestP4WhoDepartedTakesNothingByALogin(t *testing.T) {
+	parting := linkWish(suspended, func(w *plan.LinkWish) { w.Attributes, w.Parts, w.Adoption = nil, true, plan.Overwrite })
+	unnumbered := func(a *linked.Account) { a.Number = "" }
+	pinned := parting
+	pinned.ID = "i1"
+	for name, c := range map[string]struct {
+		wish  plan.LinkWish
+		there *linked.Account
+		takes bool
+	}{
+		"the number":                     {parting, linkAccount(), true},
+		"the login alone":                {parting, linkAccount(unnumbered), false},
+		"the login alone, of a disabled": {parting, linkAccount(unnumbered, disabled), false},
+		"the pinned id":                  {pinned, linkAccount(unnumbered), true},
+	} {
+		facts := plan.LinkFacts{Capabilities: able(), Read: true, Sought: true, Candidates: []linked.Account{*c.there}}
+		if c.wish.ID != "" {
+			facts.Account, facts.Candidates = c.there, nil
+		}
+		p := plan.ForLink(c.wish, plan.LinkRecord{}, facts)
+		if p.Record.Origin.Owned() != c.takes || c.takes == (p.Hold != nil) || !c.takes && len(p.Actions) > 0 {
+			t.Errorf("%s: %+v", name, p)
 		}
 	}
 }
