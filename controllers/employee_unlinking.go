@@ -27,13 +27,15 @@ func (s *employeeScope) unleft() (systems []string) {
 // unlinkedBy reports whether a leaving is, or was, about this linked account and this very declaration.
 func (s *employeeScope) unlinkedBy(st *v1alpha1.LinkedAccountStatus) bool {
 	return slices.ContainsFunc(s.leavings, func(ob v1alpha1.Offboarding) bool {
-		return hasLink(&ob, st.Name, st.AccountID) && (!unlinkOver(&ob, st.Name) || s.sameAct(&ob) || ob.Name == st.OffboardingName && !undoneIn(&ob, st.Name))
+		return hasLink(&ob, systemRef{st.Name, st.SystemUID}, st.AccountID) && (!unlinkOver(&ob, st.Name) || s.sameAct(&ob) || ob.Name == st.OffboardingName && !undoneIn(&ob, st.Name))
 	})
 }
 
 // hasLink reports whether a leaving is about this account of the linked system.
-func hasLink(ob *v1alpha1.Offboarding, system, id string) bool {
-	return slices.ContainsFunc(ob.Spec.LinkedAccounts, func(a v1alpha1.OffboardingLinkedAccount) bool { return a.Name == system && a.AccountID == id })
+func hasLink(ob *v1alpha1.Offboarding, system systemRef, id string) bool {
+	return slices.ContainsFunc(ob.Spec.LinkedAccounts, func(a v1alpha1.OffboardingLinkedAccount) bool {
+		return a.Name == system.name && a.AccountID == id && system.is(a.SystemUID)
+	})
 }
 
 // unlinkOver reports that nothing more is done by the leaving in the system.

@@ -70,7 +70,7 @@ func (l *Leavings) Numbered(ctx context.Context, namespace, number string) ([]v1
 
 // Holding are the Offboardings that are about an account of a linked system and are not over, nor done with it in a way that leaves it
 // to others.
-func (l *Leavings) Holding(ctx context.Context, namespace, system, id string) ([]v1alpha1.Offboarding, error) {
+func (l *Leavings) Holding(ctx context.Context, namespace string, system systemRef, id string) ([]v1alpha1.Offboarding, error) {
 	c := l.company(namespace)
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -81,7 +81,7 @@ func (l *Leavings) Holding(ctx context.Context, namespace, system, id string) ([
 		return nil, err
 	}
 	var list v1alpha1.OffboardingList
-	if err := l.List(ctx, &list, client.InNamespace(namespace), client.MatchingFields{indexLink: linkKey(system, id)}); err != nil {
+	if err := l.List(ctx, &list, client.InNamespace(namespace), client.MatchingFields{indexLink: linkKey(system.name, id)}); err != nil {
 		return nil, fmt.Errorf("listing who leaves the linked account: %w", err)
 	}
 	for _, ob := range c.ahead {
@@ -89,7 +89,7 @@ func (l *Leavings) Holding(ctx context.Context, namespace, system, id string) ([
 			list.Items = append(list.Items, *ob.DeepCopy())
 		}
 	}
-	return slices.DeleteFunc(list.Items, func(ob v1alpha1.Offboarding) bool { return !holdsLink(&ob, system) }), nil
+	return slices.DeleteFunc(list.Items, func(ob v1alpha1.Offboarding) bool { return !hasLink(&ob, system, id) || !holdsLink(&ob, system.name) }), nil
 }
 
 // holdsLink reports whether nobody else may have the account that a leaving is about: it was not left as it is, and whoever left may

@@ -177,8 +177,8 @@ func (l *personLink) wasLeft() bool {
 func (l *personLink) isGone(id string) bool { return l.running != nil && l.running.Mirror.Absent(id) }
 
 // inherit takes over, once, what a leaving that is over has left to somebody who is declared again: the account by its stored
-// id, never by its name (P3), or nothing where it was deleted.
-func (l *personLink) inherit() {
+// id, never by its name (P3), or nothing where it was deleted, or is lost to somebody else (P4).
+func (l *personLink) inherit(lost bool) {
 	st, ob := &l.status, l.leaving
 	left := l.wasLeft()
 	st.OffboardingName = ""
@@ -186,7 +186,7 @@ func (l *personLink) inherit() {
 		return
 	}
 	spec, at := unlinkingIn(ob, st.Name)
-	if wasDeleted(spec, at) || foreign(spec.SystemUID, l.system) { // ids of another system say nothing here
+	if lost || wasDeleted(spec, at) || foreign(spec.SystemUID, l.system) { // ids of another system say nothing here
 		if left {
 			*st = v1alpha1.LinkedAccountStatus{Name: st.Name, State: v1alpha1.LinkedWaiting}
 		}
@@ -297,7 +297,11 @@ func (r *LinkReconciler) converge(ctx context.Context, s *linkScope, l *personLi
 		if l.follow(true) {
 			return nil
 		}
-		if l.inherit(); l.status.State == v1alpha1.LinkedUnlinked {
+		lost, err := r.lost(ctx, s.employee, l)
+		if err != nil {
+			return err
+		}
+		if l.inherit(lost); l.status.State == v1alpha1.LinkedUnlinked {
 			l.status.State = v1alpha1.LinkedWaiting // it is wanted again, whatever is known of the system
 		}
 	}
@@ -399,6 +403,20 @@ func cleared(before *Problem, ls *v1alpha1.LinkedSystem) bool {
 	return *before == *noLinkedSystem(ls.Name)
 }
 
+// systemRef tells LinkedSystems of one name apart (P4); without a UID it is the one that has the name.
+type systemRef struct{ name, uid string }
+
+// is reports whether an id that was recorded with this UID is of the system.
+func (s systemRef) is(uid string) bool { return uid == "" || s.uid == "" || uid == s.uid }
+
+func (l *personLink) ref() systemRef {
+	ref := systemRef{name: l.key.Name}
+	if l.system != nil {
+		ref.uid = string(l.system.UID)
+	}
+	return ref
+}
+
 // foreign reports that what is recorded of a linked account is of another LinkedSystem, which had the same name (P4).
 func foreign(uid string, ls *v1alpha1.LinkedSystem) bool {
 	return uid != "" && ls != nil && uid != string(ls.UID)
@@ -432,7 +450,7 @@ func (r *LinkReconciler) decide(ctx context.Context, s *linkScope, l *personLink
 	l.plan, l.planned = plan.ForLink(l.wish, record, facts), true
 	asked := s.leaves() && isUnanswered(record, facts)
 	if s.leaves() {
-		l.restrain(s.unlinksLater(), asked)
+		l.restrain(s.unlinksLater() || !s.unruled, asked)
 	}
 	if err := r.admit(ctx, s, l); err != nil {
 		return err
@@ -471,16 +489,25 @@ func unansweredIn(system string) *Problem {
 }
 
 // restrain keeps a plan for somebody who has departed without a policy, or goes with the namespace, to what takes nothing but
-// access, and for somebody else who is deleted to looking what is there. Where nothing can be read, asking again with the key of a
-// creation that was not answered is how that is looked: without the id nobody can disable it.
-func (l *personLink) restrain(deleted, asked bool) {
+// access, and for anybody else to looking what is there: an account that turns out to be ours is left by the policy, with the
+// approvals that it wants (P7). Where nothing can be read, asking again with the key of a creation that was not answered is how that is
+// looked: without the id nobody can disable it.
+func (l *personLink) restrain(later, asked bool) {
 	p := &l.plan
+	disables := false
 	p.Actions = slices.DeleteFunc(p.Actions, func(a plan.LinkAction) bool {
-		return a.Kind != plan.Confirm && a.Kind != plan.Find && (a.Kind != plan.Create || !asked) && (a.Kind != plan.Disable || deleted)
+		disables = disables || a.Kind == plan.Disable
+		return a.Kind != plan.Confirm && a.Kind != plan.Find && (a.Kind != plan.Create || !asked) && (a.Kind != plan.Disable || later)
 	})
 	p.Differ = nil
-	if p.Hold != nil && p.Hold.Reason == plan.WaitingForAccount {
+	switch {
+	case p.Hold != nil && p.Hold.Reason == plan.WaitingForAccount:
 		p.Hold = nil // nobody is there who would have to leave
+	case later && disables:
+		p.Record.DisabledByUs, p.StateDiffers = l.before.DisabledByUs, false
+	}
+	if later && p.Record.Origin.Owned() && len(p.Actions) == 0 {
+		p.Hold = &plan.Hold{Reason: v1alpha1.ReasonLeaving, Message: "the leaving begins"}
 	}
 }
 
@@ -530,7 +557,7 @@ func (r *LinkReconciler) facts(ctx context.Context, s *linkScope, l *personLink,
 func (r *LinkReconciler) candidates(ctx context.Context, e *v1alpha1.Employee, l *personLink) (free []linked.Account, err error) {
 	all := l.running.Mirror.Candidates(l.wish.Number, l.wish.Login)
 	for _, a := range all {
-		taken, err := r.taken(ctx, e, l.key.Name, a.ID)
+		taken, err := r.taken(ctx, e, l.ref(), a.ID)
 		if err != nil {
 			return nil, err
 		}
@@ -544,16 +571,23 @@ func (r *LinkReconciler) candidates(ctx context.Context, e *v1alpha1.Employee, l
 	return free, nil
 }
 
-// taken reports whether the account is, or is declared to be, somebody else's, or a leaving of somebody else is not over.
-func (r *LinkReconciler) taken(ctx context.Context, e *v1alpha1.Employee, system, id string) (bool, error) {
-	var holders v1alpha1.EmployeeList
-	if err := r.List(ctx, &holders, client.InNamespace(e.Namespace), client.MatchingFields{indexLink: linkKey(system, id)}); err != nil {
-		return false, fmt.Errorf("listing who has the account: %w", err)
+// holders are the others who have the account, or are declared to.
+func (r *LinkReconciler) holders(ctx context.Context, e *v1alpha1.Employee, system systemRef, id string) ([]v1alpha1.Employee, error) {
+	if id == "" {
+		return nil, nil
 	}
-	for i := range holders.Items {
-		if other := &holders.Items[i]; other.Name != e.Name && claims(other, system, id) {
-			return true, nil
-		}
+	var all v1alpha1.EmployeeList
+	if err := r.List(ctx, &all, client.InNamespace(e.Namespace), client.MatchingFields{indexLink: linkKey(system.name, id)}); err != nil {
+		return nil, fmt.Errorf("listing who has the account: %w", err)
+	}
+	return slices.DeleteFunc(all.Items, func(other v1alpha1.Employee) bool { return other.Name == e.Name || !claims(&other, system, id) }), nil
+}
+
+// taken reports whether the account is, or is declared to be, somebody else's, or a leaving of somebody else is not over.
+func (r *LinkReconciler) taken(ctx context.Context, e *v1alpha1.Employee, system systemRef, id string) (bool, error) {
+	all, err := r.holders(ctx, e, system, id)
+	if err != nil || len(all) > 0 {
+		return true, err
 	}
 	ob, err := r.leftBy(ctx, e, system, id)
 	return ob != nil, err
@@ -561,7 +595,7 @@ func (r *LinkReconciler) taken(ctx context.Context, e *v1alpha1.Employee, system
 
 // leftBy is the leaving of somebody else that is about the account and is not over; nil if there is none. It goes before everybody
 // but who has the account already: an account that is to be disabled is nobody's to enable (P2).
-func (r *LinkReconciler) leftBy(ctx context.Context, e *v1alpha1.Employee, system, id string) (*v1alpha1.Offboarding, error) {
+func (r *LinkReconciler) leftBy(ctx context.Context, e *v1alpha1.Employee, system systemRef, id string) (*v1alpha1.Offboarding, error) {
 	if id == "" || owns(e, system, id) {
 		return nil, nil //nolint:nilnil // none is an answer
 	}
@@ -577,19 +611,35 @@ func (r *LinkReconciler) leftBy(ctx context.Context, e *v1alpha1.Employee, syste
 	return nil, nil //nolint:nilnil // none is an answer
 }
 
+// lost reports whether somebody else has the account by now that a leaving has left, or is leaving it.
+func (r *LinkReconciler) lost(ctx context.Context, e *v1alpha1.Employee, l *personLink) (bool, error) {
+	if l.leaving == nil {
+		return false, nil
+	}
+	left, _ := unlinkingIn(l.leaving, l.key.Name)
+	all, err := r.holders(ctx, e, l.ref(), left.AccountID)
+	if err != nil || slices.ContainsFunc(all, func(other v1alpha1.Employee) bool { return owns(&other, l.ref(), left.AccountID) }) {
+		return true, err
+	}
+	ob, err := r.leftBy(ctx, e, l.ref(), left.AccountID)
+	return ob != nil, err
+}
+
 // claimant names who has the account, or wants the same, instead (P4): a leaving that is not over, else the Employee that has it before
 // one that would take it, then the older. If e is the one, its status says who else claims it, and those are told, too.
 func (r *LinkReconciler) claimant(ctx context.Context, s *linkScope, l *personLink, id string, wants []string) (string, error) {
 	e := s.employee
 	names := r.claims.want(e, l.key.Name, wants...)
-	if id != "" {
-		for _, req := range requests[v1alpha1.EmployeeList](ctx, r, e.Namespace, indexLink, linkKey(l.key.Name, id)) {
-			if req.Name != e.Name && !slices.Contains(names, req.Name) {
-				names = append(names, req.Name)
-			}
+	all, err := r.holders(ctx, e, l.ref(), id)
+	if err != nil {
+		return "", err
+	}
+	for i := range all {
+		if name := all[i].Name; !slices.Contains(names, name) {
+			names = append(names, name)
 		}
 	}
-	if ob, err := r.leftBy(ctx, e, l.key.Name, id); err != nil || ob != nil {
+	if ob, err := r.leftBy(ctx, e, l.ref(), id); err != nil || ob != nil {
 		l.status.Rivals = nil
 		return offboardingWords(ob), err
 	}
@@ -604,11 +654,11 @@ func (r *LinkReconciler) claimant(ctx context.Context, s *linkScope, l *personLi
 		if err != nil {
 			return "", fmt.Errorf("reading who claims the account: %w", err)
 		}
-		if !claims(other, l.key.Name, id) {
+		if !claims(other, l.ref(), id) {
 			continue // it does not want it any more
 		}
 		rivals = append(rivals, name)
-		if goesBefore(other, best, l.key.Name, id) {
+		if goesBefore(other, best, l.ref(), id) {
 			best = other
 		}
 	}
@@ -633,24 +683,32 @@ func offboardingWords(ob *v1alpha1.Offboarding) string {
 	return "the Offboarding " + ob.Name
 }
 
-// claims reports whether somebody has the account, or still wants one in the system: who leaves wants none, but may have asked for one.
-func claims(e *v1alpha1.Employee, system, id string) bool {
+// claims reports whether somebody has the account, or still wants one in the system: who leaves wants none, but may have asked for one;
+// and whose account is in another system of that name wants none in this one before that is let go.
+func claims(e *v1alpha1.Employee, system systemRef, id string) bool {
 	if owns(e, system, id) {
 		return true
 	}
-	st := linkStatus(e, system)
-	leaves := e.Spec.State == v1alpha1.EmployeeDeparted || !e.DeletionTimestamp.IsZero()
-	return linkSpec(e, system) != nil && (!leaves || st != nil && st.Origin == v1alpha1.OriginCreating)
+	st := linkStatus(e, system.name)
+	if st != nil && st.Origin != "" && !system.is(st.SystemUID) {
+		return false
+	}
+	asked, leaves := st != nil && st.Origin == v1alpha1.OriginCreating, e.Spec.State == v1alpha1.EmployeeDeparted || !e.DeletionTimestamp.IsZero()
+	return asked || linkSpec(e, system.name) != nil && !leaves
 }
 
-func owns(e *v1alpha1.Employee, system, id string) bool {
-	st := linkStatus(e, system)
-	return st != nil && isOwned(st.Origin) && st.AccountID == id && id != ""
+// owns reports whether somebody has the account.
+func owns(e *v1alpha1.Employee, system systemRef, id string) bool {
+	st := linkStatus(e, system.name)
+	return st != nil && isOwned(st.Origin) && st.AccountID == id && id != "" && system.is(st.SystemUID)
 }
 
-func goesBefore(a, b *v1alpha1.Employee, system, id string) bool {
+func goesBefore(a, b *v1alpha1.Employee, system systemRef, id string) bool {
 	if owns(a, system, id) != owns(b, system, id) {
 		return owns(a, system, id)
+	}
+	if claims(a, system, id) != claims(b, system, id) { // who leaves takes it from nobody
+		return claims(a, system, id)
 	}
 	return older(a, b)
 }

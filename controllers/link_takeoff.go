@@ -106,9 +106,6 @@ func (r *LinkReconciler) lookFor(ctx context.Context, s *linkScope, l *personLin
 	if _, err := r.wish(ctx, s, l); err != nil {
 		return err
 	}
-	if l.retains() {
-		l.wish.OnFreeze = plan.ActRetain
-	}
 	if err := r.decide(ctx, s, l, record, nil); err != nil {
 		return err
 	}

@@ -199,8 +199,11 @@ func (l *personLink) wishState(s *linkScope) {
 	if e.Spec.State == v1alpha1.EmployeeFrozen {
 		l.wish.State = directory.Frozen
 	}
-	if l.off || s.leaves() { // nothing is wished of it but that access ends
+	if l.off || s.leaves() { // nothing is wished of it but that access ends, unless that is retained
 		l.wish.State, l.wish.OnFreeze, l.wish.Provision, l.wish.Parts = directory.Frozen, plan.ActDisable, false, true
+		if l.retains() {
+			l.wish.OnFreeze = plan.ActRetain
+		}
 	}
 	if l.declared != nil {
 		l.wish.ID, l.wish.Login, l.wish.Renames = l.declared.AccountID, l.declared.Login, l.declared.Login != ""

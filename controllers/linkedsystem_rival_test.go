@@ -46,7 +46,7 @@ func TestP4NoIdIsInheritedFromAnotherSystem(t *testing.T) {
 			status: v1alpha1.LinkedAccountStatus{Name: "mail", AccountID: "x", State: v1alpha1.LinkedUnlinked, OffboardingName: "ob"}, leaving: ob,
 			declared: &v1alpha1.LinkedAccount{Name: "mail"}, system: &v1alpha1.LinkedSystem{ObjectMeta: metav1.ObjectMeta{UID: "new"}},
 		}
-		if l.inherit(); l.status.AccountID != want || (want == "") != (l.status.Origin == "") {
+		if l.inherit(false); l.status.AccountID != want || (want == "") != (l.status.Origin == "") {
 			t.Errorf("of the system %q: %+v", uid, l.status)
 		}
 	}

@@ -174,7 +174,7 @@ func (r *OffboardingReconciler) cancelledLinks(ctx context.Context, s *offboardi
 		}
 		for i := range holders.Items {
 			e := &holders.Items[i]
-			if owns(e, p.spec.Name, p.spec.AccountID) && fold(declaredNumber(e)) != fold(s.ob.Spec.Number) {
+			if owns(e, systemRef{p.spec.Name, p.spec.SystemUID}, p.spec.AccountID) && fold(declaredNumber(e)) != fold(s.ob.Spec.Number) {
 				p.claimant = e.Name
 			}
 		}
