@@ -77,8 +77,30 @@ func TestP2TheLeavingOfASystemIsTheOneThatGoesOnThere(t *testing.T) {
 	for name, all := range map[string][]v1alpha1.Offboarding{
 		"goes on": {first, second}, "goes on, read first": {second, first}, "the newer": {first, over}, "the newer, read first": {over, first},
 	} {
-		if ob := (&linkScope{leavings: all}).leavingOf("mail"); ob.Name != "second" {
+		if ob := (&linkScope{employee: &v1alpha1.Employee{}, leavings: all}).leavingOf("mail"); ob.Name != "second" {
 			t.Errorf("%s: %s", name, ob.Name)
+		}
+	}
+	// Both of one second: ages do not tell.
+	first.CreationTimestamp = over.CreationTimestamp
+	e := &v1alpha1.Employee{Status: v1alpha1.EmployeeStatus{LinkedAccounts: []v1alpha1.LinkedAccountStatus{{Name: "mail", OffboardingName: "second"}}}}
+	for _, all := range [][]v1alpha1.Offboarding{{first, over}, {over, first}} {
+		if ob := (&linkScope{employee: e, leavings: all}).leavingOf("mail"); ob.Name != "second" {
+			t.Errorf("the one that is named: %s", ob.Name)
+		}
+	}
+}
+
+// TestP4AnIDIsOfOneSystem: nobody has, claims or leaves an account by an id of another system of the same name.
+func TestP4AnIDIsOfOneSystem(t *testing.T) {
+	e := &v1alpha1.Employee{Spec: v1alpha1.EmployeeSpec{LinkedAccounts: []v1alpha1.LinkedAccount{{Name: "mail"}}}}
+	ob := leftBefore("Waiting", "")
+	for uid, same := range map[string]bool{"": true, "one": true, "another": false} {
+		e.Status.LinkedAccounts = []v1alpha1.LinkedAccountStatus{{Name: "mail", SystemUID: uid, AccountID: "x", Origin: v1alpha1.OriginCreated}}
+		ob.Spec.LinkedAccounts[0].SystemUID = uid
+		one := systemRef{"mail", "one"}
+		if owns(e, one, "x") != same || claims(e, one, "x") != same || hasLink(&ob, one, "x") != same {
+			t.Errorf("%q: owns %t, claims %t, leaves %t", uid, owns(e, one, "x"), claims(e, one, "x"), hasLink(&ob, one, "x"))
 		}
 	}
 }

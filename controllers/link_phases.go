@@ -86,14 +86,17 @@ func (r *LinkReconciler) standing(s *linkScope, name string) *personLink {
 	return l
 }
 
-// leavingOf is the leaving that unlinks the person from the system: the one that is not over there, else the newest; nil if there was none.
+// leavingOf is the leaving that unlinks the person from the system: the one that is not over there, else the one that the status names,
+// else the newest; nil if there was none.
 func (s *linkScope) leavingOf(system string) (ob *v1alpha1.Offboarding) {
+	st := linkStatus(s.employee, system)
+	named := func(ob *v1alpha1.Offboarding) bool { return st != nil && ob.Name == st.OffboardingName }
 	for i := range s.leavings {
 		switch other := &s.leavings[i]; {
 		case !slices.Contains(offboardingSystems(other), system):
 		case !unlinkOver(other, system):
 			return other
-		case ob == nil || other.CreationTimestamp.After(ob.CreationTimestamp.Time):
+		case ob == nil || named(other) || !named(ob) && other.CreationTimestamp.After(ob.CreationTimestamp.Time):
 			ob = other
 		}
 	}
@@ -215,6 +218,7 @@ func (r *LinkReconciler) depart(ctx context.Context, s *linkScope, l *personLink
 		return nil
 	case l.wasLeftBy(ob) || ob != nil && s.isOf(ob):
 		l.conclude(ob)
+		r.claims.want(s.employee, l.key.Name) // nothing any more
 		return nil
 	case s.unlinksLater() && l.status.Origin != v1alpha1.OriginCreating:
 		if l.running != nil {

@@ -426,7 +426,7 @@ var _ = Describe("Somebody with linked accounts", func() {
 	})
 
 	It("is rehearsed, which calls nobody", func() {
-		create(c.policy("standard", brief(week), unlinking))
+		Eventually(of(create(c.policy("standard", brief(week), unlinking)))).Should(beReady())
 		calls := len(mail.Calls()) + len(finance.Calls())
 		ob := create(&v1alpha1.Offboarding{ObjectMeta: c.meta("what-if"), Spec: v1alpha1.OffboardingSpec{
 			Mode: v1alpha1.OffboardingRehearse, EmployeeRef: v1alpha1.EmployeeReference{Name: "li-na"},
