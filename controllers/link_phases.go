@@ -204,9 +204,14 @@ func (l *personLink) inherit(lost bool) {
 	if st.Origin == "" {
 		*st = v1alpha1.LinkedAccountStatus{Name: st.Name, State: v1alpha1.LinkedWaiting, AccountID: spec.AccountID, SystemUID: spec.SystemUID, Origin: spec.Origin}
 	}
-	if spec.DisabledBy == v1alpha1.FrozenByRollcall || at != nil && at.DisabledBy == v1alpha1.FrozenByRollcall {
+	if wasDisabled(spec, at) {
 		st.DisabledBy = v1alpha1.FrozenByRollcall
 	}
+}
+
+// wasDisabled reports whether the account was disabled by us, by a leaving or before it.
+func wasDisabled(spec *v1alpha1.OffboardingLinkedAccount, at *v1alpha1.UnlinkStatus) bool {
+	return spec.DisabledBy == v1alpha1.FrozenByRollcall || at != nil && at.DisabledBy == v1alpha1.FrozenByRollcall
 }
 
 // depart decides about an account of somebody who has departed, or is being deleted: a leaving unlinks it. Where no policy says how
@@ -291,6 +296,21 @@ func (l *personLink) folded(lane string) plan.LinkRecord {
 	return execute.FoldLink(record, o, !l.running.Mirror.State().Capabilities.Reads)
 }
 
+// comeBack takes over what a leaving has left to somebody who is declared, or waits until that is over.
+func (r *LinkReconciler) comeBack(ctx context.Context, s *linkScope, l *personLink) (waits bool, err error) {
+	if l.follow(true) {
+		return true, nil
+	}
+	lost, err := r.lost(ctx, s.employee, l)
+	if err != nil {
+		return false, err
+	}
+	if l.inherit(lost); l.status.State == v1alpha1.LinkedUnlinked {
+		l.status.State = v1alpha1.LinkedWaiting // it is wanted again, whatever is known of the system
+	}
+	return false, nil
+}
+
 // converge plans how the account becomes as wished.
 func (r *LinkReconciler) converge(ctx context.Context, s *linkScope, l *personLink) error {
 	if s.employee.Status.Number == "" {
@@ -298,15 +318,8 @@ func (r *LinkReconciler) converge(ctx context.Context, s *linkScope, l *personLi
 		return nil
 	}
 	if l.declared != nil && !s.leaves() {
-		if l.follow(true) {
-			return nil
-		}
-		lost, err := r.lost(ctx, s.employee, l)
-		if err != nil {
+		if waits, err := r.comeBack(ctx, s, l); err != nil || waits {
 			return err
-		}
-		if l.inherit(lost); l.status.State == v1alpha1.LinkedUnlinked {
-			l.status.State = v1alpha1.LinkedWaiting // it is wanted again, whatever is known of the system
 		}
 	}
 	l.status.Phase = ""
@@ -453,9 +466,7 @@ func (r *LinkReconciler) decide(ctx context.Context, s *linkScope, l *personLink
 	l.before, l.observe = record, l.system.Spec.Mode == v1alpha1.ModeObserve
 	l.plan, l.planned = plan.ForLink(l.wish, record, facts), true
 	asked := s.leaves() && isUnanswered(record, facts)
-	if s.leaves() {
-		l.restrain(s.unlinksLater() || !s.unruled, asked)
-	}
+	l.restrain(s, asked)
 	if err := r.admit(ctx, s, l); err != nil {
 		return err
 	}
@@ -496,12 +507,15 @@ func unansweredIn(system string) *Problem {
 // access, and for anybody else to looking what is there: an account that turns out to be ours is left by the policy, with the
 // approvals that it wants (P7). Where nothing can be read, asking again with the key of a creation that was not answered is how that is
 // looked: without the id nobody can disable it.
-func (l *personLink) restrain(later, asked bool) {
-	p := &l.plan
-	disables := false
+func (l *personLink) restrain(s *linkScope, asked bool) {
+	if !s.leaves() {
+		return
+	}
+	p, later, disables := &l.plan, s.unlinksLater() || !s.unruled, false
+	may := map[plan.Kind]bool{plan.Confirm: true, plan.Find: true, plan.Create: asked, plan.Disable: !later}
 	p.Actions = slices.DeleteFunc(p.Actions, func(a plan.LinkAction) bool {
 		disables = disables || a.Kind == plan.Disable
-		return a.Kind != plan.Confirm && a.Kind != plan.Find && (a.Kind != plan.Create || !asked) && (a.Kind != plan.Disable || later)
+		return !may[a.Kind]
 	})
 	p.Differ = nil
 	switch {

@@ -60,20 +60,19 @@ func (r *LinkReconciler) takeOff(ctx context.Context, s *linkScope, l *personLin
 	if l.follow(false) {
 		return nil
 	}
-	if l.wasLeftBy(l.leaving) {
-		l.conclude(l.leaving)
-	}
 	ls, err := linkedSystem(ctx, r, l.key)
 	if err != nil {
 		return err
 	}
 	l.system = ls
 	switch origin := l.status.Origin; {
+	case l.wasLeftBy(l.leaving):
+		return r.forget(s, l, "", "")
 	case l.status.State == v1alpha1.LinkedUnlinked:
 		return r.count(ctx, s, l)
 	case origin == "":
 		return r.forget(s, l, "", "")
-	case ls == nil || l.elsewhere() || !ls.DeletionTimestamp.IsZero() || l.retains() && isOwned(origin):
+	case l.stays():
 		return r.retain(s, l)
 	case !r.reads(s, l):
 		return nil
@@ -89,6 +88,11 @@ func (r *LinkReconciler) takeOff(ctx context.Context, s *linkScope, l *personLin
 		return r.retain(s, l)
 	}
 	return r.unlink(ctx, s, l)
+}
+
+// stays reports that the account is left as it is: nobody can be called, or it is declared so.
+func (l *personLink) stays() bool {
+	return l.system == nil || l.elsewhere() || !l.system.DeletionTimestamp.IsZero() || l.retains() && isOwned(l.status.Origin)
 }
 
 // retains reports that whoever is taken off the system keeps the account.

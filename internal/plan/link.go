@@ -251,23 +251,17 @@ func adoptLink(w LinkWish, f LinkFacts, a *linked.Account, p *LinkPlan) {
 	f.Account = a
 	isPinned := w.ID != "" && w.ID == a.ID
 	differ, _ := differLink(w, f.Capabilities, a)
-	stateDiffers := stateOfLink(w, a)
+	stateDiffers, stranger := stateOfLink(w, a), strange(w, f.Capabilities, a, p.Record.Origin == Creating)
 	switch {
 	case isPinned:
 		p.Record = LinkRecord{ID: a.ID, Origin: Adopted}
-	case a.Number != "" && !strings.EqualFold(a.Number, w.Number):
-		p.Hold = hold(DataConflict, "the account with this login carries another employee number: correct one of them, or pin the account in spec.linkedAccounts[].accountID if it is the right one")
-		return
-	case p.Record.Origin == Creating && w.Parts && !madeFor(w, f.Capabilities, a):
-		p.Hold = hold(DataConflict, "a creation was asked for and not answered, and the account that has its login now cannot be told from somebody else's: if it is this person's, give it the employee number in the linked system; else take the login from it")
+	case stranger != nil:
+		p.Hold = stranger
 		return
 	case p.Record.Origin == Creating && isAskedFor(w, a, differ):
 		// We asked for it and never learned the outcome: this is it (P3). Which version of the declaration it
 		// was made from is not known.
 		p.Record = LinkRecord{ID: a.ID, Origin: Created}
-	case p.Record.Origin == "" && w.Parts && a.Number == "":
-		p.Hold = hold(AdoptionReview, "an account has the login of somebody who has departed, and no employee number: it may be somebody else's by now, and is left alone. If it is this person's, pin it in spec.linkedAccounts[].accountID")
-		return
 	case w.Adoption == Never:
 		p.Hold = hold(DataConflict, "an account with this number or login exists already, and adoptionPolicy is Never: allow its adoption, or pin it in spec.linkedAccounts[].accountID")
 		return
@@ -281,6 +275,19 @@ func adoptLink(w LinkWish, f LinkFacts, a *linked.Account, p *LinkPlan) {
 		p.Record = LinkRecord{ID: a.ID, Origin: Adopted}
 	}
 	convergeLink(w, f, p)
+}
+
+// strange says why an account that nobody pinned is not taken for the person's, whatever the adoption policy; nil if it may be.
+func strange(w LinkWish, c linked.Capabilities, a *linked.Account, asked bool) *Hold {
+	switch {
+	case a.Number != "" && !strings.EqualFold(a.Number, w.Number):
+		return hold(DataConflict, "the account with this login carries another employee number: correct one of them, or pin the account in spec.linkedAccounts[].accountID if it is the right one")
+	case asked && w.Parts && !madeFor(w, c, a):
+		return hold(DataConflict, "a creation was asked for and not answered, and the account that has its login now cannot be told from somebody else's: if it is this person's, give it the employee number in the linked system; else take the login from it")
+	case !asked && w.Parts && a.Number == "":
+		return hold(AdoptionReview, "an account has the login of somebody who has departed, and no employee number: it may be somebody else's by now, and is left alone. If it is this person's, pin it in spec.linkedAccounts[].accountID")
+	}
+	return nil
 }
 
 // isAskedFor reports whether an account, which carries no number of somebody else, is the one that a creation was asked for.
