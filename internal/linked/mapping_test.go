@@ -165,6 +165,7 @@ func TestAnExpressionIsBounded(t *testing.T) {
 		{"join that squares", `employee.departments.map(d, "a").join("…………………………………………")`, `a text of more than 4096 bytes`},
 		{"sums that double", `["0123456789"].map(x, x + x)` + strings.Repeat(`.map(x, x + x)`, 40), `too many steps`},
 		{"a long value", `["0123456789"].map(x, x + x)` + strings.Repeat(`.map(x, x + x)`, 9), `a value of more than 4096 bytes`},
+		{"patterns that are long to read", `employee.departments.map(d, employee.departments.exists(e, "x".matches("(?i)\\pL{1000}")) ? "a" : "b")`, `too many steps`},
 		{"many values", `employee.departments.map(d, d.name)`, `more than 128 values`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

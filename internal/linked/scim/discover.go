@@ -3,12 +3,14 @@ package scim
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
 
 	"rollcall.dev/rollcall/internal/directory"
+	"rollcall.dev/rollcall/internal/httpx"
 	"rollcall.dev/rollcall/internal/linked"
 )
 
@@ -54,28 +56,38 @@ type supported struct {
 	Max       int   `json:"maxResults"`
 }
 
+// maxClaims is how long one resource of discovery may be; those of the peers are 20 KiB at most.
+const maxClaims = 2 << 20
+
+// about reads what a system says of itself.
+func about(path string) *request {
+	q := get("discover", path, nil)
+	q.limit = maxClaims
+	return q
+}
+
 // hear reads the resources of discovery. One that the system does not show (some want
 // rights for them that we do not have, some have none) is silence, not an error; so is
-// one that cannot be understood or is out of order. No answer, or one that asks to come
+// one that cannot be understood, is out of order or too long. No answer, or one that asks to come
 // again later, is an error.
 func (s *System) hear(ctx context.Context) (*claims, error) {
 	out := &claims{types: map[string]typed{}}
-	body, err := s.client.do(ctx, get("discover", "/ServiceProviderConfig", nil))
+	body, err := s.client.do(ctx, about("/ServiceProviderConfig"))
 	if said(err).status == http.StatusNotFound {
 		// Slack and other systems of SCIM 1.1 write it so.
-		body, err = s.client.do(ctx, get("discover", "/ServiceProviderConfigs", nil))
+		body, err = s.client.do(ctx, about("/ServiceProviderConfigs"))
 	}
 	if err = out.take("ServiceProviderConfig", body, err, out.config); err != nil {
 		return nil, err
 	}
-	body, err = s.client.do(ctx, get("discover", "/ResourceTypes", nil))
+	body, err = s.client.do(ctx, about("/ResourceTypes"))
 	if err = out.take("ResourceTypes", body, err, out.resourceTypes); err != nil {
 		return nil, err
 	}
 	if len(s.names) == 0 {
 		return out, nil
 	}
-	body, err = s.client.do(ctx, get("discover", "/Schemas", nil))
+	body, err = s.client.do(ctx, about("/Schemas"))
 	return out, out.take("Schemas", body, err, out.schemas)
 }
 
@@ -83,7 +95,7 @@ func (d *claims) take(what string, body []byte, err error, read func([]byte) boo
 	switch status := said(err).status; {
 	case err == nil && read(body):
 		return nil
-	case err == nil, status != 0 && status != http.StatusTooManyRequests && status != http.StatusServiceUnavailable:
+	case err == nil, errors.Is(err, httpx.ErrBodyTooLarge), status != 0 && status != http.StatusTooManyRequests && status != http.StatusServiceUnavailable:
 		d.silent = append(d.silent, what)
 		return nil
 	default:

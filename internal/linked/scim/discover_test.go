@@ -27,6 +27,7 @@ func TestDiscoveryFallsBack(t *testing.T) {
 		"it forbids":             {says(403, ""), Options{}, []string{"PATCH", "filter"}},
 		"out of order":           {says(500, ""), Options{}, []string{"PATCH", "filter"}},
 		"something else":         {says(200, "<html>"), Options{}, []string{"PATCH", "filter"}},
+		"a book":                 {says(200, cannot[:1]+`"x":"`+strings.Repeat("x", maxClaims)+`",`+cannot[1:]), Options{}, []string{"PATCH", "filter"}},
 		"something of JSON":      {says(200, `[]`), Options{}, []string{"PATCH", "filter"}},
 		"it says what it can":    {says(200, works), Options{}, []string{"PATCH", "filter", "ETag"}},
 		"it says what it cannot": {says(200, cannot), Options{}, []string{"PUT"}},
@@ -43,6 +44,15 @@ func TestDiscoveryFallsBack(t *testing.T) {
 				t.Errorf("limits %q do not say what is assumed", caps.Limits)
 			}
 		})
+	}
+}
+
+// A system that asks to come again later has not said what it can: nothing is assumed of it then.
+func TestDiscoveryThatIsPutOff(t *testing.T) {
+	for status, class := range map[int]directory.Class{429: directory.RateLimited, 503: directory.Unavailable} {
+		p := stub(t, map[string]http.HandlerFunc{"GET /ServiceProviderConfig": says(status, ""), "GET /Users": says(200, list(0))})
+		_, err := p.open(Options{}).Discover(t.Context())
+		refusedAs(t, err, class)
 	}
 }
 

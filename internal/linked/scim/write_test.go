@@ -3,6 +3,7 @@ package scim
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -108,6 +109,35 @@ func TestPutKeepsActive(t *testing.T) {
 		if sent := writes(p.recorded()); len(sent) != 1 || !strings.Contains(sent[0].body, `"active":`+want) {
 			t.Errorf("%s: sent %+v", told, sent)
 		}
+	}
+}
+
+// GitHub Enterprise: the login of a disabled account is a hash, and comes back; only the id counts.
+func TestDisablingThatHidesTheLogin(t *testing.T) {
+	active := "true"
+	p := stub(t, map[string]http.HandlerFunc{
+		"GET /Users/1": func(w http.ResponseWriter, r *http.Request) {
+			body := strings.Replace(account("1"), `"active":true`, `"active":`+active, 1)
+			if active == "false" {
+				body = strings.Replace(body, "user-1", "6dcd4ce23d88e2ee9568ba546c007c63", 1)
+			}
+			says(200, body)(w, r)
+		},
+		"PATCH /Users/1": func(w http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			active = fmt.Sprint(!strings.Contains(string(body), "false"))
+			w.WriteHeader(http.StatusNoContent)
+		},
+		"GET /Groups": says(200, list(0)),
+	})
+	s := p.open(Options{})
+	refusedAs(t, s.Disable(t.Context(), "1", order), "")
+	if a, err := s.Account(t.Context(), "1"); err != nil || a.Enabled || !a.Parked || a.ID != "1" {
+		t.Errorf("read %+v, %v", a, err)
+	}
+	refusedAs(t, s.Enable(t.Context(), "1", order), "")
+	if a, err := s.Account(t.Context(), "1"); err != nil || !a.Enabled || a.Login != "user-1" {
+		t.Errorf("read %+v, %v", a, err)
 	}
 }
 
