@@ -224,6 +224,12 @@ func TestP11OfALargeAccountNotAllIsKept(t *testing.T) {
 			t.Errorf("%s: what is not kept is taken for nothing, or for what is declared", name)
 		}
 	}
+	for i := range 200 { // more than is kept of a system, if all of it were
+		f.Place(linked.Account{ID: fmt.Sprint("n", i), Attributes: map[string][]string{"bio": large.Attributes["bio"]}})
+	}
+	if refresh(t, f, m); m.State().Accounts != 202 {
+		t.Errorf("%d accounts are kept", m.State().Accounts)
+	}
 	if len(large.Groups) != 10_000 || len(large.Attributes["bio"][0]) != 1<<20 {
 		t.Error("the account of the caller was changed")
 	}

@@ -106,6 +106,17 @@ func TestP12_CredentialsStayHome(t *testing.T) {
 	if foreign > 0 {
 		t.Errorf("the other host was asked %d times", foreign)
 	}
+	// On the same host a read may be sent elsewhere, a write may not: it could mean somebody else there.
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		p := stub(t, map[string]http.HandlerFunc{
+			"PATCH /Users/1": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/Users/2", status) },
+			"*":              says(200, strings.Replace(account("1"), "true", "false", 1)),
+		})
+		refusedAs(t, p.open(Options{}).Disable(t.Context(), "1", order), directory.Unavailable, "not followed")
+		if sent := p.recorded(); sent[len(sent)-1].path != "/Users/1" {
+			t.Errorf("%d: followed to %s", status, sent[len(sent)-1].path)
+		}
+	}
 }
 
 // A redirect on the same host that leads to somebody else.
