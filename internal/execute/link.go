@@ -372,9 +372,6 @@ func FoldLink(r plan.LinkRecord, o *Outcome, blind bool) plan.LinkRecord {
 	if o.Created {
 		r.ID, r.Origin = o.ID, plan.Created
 	}
-	if did(plan.Update) {
-		r.Updates++
-	}
 	r.DisabledByUs = r.DisabledByUs || did(plan.Disable)
 	if blind && did(plan.Enable) {
 		r.DisabledByUs = false
@@ -390,6 +387,14 @@ func FoldLink(r plan.LinkRecord, o *Outcome, blind bool) plan.LinkRecord {
 			r.Applied = o.Version
 		}
 		r.Ignored = slices.Compact(slices.Sorted(slices.Values(slices.Concat(r.Ignored, o.IgnoredAttributes))))
+	}
+	return counted(r, o)
+}
+
+// counted counts the updates that were answered, whatever came after them.
+func counted(r plan.LinkRecord, o *Outcome) plan.LinkRecord {
+	if slices.Contains(o.Done, plan.Update) {
+		r.Updates++
 	}
 	return r
 }
