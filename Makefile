@@ -108,7 +108,7 @@ vuln: $(TOOLS)/govulncheck ## Look for known vulnerabilities that the code reach
 ##@ Prove it
 
 .PHONY: test
-test: controlplane build verify-generated vet lint $(TOOLS)/versitygw $(TOOLS)/slapd/slapd $(TOOLS)/age $(TOOLS)/age-keygen ## Everything that a change must pass.
+test: controlplane build verify-generated vet lint $(TOOLS)/versitygw $(TOOLS)/slapd/slapd $(TOOLS)/scimmy/server.js $(TOOLS)/age $(TOOLS)/age-keygen ## Everything that a change must pass.
 	@hack/test.sh $(FUZZRUNS)
 
 .PHONY: verify
@@ -151,6 +151,10 @@ $(TOOLS)/versitygw: hack/tools/versitygw/go.mod
 $(TOOLS)/slapd/slapd: hack/slapd.sh
 	@echo "fetching slapd, an LDAP server (about 30 s once)"
 	@hack/slapd.sh $(@D)
+
+$(TOOLS)/scimmy/server.js: hack/scimmy.sh $(addprefix test/peers/scimmy/,.npmrc package.json package-lock.json server.js)
+	@echo "fetching the packages of scimmy-routers, a SCIM server (about 20 s once)"
+	@hack/scimmy.sh $(@D)
 
 $(TOOLS)/age: PACKAGE := filippo.io/age/cmd/age
 $(TOOLS)/age-keygen: PACKAGE := filippo.io/age/cmd/age-keygen

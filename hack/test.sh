@@ -14,15 +14,6 @@ fi
 command -v zstd >/dev/null ||
 	{ echo "the tests need zstd (https://facebook.github.io/zstd): install it, e.g. apt-get install zstd"; exit 1; }
 
-# SCIM is proven against a server of other people on Node.js (test/peers), whose packages npm gets once.
-if ! command -v npm >/dev/null && command -v apt-get >/dev/null; then
-	echo "installing Node.js and npm, which a server that tests run against needs"
-	apt-get install -y -qq --no-install-recommends nodejs npm >/dev/null ||
-		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends nodejs npm >/dev/null; } || true
-fi
-command -v node >/dev/null && command -v npm >/dev/null ||
-	{ echo "the tests need Node.js with npm (https://nodejs.org; 20 was tried): install them, e.g. apt-get install nodejs npm"; exit 1; }
-
 race=()
 if command -v "$(go env CC)" >/dev/null && printf 'int main(void){return 0;}' | "$(go env CC)" -x c -o /dev/null - 2>/dev/null; then
 	race=(-race)

@@ -2,8 +2,8 @@ package peers
 
 import (
 	"bufio"
+	"bytes"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -30,17 +30,17 @@ const startWithin = time.Minute
 // scimmyFiles are what the server is installed from and made of.
 var scimmyFiles = []string{".npmrc", "package.json", "package-lock.json", "server.js"}
 
-// StartScimmy starts the server on a free port of loopback. Its packages are installed
-// once by npm, into bin. env is added to the environment: what it knows is in server.js.
-func StartScimmy(ctx context.Context, token string, env ...string) (*Scimmy, error) {
+// StartScimmy starts the server on a free port of loopback. `make bin/tools/scimmy/server.js`
+// fetches its packages. env is added to the environment: what it knows is in server.js.
+func StartScimmy(token string, env ...string) (*Scimmy, error) {
 	node, err := exec.LookPath("node")
 	if err != nil {
-		return nil, errors.New("the SCIM tests run a server on Node.js: install node and npm (https://nodejs.org; 20 was tried), " +
+		return nil, errors.New("the SCIM tests run a server on Node.js: install node and npm (https://nodejs.org; 18 and 20 were tried), " +
 			"e.g. apt-get install nodejs npm")
 	}
-	dir, err := installScimmy(ctx)
+	dir, err := installed()
 	if err != nil {
-		return nil, fmt.Errorf("installing the SCIM server: %w", err)
+		return nil, fmt.Errorf("starting the SCIM server: %w", err)
 	}
 	s := &Scimmy{cmd: exec.Command(node, "server.js")} //nolint:noctx // Stop ends it
 	s.cmd.Dir, s.cmd.Stderr = dir, os.Stderr
@@ -94,50 +94,18 @@ func (s *Scimmy) Stop() error {
 	return errors.Join(s.stdin.Close(), s.cmd.Wait())
 }
 
-// installScimmy has npm put the packages of the lock file into a folder that is named by
-// it, unless that is there. It is made beside and renamed, as tests run side by side.
-func installScimmy(ctx context.Context) (string, error) {
-	_, file, _, ok := runtime.Caller(0)
-	if !ok {
-		return "", errors.New("where its files are is not known")
-	}
-	from := filepath.Join(filepath.Dir(file), "scimmy")
-	contents, sum := map[string][]byte{}, sha256.New()
+// installed is the folder of the server, as its files are now.
+func installed() (string, error) {
+	_, file, _, _ := runtime.Caller(0)
+	from, dir := filepath.Join(filepath.Dir(file), "scimmy"), tool("scimmy")
 	for _, name := range scimmyFiles {
-		text, err := os.ReadFile(filepath.Join(from, name))
+		want, err := os.ReadFile(filepath.Join(from, name))
 		if err != nil {
 			return "", err
 		}
-		contents[name] = text
-		_, _ = sum.Write(text) // a hash takes everything
-	}
-	cache := filepath.Join(filepath.Dir(file), "..", "..", "bin", "peers")
-	target := filepath.Join(cache, fmt.Sprintf("scimmy-%x", sum.Sum(nil)[:6]))
-	if _, err := os.Stat(target); err == nil {
-		return target, nil
-	}
-	if err := os.MkdirAll(cache, 0o750); err != nil {
-		return "", err
-	}
-	work, err := os.MkdirTemp(cache, "installing-")
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = os.RemoveAll(work) }()
-	for name, text := range contents {
-		if err := os.WriteFile(filepath.Join(work, name), text, 0o600); err != nil {
-			return "", err
+		if got, err := os.ReadFile(filepath.Join(dir, name)); err != nil || !bytes.Equal(got, want) {
+			return "", fmt.Errorf("%s is not there, or is an older one: run `make bin/tools/scimmy/server.js`", dir)
 		}
 	}
-	npm := exec.CommandContext(ctx, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
-	npm.Dir = work
-	if output, err := npm.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("npm ci (it comes with Node.js, and needs the network once): %w\n%s", err, output)
-	}
-	if err := os.Rename(work, target); err != nil {
-		if _, there := os.Stat(target); there != nil {
-			return "", err
-		}
-	}
-	return target, nil
+	return dir, nil
 }

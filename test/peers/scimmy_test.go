@@ -10,7 +10,7 @@ import (
 // Without Node.js the tests fail, and say what is needed.
 func TestSaysWhatIsNeeded(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
-	_, err := StartScimmy(t.Context(), "token")
+	_, err := StartScimmy("token")
 	if err == nil || !strings.Contains(err.Error(), "install node and npm") {
 		t.Errorf("without node: %v", err)
 	}

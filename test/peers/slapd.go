@@ -121,9 +121,10 @@ func StartSlapd(ctx context.Context, dir string, o SlapdOptions) (*Slapd, error)
 	return s, nil
 }
 
+// tool is what make has put into bin/tools.
 func tool(name string) string {
 	_, file, _, _ := runtime.Caller(0)
-	return filepath.Join(filepath.Dir(file), "../../bin/tools/slapd", name)
+	return filepath.Join(filepath.Dir(file), "../../bin/tools", name)
 }
 
 func (s *Slapd) configure(o SlapdOptions) error {
@@ -144,7 +145,7 @@ func (s *Slapd) configure(o SlapdOptions) error {
 	if o.Rights == "" {
 		o.Rights = slapdRights
 	}
-	conf := strings.NewReplacer("SCHEMA", tool("schema"), "MODULES", tool("modules"), "DIR", s.Dir,
+	conf := strings.NewReplacer("SCHEMA", tool("slapd/schema"), "MODULES", tool("slapd/modules"), "DIR", s.Dir,
 		"GLOBAL", o.Global, "DATABASE", o.Database, "RIGHTS", o.Rights, "OVERLAYS", o.Overlays).Replace(slapdConf)
 	for name, content := range map[string][]byte{"ca.pem": s.Authority.PEM, "server.pem": cert, "server.key": key, "slapd.conf": []byte(conf)} {
 		if err := os.WriteFile(filepath.Join(s.Dir, name), content, 0o600); err != nil {
@@ -166,7 +167,7 @@ func freeAddress(ctx context.Context) (string, error) {
 // Start runs the server, again after Kill, and waits until it answers.
 func (s *Slapd) Start(ctx context.Context) error {
 	s.log = &bytes.Buffer{}
-	s.cmd = exec.Command(tool("slapd"), "-f", filepath.Join(s.Dir, "slapd.conf"), //nolint:noctx // Kill ends it
+	s.cmd = exec.Command(tool("slapd/slapd"), "-f", filepath.Join(s.Dir, "slapd.conf"), //nolint:noctx // Kill ends it
 		"-h", "ldap://"+s.LDAP+" ldaps://"+s.LDAPS, "-d", "0")
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

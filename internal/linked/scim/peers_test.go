@@ -104,7 +104,7 @@ func scimmy(t *testing.T, l limits) (*peers.Scimmy, error) {
 	for name, value := range map[string]string{"FILTER": yes(!l.noFilter), "PATCH": yes(!l.noPatch), "GROUPS": yes(l.tellGroups)} {
 		env = append(env, name+"="+value)
 	}
-	s, err := peers.StartScimmy(t.Context(), token, env...)
+	s, err := peers.StartScimmy(token, env...)
 	if err == nil {
 		running[l] = s
 	}
