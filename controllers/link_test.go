@@ -219,27 +219,6 @@ var _ = Describe("Linked accounts", func() {
 		Eventually(of(third)).Should(says("Unique", "False", "DataConflict", "sun-li"))
 	})
 
-	It("P6: that are taken off somebody count in the limits for the next manager, too", func() {
-		limit := int32(1)
-		f, _ := c.mail(func(ls *v1alpha1.LinkedSystem) {
-			ls.Spec.RemovalLimits = v1alpha1.RemovalLimits{Count: &limit, Floor: &limit}
-		})
-		first, second := create(c.person("li-na", quietly, linkedTo("mail"))), create(c.person("wang-fang", quietly, linkedTo("mail")))
-		Eventually(of(first)).Should(beReady())
-		Eventually(of(second)).Should(beReady())
-		off := func(e *v1alpha1.Employee) { e.Spec.LinkedAccounts = nil }
-		wait := manager.endsAfter(first, `"Unlinked"`)
-		change(first, off)
-		wait()
-		manager.start()
-		change(second, off)
-		Eventually(of(second)).Should(linkedAs("mail", linkReason("RemovalLimitReached")))
-		Expect(at(f, second.Status.Number)()).To(enabled(true))
-		By("whoever is linked again does not count")
-		change(first, linkedTo("mail"), func(e *v1alpha1.Employee) { e.Spec.LinkedAccounts[0].AccountID = at(f, first.Status.Number)().ID })
-		Eventually(of(first)).Should(linkedAs("mail", And(HaveField("Origin", v1alpha1.OriginAdopted), HaveField("AdmittedTime", BeNil()))))
-	})
-
 	It("P3: that were asked for and are taken off before the answer are found, and retained where that is declared", func() {
 		f, _ := c.mail(onLeaving(v1alpha1.UnlinkRetain))
 		e := create(c.person("li-na", quietly))
@@ -529,47 +508,6 @@ var _ = Describe("Linked accounts", func() {
 		c.secret("door-credentials", map[string]string{"token": c.namespace + "-token-of-door"})
 		create(c.system("door", dead))
 		Eventually(of(e)).Should(waiting("WaitingForAccount", "not read yet"))
-	})
-
-	It("P6: of more people than the limits allow are not disabled before somebody has decided", func() {
-		limit := int32(2)
-		f, ls := c.mail(func(ls *v1alpha1.LinkedSystem) {
-			ls.Spec.RemovalLimits = v1alpha1.RemovalLimits{Count: &limit, Floor: &limit}
-		})
-		var staff []*v1alpha1.Employee
-		for i := range 6 {
-			staff = append(staff, create(c.person(fmt.Sprintf("person-%d", i), quietly, linkedTo("mail"))))
-		}
-		for _, e := range staff {
-			Eventually(of(e)).Should(beReady())
-		}
-		disabled := func() (n int) {
-			for _, a := range f.Accounts() {
-				if !a.Enabled {
-					n++
-				}
-			}
-			return n
-		}
-		for i, e := range staff {
-			if i%2 == 0 {
-				change(e, func(e *v1alpha1.Employee) { e.Spec.LinkedAccounts = nil })
-			} else {
-				change(e, frozen)
-			}
-		}
-		Eventually(c.asked).Should(ContainElement(And(HaveField("Spec.AccountName", "linkedsystem/mail"), HaveField("Spec.Subjects", HaveLen(4)))))
-		Consistently(disabled, "300ms").Should(Equal(2))
-		Eventually(of(ls)).Should(And(says("WithinRemovalLimits", "False", "RemovalLimitReached", "approve"), HaveField("Status.Removals.Held", HaveValue(BeEquivalentTo(4)))))
-		all, err := c.asked()
-		Expect(err).NotTo(HaveOccurred())
-		for i := range all {
-			change(&all[i], func(a *v1alpha1.Approval) {
-				a.Spec.Decision = v1alpha1.ApprovalDecision{Verdict: v1alpha1.VerdictApproved, By: "chen.jing", Digest: a.Spec.Digest}
-			})
-		}
-		Eventually(disabled).Should(Equal(6))
-		Eventually(of(ls)).Should(says("WithinRemovalLimits", "True", "InSync"))
 	})
 
 	It("P2: of somebody who has departed are disabled where no policy says how to leave, and nothing else is done", func() {
