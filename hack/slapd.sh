@@ -14,13 +14,16 @@ root=$out/root
 # Downloading is for anybody; a sandbox user could not write into our folders.
 apt=(-qq -o APT::Sandbox::User="$(id -un)")
 
-# download <package>...: into $scratch/debs. Lists of packages that are missing or old are fetched into a folder of our own.
+# download <package>...: into $scratch/debs. Lists of packages that are missing or old are fetched: into a folder of our own,
+# unless we may write the machine's.
 download() {
 	rm -rf "$scratch/debs" && mkdir "$scratch/debs"
 	get download "$@" && return
 	echo "  fetching the lists of packages"
-	mkdir -p "$scratch/lists/partial" "$scratch/cache/archives/partial"
-	apt+=(-o Dir::State::Lists="$scratch/lists" -o Dir::Cache="$scratch/cache")
+	if [[ ! -w /var/lib/apt/lists ]]; then
+		mkdir -p "$scratch/lists/partial" "$scratch/cache/archives/partial"
+		apt+=(-o Dir::State::Lists="$scratch/lists" -o Dir::Cache="$scratch/cache")
+	fi
 	get update && get download "$@" && return
 	cat "$scratch/log" >&2
 	return 1

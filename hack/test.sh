@@ -27,7 +27,7 @@ else
 	echo "testing, WITHOUT the race detector: it needs a C compiler, and there is none"
 fi
 # -short tries fewer moments and bits where the race detector would take minutes; all of them follow without it.
-go test "${race[@]}" -short -timeout=30m ./...
+go test "${race[@]}" -short -timeout=45m ./...
 
 export CGO_ENABLED=0
 echo "testing archives and their storage once more: every bit, every moment"
