@@ -214,6 +214,8 @@ type personLink struct {
 	held     bool
 	outcome  *execute.Outcome
 	problem  *Problem
+	// note is what is to be known of an account that is as declared.
+	note string
 	// leaving is that of the account: the one that is not over, else the newest.
 	leaving *v1alpha1.Offboarding
 	// before is the record as it was.

@@ -42,7 +42,9 @@ func (l *personLink) summarize(generation int64) {
 	if l.planned && (!l.observe || !writes(linkActions(l.plan.Actions))) {
 		l.recordIn(l.plan.Record)
 	}
-	st.Reason, st.Message = inWords(l.problem)
+	if st.Reason, st.Message = inWords(l.problem); l.problem == nil {
+		st.Message = l.note
+	}
 }
 
 // recordIn keeps what is durably known.

@@ -75,6 +75,7 @@ func (r *LinkReconciler) takeOff(ctx context.Context, s *linkScope, l *personLin
 	case l.stays():
 		return r.retain(s, l)
 	case !r.reads(s, l):
+		l.note = l.status.Message
 		return nil
 	}
 	record := l.folded(s.lane)
@@ -164,12 +165,17 @@ var unlinkActs = map[leaving.Act]plan.Kind{
 // unlink does what comes next, as when somebody leaves; but nobody is asked for, and no system is given up on.
 func (r *LinkReconciler) unlink(ctx context.Context, s *linkScope, l *personLink) error {
 	e, onLeave := s.employee, cmp.Or(l.system.Spec.OnLeave, v1alpha1.UnlinkDisable)
+	l.observe = l.system.Spec.Mode == v1alpha1.ModeObserve
+	until, waits, err := r.reprieve(ctx, s, l)
+	if err != nil || waits {
+		return err
+	}
 	at := r.known(e.UID, l)
 	facts, err := r.unlinkFacts(ctx, s, l, at)
 	if err != nil {
 		return err
 	}
-	l.observe = l.system.Spec.Mode == v1alpha1.ModeObserve
+	facts.Turn = until.IsZero()
 	terms := leaving.UnlinkTerms{OnLeave: leaving.OnLeave(onLeave), Retry: math.MaxInt64}
 	progress := leaving.UnlinkProgress{State: leaving.Running, Phase: leaving.UnlinkPhase(l.status.Phase), Disabled: l.status.State == v1alpha1.LinkedDisabled}
 	d := leaving.NextUnlink(terms, progress, facts)
@@ -180,6 +186,11 @@ func (r *LinkReconciler) unlink(ctx context.Context, s *linkScope, l *personLink
 		}
 	}
 	l.took(d, facts, kind)
+	if d.Hold != nil && d.Hold.Reason == leaving.InheritanceWaiting {
+		l.note = fmt.Sprintf("nobody can sign in; the account is deleted at %s, unless the system is listed in spec.linkedAccounts again before", until.UTC().Format(time.RFC3339))
+		r.Hub.links.add(client.ObjectKeyFromObject(e), sweepPriority, max(time.Second, until.Sub(r.Now())))
+		return nil
+	}
 	if d.Over {
 		taken := v1alpha1.LinkedAccountStatus{Name: l.status.Name, State: v1alpha1.LinkedUnlinked, AdmittedTime: l.status.AdmittedTime, AdmittedBy: l.status.AdmittedBy}
 		if err := r.forget(s, l, v1alpha1.EventUnlinked, fmt.Sprintf("unlinked from %s: %s", l.key.Name, d.Message)); err != nil {
@@ -198,6 +209,27 @@ func (r *LinkReconciler) unlink(ctx context.Context, s *linkScope, l *personLink
 	l.problem = r.saysOf(s, l, d, kind)
 	l.held = d.Hold != nil && !d.Hold.Until.IsZero()
 	return nil
+}
+
+// reprieve is until when an account that can be disabled stays, disabled, before it is deleted: as long as the taking off counts in the
+// system's limits. A list that lost an entry, in Git or by hand, says nothing of why: what cannot be undone waits until somebody could
+// have seen that. It begins when the limits admit the taking off, also of somebody who was frozen before; until then it waits.
+func (r *LinkReconciler) reprieve(ctx context.Context, s *linkScope, l *personLink) (until time.Time, waits bool, err error) {
+	can, st := l.state.Capabilities, &l.status
+	if l.observe || l.system.Spec.OnLeave != v1alpha1.UnlinkDelete || !can.Disables || can.DisableRemoves || st.Phase == v1alpha1.UnlinkPhaseDelete || st.Phase == v1alpha1.UnlinkPhaseCheck {
+		return until, false, nil
+	}
+	if st.Phase == "" || st.AdmittedTime == nil {
+		st.AdmittedTime, st.AdmittedBy = nil, ""
+		if admitted, err := r.admitUnlink(ctx, s, l); err != nil || !admitted {
+			return until, true, err
+		}
+	}
+	left, err := r.Limiter.Counts(ctx, l.key, st.AdmittedTime.Time)
+	if err == nil && left > 0 {
+		until = r.Now().Add(left).Truncate(time.Second)
+	}
+	return until, false, err
 }
 
 // known is what is known of the unlinking, with what a task has just come to.

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -427,9 +428,8 @@ var _ = Describe("Linked accounts", func() {
 
 	It("are unlinked when the system is taken off the person, as onLeave says", func() {
 		f, ls := c.mail()
-		e, other := create(c.person("li-na", quietly, linkedTo("mail"))), create(c.person("wang-fang", quietly, linkedTo("mail")))
+		e := create(c.person("li-na", quietly, linkedTo("mail")))
 		Eventually(of(e)).Should(beReady())
-		Eventually(of(other)).Should(beReady())
 		f.Change(at(f, "E0001")().ID, func(a *linked.Account) { a.Groups = []string{"staff"} })
 		off := func(e *v1alpha1.Employee) { e.Spec.LinkedAccounts = nil }
 		f.Next("Disable", linkedtest.Lost())
@@ -440,20 +440,44 @@ var _ = Describe("Linked accounts", func() {
 		Expect(at(f, "E0001")()).To(PointTo(MatchFields(IgnoreExtras, Fields{"Enabled": BeFalse(), "Parked": BeTrue(), "Groups": BeEmpty()})))
 		Expect(f.Calls("Delete")).To(BeEmpty())
 
-		By("deleted")
-		change(ls, func(ls *v1alpha1.LinkedSystem) { ls.Spec.OnLeave = v1alpha1.UnlinkDelete })
-		change(other, off)
-		Eventually(of(other)).Should(And(beReady(), linkedAs("mail", counted)))
-		Expect(at(f, "E0002")()).To(BeNil())
-		Expect(slices.Collect(maps.Keys(f.Accounts()))).To(ConsistOf("E0001"))
-
 		By("retained")
 		change(ls, func(ls *v1alpha1.LinkedSystem) { ls.Spec.OnLeave = v1alpha1.UnlinkRetain })
-		third := create(c.person("zhao-min", quietly, linkedTo("mail")))
-		Eventually(of(third)).Should(beReady())
-		change(third, off)
-		Eventually(of(third)).Should(And(beReady(), HaveField("Status.LinkedAccounts", BeEmpty())))
-		Expect(at(f, "E0003")()).To(enabled(true))
+		other := create(c.person("zhao-min", quietly, linkedTo("mail")))
+		Eventually(of(other)).Should(beReady())
+		change(other, off)
+		Eventually(of(other)).Should(And(beReady(), HaveField("Status.LinkedAccounts", BeEmpty())))
+		Expect(at(f, "E0002")()).To(enabled(true))
+	})
+
+	It("P6: are deleted only when the taking off counts no more, and come back when it is undone before, also of somebody frozen", func() {
+		f, _ := c.mail(onLeaving(v1alpha1.UnlinkDelete))
+		e, other := create(c.person("li-na", quietly, linkedTo("mail"))), create(c.person("wang-fang", quietly, linkedTo("mail")))
+		Eventually(of(e)).Should(beReady())
+		Eventually(of(other)).Should(beReady())
+		now := time.Now().Truncate(time.Second)
+		today.set(now)
+		change(other, frozen)
+		Eventually(of(other)).Should(And(beReady(), linkedAs("mail", HaveField("AdmittedTime", Not(BeNil())))))
+		today.set(now.Add(25 * time.Hour))
+		off := func(e *v1alpha1.Employee) { e.Spec.LinkedAccounts = nil }
+		ends := now.Add(49 * time.Hour).UTC()
+		waits := And(HaveField("State", v1alpha1.LinkedDisabled), linkReason(""), HaveField("Message", ContainSubstring(ends.Format(time.DateOnly))), HaveField("Phase", v1alpha1.UnlinkPhaseDisable))
+		for _, e := range []*v1alpha1.Employee{e, other} {
+			change(e, off)
+			Eventually(of(e)).Should(And(beReady(), linkedAs("mail", waits)))
+		}
+		Expect(at(f, "E0001")()).To(enabled(false))
+		Expect(f.Calls("Unlink", "Delete")).To(BeEmpty())
+		By("one is linked again")
+		stored := at(f, "E0001")().ID
+		change(e, linkedTo("mail"))
+		Eventually(of(e)).Should(And(beReady(), linkedAs("mail", And(accountID(stored), HaveField("State", v1alpha1.LinkedActive), HaveField("Message", BeEmpty())))))
+		Expect(at(f, "E0001")()).To(enabled(true))
+		By("the other is not")
+		today.set(now.Add(50 * time.Hour))
+		change(other, titled("经理")) // it is looked at
+		Eventually(of(other)).Should(And(beReady(), HaveField("Status.LinkedAccounts", BeEmpty())))
+		Expect(slices.Collect(maps.Keys(f.Accounts()))).To(ConsistOf("E0001"))
 	})
 
 	It("P10: let the system go when nobody is declared in it any more, and leave everything in it as it is", func() {

@@ -132,7 +132,8 @@ type EmployeeSpec struct {
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=8
 	Accounts []EmployeeAccount `json:"accounts,omitempty"`
-	// linkedAccounts say who the person is in LinkedSystems. Taking one off unlinks it, as the system's onLeave says.
+	// linkedAccounts say who the person is in LinkedSystems. Taking one off unlinks it, as the system's onLeave says;
+	// where that is Delete the account stays, disabled, as long as the taking off counts in the system's removalLimits.
 	// +optional
 	// +listType=map
 	// +listMapKey=name

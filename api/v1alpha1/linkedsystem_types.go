@@ -91,7 +91,9 @@ type LinkedSystemSpec struct {
 	// +optional
 	OnFreeze UnlinkAction `json:"onFreeze,omitempty"`
 	// onLeave is what leaving does to an account, after it was disabled: Disable (it is taken out of its groups and
-	// stays, disabled), Delete or Retain (nothing at all). When omitted, Disable.
+	// stays, disabled), Delete or Retain (nothing at all). When omitted, Disable. Of somebody who stays, and is only taken off
+	// spec.linkedAccounts, an account is disabled at once and deleted when that counts no more in removalLimits (after a day, when
+	// their window is omitted): listing the system again before undoes it. A system that can only delete does that at once.
 	// +optional
 	OnLeave UnlinkAction `json:"onLeave,omitempty"`
 	// adoptionPolicy for an account that exists already, has the person's number or login and differs from what
