@@ -82,6 +82,12 @@ func (r *EmployeeReconciler) letGo(ctx context.Context, s *employeeScope) error 
 			r.Recorder.Eventf(e, nil, corev1.EventTypeNormal, v1alpha1.ReasonRetained, "Delete", "left the account %s on %s as it is", st.UserID, st.Name)
 		}
 	}
+	for i := range e.Status.LinkedAccounts {
+		if st := &e.Status.LinkedAccounts[i]; isLinked(st) && !s.unlinkedBy(st) {
+			on := &v1alpha1.LinkedSystem{ObjectMeta: metav1.ObjectMeta{Namespace: e.Namespace, Name: st.Name}} // one event for each system
+			r.Recorder.Eventf(e, on, corev1.EventTypeNormal, v1alpha1.ReasonRetained, "Delete", "left the account in %s as it is", st.Name)
+		}
+	}
 	r.letGoOfLinks(e)
 	return kube.RemoveFinalizer(ctx, r.Client, e, v1alpha1.Finalizer)
 }

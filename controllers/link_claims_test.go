@@ -178,6 +178,16 @@ var _ = Describe("Whose a linked account is", func() {
 		}
 	})
 
+	It("P9: is told of where it stays as it is when the object goes", func() {
+		f, _ := c.mail()
+		create(c.policy("standard", unannounced(v1alpha1.UnannouncedRetain)))
+		e := create(c.person("li-na", quietly, linkedTo("mail")))
+		Eventually(of(e)).Should(beReady())
+		released(e)
+		Eventually(c.events(e)).Should(ContainElement(And(HaveField("Reason", "Retained"), HaveField("Note", ContainSubstring("mail")))))
+		Expect(at(f, "E0001")()).To(enabled(true))
+	})
+
 	It("P9: is told of when nobody knows whether it is there and the object goes", func() {
 		f := blind()
 		e := create(c.person("li-na", quietly, linkedTo("mail")))

@@ -180,26 +180,18 @@ func (r *LinkReconciler) unlink(ctx context.Context, s *linkScope, l *personLink
 	progress := leaving.UnlinkProgress{State: leaving.Running, Phase: leaving.UnlinkPhase(l.status.Phase), Disabled: l.status.State == v1alpha1.LinkedDisabled}
 	d := leaving.NextUnlink(terms, progress, facts)
 	kind := unlinkActs[d.Act]
-	if kind != "" && kind.Writes() && l.status.AdmittedTime == nil && !l.observe {
-		if admitted, err := r.admitUnlink(ctx, s, l); err != nil || !admitted {
-			return err
-		}
+	if may, err := r.mayUnlink(ctx, s, l, kind); err != nil || !may {
+		return err
 	}
 	l.took(d, facts, kind)
-	if d.Hold != nil && d.Hold.Reason == leaving.InheritanceWaiting {
+	switch {
+	case d.Hold != nil && d.Hold.Reason == leaving.InheritanceWaiting:
 		l.note = fmt.Sprintf("nobody can sign in; the account is deleted at %s, unless the system is listed in spec.linkedAccounts again before", until.UTC().Format(time.RFC3339))
 		r.Hub.links.add(client.ObjectKeyFromObject(e), sweepPriority, max(time.Second, until.Sub(r.Now())))
 		return nil
-	}
-	if d.Over {
-		taken := v1alpha1.LinkedAccountStatus{Name: l.status.Name, State: v1alpha1.LinkedUnlinked, AdmittedTime: l.status.AdmittedTime, AdmittedBy: l.status.AdmittedBy}
-		if err := r.forget(s, l, v1alpha1.EventUnlinked, fmt.Sprintf("unlinked from %s: %s", l.key.Name, d.Message)); err != nil {
-			return err
-		}
-		l.status, l.plan, l.planned, l.running, l.outcome = taken, plan.LinkPlan{}, false, nil, nil
-		return r.count(ctx, s, l)
-	}
-	if kind != "" {
+	case d.Over:
+		return r.unlinked(ctx, s, l, d.Message)
+	case kind != "":
 		l.wish.Version = fmt.Sprintf("off/%d", e.Generation)
 		l.plan = plan.LinkPlan{Record: linkRecordOf(&l.status), Actions: []plan.LinkAction{{
 			Kind: kind, ID: l.status.AccountID, Removes: onLeave == v1alpha1.UnlinkDelete && (kind == plan.Delete || kind == plan.Check),
@@ -209,6 +201,16 @@ func (r *LinkReconciler) unlink(ctx context.Context, s *linkScope, l *personLink
 	l.problem = r.saysOf(s, l, d, kind)
 	l.held = d.Hold != nil && !d.Hold.Until.IsZero()
 	return nil
+}
+
+// unlinked ends the record of an account, but for what counts in the limits.
+func (r *LinkReconciler) unlinked(ctx context.Context, s *linkScope, l *personLink, how string) error {
+	taken := v1alpha1.LinkedAccountStatus{Name: l.status.Name, State: v1alpha1.LinkedUnlinked, AdmittedTime: l.status.AdmittedTime, AdmittedBy: l.status.AdmittedBy}
+	if err := r.forget(s, l, v1alpha1.EventUnlinked, fmt.Sprintf("unlinked from %s: %s", l.key.Name, how)); err != nil {
+		return err
+	}
+	l.status, l.plan, l.planned, l.running, l.outcome = taken, plan.LinkPlan{}, false, nil, nil
+	return r.count(ctx, s, l)
 }
 
 // reprieve is until when an account that can be disabled stays, disabled, before it is deleted: as long as the taking off counts in the
@@ -309,6 +311,14 @@ func (l *personLink) took(d leaving.UnlinkDecision, f leaving.UnlinkFacts, kind 
 	case f.Reads && f.There:
 		st.State = v1alpha1.LinkedActive
 	}
+}
+
+// mayUnlink reports whether an act may be done: it takes nothing, or the unlinking was let begin.
+func (r *LinkReconciler) mayUnlink(ctx context.Context, s *linkScope, l *personLink, kind plan.Kind) (bool, error) {
+	if kind == "" || !kind.Writes() || l.status.AdmittedTime != nil || l.observe {
+		return true, nil
+	}
+	return r.admitUnlink(ctx, s, l)
 }
 
 // admitUnlink asks whether the account may be unlinked now (P6).

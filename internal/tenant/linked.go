@@ -121,7 +121,12 @@ func OpenLinked(name string, s *LinkedSpec, observer Observer, now func() time.T
 		Secrets: s.Secrets, Attributes: s.Attributes, HTTP: http, Throttled: budget.Throttled, Now: now,
 		Answered: func(operation string, class directory.Class) { budget.Answered(operation, string(class)) },
 		Spend: func(ctx context.Context, operation string, call func(context.Context) error) error {
-			return spent(operation, budget.Spend(httpx.WithOperation(ctx, operation), call))
+			made := false
+			err := budget.Spend(httpx.WithOperation(ctx, operation), func(ctx context.Context) error { made = true; return call(ctx) })
+			if made { // what came of it only the caller can tell: a write may be lost (P3)
+				return err
+			}
+			return spent(operation, err)
 		},
 	})
 	if err != nil {
@@ -130,10 +135,10 @@ func OpenLinked(name string, s *LinkedSpec, observer Observer, now func() time.T
 	return NewLinked(name, s.UID, system, budget, s.Interval, now, events), nil
 }
 
-// spent says in the domain's words why a call was not made. What the call said itself stays.
+// spent says in the domain's words why a call was not made.
 func spent(operation string, err error) error {
 	var refused *httpx.Error
-	if _, said := errors.AsType[*directory.Error](err); err == nil || said || !errors.As(err, &refused) {
+	if !errors.As(err, &refused) {
 		return err
 	}
 	e := &directory.Error{Class: directory.Unavailable, Operation: operation, Message: "the linked system does not answer", RetryAfter: refused.RetryAfter, Err: err}

@@ -2,6 +2,7 @@ package tenant_test
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -173,6 +174,10 @@ func TestALinkedSystemSpendsItsBudget(t *testing.T) {
 			t.Errorf("in a pause: %v", err)
 		}
 		lost := &httpx.Error{Sent: true, Err: context.DeadlineExceeded}
+		err = settings.Spend(t.Context(), "bind", func(context.Context) error { return lost })
+		if _, refused := errors.AsType[*directory.Error](err); refused || !errors.Is(err, lost) {
+			t.Errorf("P3: a call that may have been done is said not to be made: %v", err)
+		}
 		for range 8 {
 			_ = settings.Spend(t.Context(), "bind", func(context.Context) error { return lost })
 		}
