@@ -35,7 +35,7 @@ func FuzzAnswers(f *testing.F) {
 		works, cannot, scimError(`"409"`, "uniqueness"), scimError(`404`, ""), scimError(`[]`, ""), groupJSON("1", `[{"value":"1"},"2",{"value":3}]`),
 		list(1, groupJSON("1", `[{"value":"1"}]`)), `{"id":1,"active":"False","emails":["a",{"value":1},null],"name":"x","groups":[{"value":"1"}],"meta":{"version":"\n"}}`,
 		`{"Resources":[{"id":"User","name":"Group","attributes":[{"name":"title","type":"integer","subAttributes":[null]}]}],"totalResults":-1,"id":"1","schemas":[1]}`,
-		`{"totalResults":1e999,"Resources":[`, `{"Resources":null,"totalResults":0}{}`, `{"id":"1","ID":"2","userName":"user-1","username":"x","ACTIVE":false}`,
+		list(2, `{"id":"1","ID":"2"}`, `{"id":"1","ID":"3"}`), `{"totalResults":1e999,"Resources":[`, `{"Resources":null,"totalResults":0}{}`, `{"id":"1","ID":"2","userName":"user-1","username":"x","ACTIVE":false}`,
 	} {
 		f.Add(200, []byte(body))
 		f.Add(404, []byte(body))

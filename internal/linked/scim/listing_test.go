@@ -1,8 +1,11 @@
 package scim
 
 import (
+	"bytes"
+	"compress/gzip"
 	"fmt"
 	"net/http"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -346,4 +349,22 @@ func TestHugeBodies(t *testing.T) {
 	_, err = s.Account(t.Context(), "1")
 	refusedAs(t, err, directory.Unavailable, "larger than allowed")
 	refusedAs(t, s.Delete(t.Context(), "1", order), directory.OutcomeUnknown)
+	// Some KiB that become 100 MiB.
+	var bomb bytes.Buffer
+	z := gzip.NewWriter(&bomb)
+	for range 100 {
+		_, _ = z.Write([]byte(strings.Repeat(" ", 1<<20)))
+	}
+	_ = z.Close()
+	p = stub(t, map[string]http.HandlerFunc{"*": func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Encoding", "gzip")
+		_, _ = w.Write(bomb.Bytes())
+	}})
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err = listed(t, p.open(Options{PageSize: 1}))
+	refusedAs(t, err, directory.Unavailable, "larger than allowed")
+	if runtime.ReadMemStats(&after); after.TotalAlloc-before.TotalAlloc > 200<<20 {
+		t.Errorf("%d MiB were needed for it", (after.TotalAlloc-before.TotalAlloc)>>20)
+	}
 }

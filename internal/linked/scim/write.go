@@ -43,6 +43,11 @@ func (s *System) Create(ctx context.Context, w linked.Wish, _ linked.Order) (lin
 	if !hasLogin(made, w.Login) && (w.Number == "" || numberOf(made) != w.Number) {
 		return linked.Account{}, incomprehensible(q, "the answer is about another account than the one that was to be made")
 	}
+	// Some answer a creation with the account that has the login already.
+	if number := numberOf(made); w.Number != "" && number != "" && !hasNumber(made, w.Number) && !strings.EqualFold(number, w.Number) {
+		return linked.Account{}, &directory.Error{Class: directory.AlreadyExists, Operation: q.operation, Holder: id,
+			Message: "the login is taken: the system answers with an account that carries another employee number"}
+	}
 	return s.account(id, made), nil
 }
 

@@ -261,6 +261,29 @@ func TestP3_WhoHasIt(t *testing.T) {
 	}
 }
 
+// P4: some answer a creation with who has the login already. Whoever carries another number is somebody else.
+func TestP4_ACreationThatIsAnsweredWithSomebodyElse(t *testing.T) {
+	somebody := strings.Replace(account("8"), "user-8", "zhang.san", 1)
+	for name, c := range map[string]struct {
+		more  string
+		class directory.Class
+	}{
+		"the number":                     {`,"externalId":"E-1001"`, ""},
+		"the number in the extension":    {`,"` + schemaEnterprise + `":{"employeeNumber":"e-1001"}`, ""},
+		"no number":                      {``, ""},
+		"another number":                 {`,"externalId":"E-7"`, directory.AlreadyExists},
+		"another one in the extension":   {`,"` + schemaEnterprise + `":{"employeeNumber":"7"}`, directory.AlreadyExists},
+		"the number, and one of its own": {`,"externalId":"E-1001","` + schemaEnterprise + `":{"employeeNumber":"7"}`, ""},
+	} {
+		p := stub(t, map[string]http.HandlerFunc{"POST /Users": says(201, strings.TrimSuffix(somebody, "}")+c.more+"}")})
+		_, err := p.open(Options{}).Create(t.Context(), linked.Wish{Login: "zhang.san", Number: "E-1001"}, order)
+		refusedAs(t, err, c.class)
+		if e, _ := directoryError(err); c.class != "" && e.Holder != "8" {
+			t.Errorf("%s: held by %q", name, e.Holder)
+		}
+	}
+}
+
 // A 5xx to a creation says nothing of it.
 func TestP3_CreationWithoutAnAnswer(t *testing.T) {
 	for _, answer := range []http.HandlerFunc{says(500, ""), says(503, ""), says(201, ""), says(200, "<html>"), says(201, `{"userName":"zhang.san"}`)} {

@@ -226,6 +226,9 @@ func (s *System) Create(ctx context.Context, w linked.Wish, o linked.Order) (lin
 		return linked.Account{}, unsure(q, "the receipt has no accountID, or one that cannot be one")
 	case r.State != stateEnabled:
 		return linked.Account{}, unsure(q, "the receipt does not say that the account is Enabled")
+	case r.Number != "" && w.Number != "" && !strings.EqualFold(r.Number, w.Number): // P4; the login may be of an earlier declaration
+		return linked.Account{}, &directory.Error{Class: directory.Conflict, Operation: q.Type,
+			Message: "the receipt is about an account with another employee number: correct it there, or pin the right one in spec.linkedAccounts[].accountID"}
 	}
 	a := s.accountOf(&r.account)
 	if a.Login == "" {

@@ -365,6 +365,18 @@ func TestReceiptsAreNotBelievedBlindly(t *testing.T) {
 	}
 }
 
+// P4: who carries another number is somebody else, whatever the receipt says that it made.
+func TestP4AProvisionOfSomebodyElseIsNone(t *testing.T) {
+	for number, class := range map[any]directory.Class{"E9": directory.Conflict, "e1001": "", nil: ""} {
+		r := newRig(t, setup{})
+		r.Next(receiver.Altered("number", number))
+		_, err := r.system.Create(t.Context(), wish, ord("create-1"))
+		if directory.ClassOf(err) != class || err != nil && (!strings.Contains(err.Error(), "another employee number") || strings.Contains(err.Error(), "E9")) {
+			t.Errorf("%v: got %v", number, err)
+		}
+	}
+}
+
 // What is looked up is compared here, too; who is not there is so only if a receipt says it.
 func TestLookupsAreNotBelievedBlindly(t *testing.T) {
 	const other = `{"accountID":"acc-9","state":"Enabled","login":"somebody","number":"E9"}`
