@@ -176,18 +176,20 @@ var _ = Describe("A company that is deleted with its namespace", func() {
 		}).Should(BeEmpty())
 	})
 
-	It("P2, P10: has its people disabled in linked systems, whatever onLeave says, and waits for none that is gone", func() {
+	It("P2, P10: has its people disabled in linked systems, deleted in none, retained where onLeave says so, and waits for none that is gone", func() {
 		c := staffed()
 		create(c.policy("standard"))
 		mail := c.linked("mail", linkedtest.Able(), provisioning, onLeaving(v1alpha1.UnlinkDelete))
 		gone := c.linked("finance", linkedtest.Able(), provisioning)
-		e := create(c.person("li-na", wecomOnly, linkedTo("mail", "finance")))
-		Eventually(of(e)).Should(And(beReady(), HaveField("Status.LinkedReady", "2/2")))
+		kept := c.linked("door", linkedtest.Able(), provisioning, onLeaving(v1alpha1.UnlinkRetain))
+		e := create(c.person("li-na", wecomOnly, linkedTo("mail", "finance", "door")))
+		Eventually(of(e)).Should(And(beReady(), HaveField("Status.LinkedReady", "3/3")))
 		change(gone.ls, func(ls *v1alpha1.LinkedSystem) { ls.Spec.Mode = v1alpha1.ModeSuspended })
 		dissolved(c)
 		Eventually(c.objects).Should(BeEmpty())
 		Expect(mail.account("E0001")()).To(And(disabled(), HaveField("Parked", false)))
 		Expect(gone.account("E0001")()).To(usable(), "it is left as it is")
+		Expect(kept.account("E0001")()).To(usable())
 	})
 
 	It("P7, P10: has nobody frozen where the policy holds deletions, but backed up", func() {

@@ -138,8 +138,8 @@ func (r *EmployeeReconciler) disabling(ctx context.Context, s *employeeScope, sy
 		return nil, nil
 	}
 	ls, err := linkedSystem(ctx, r, client.ObjectKey{Namespace: s.employee.Namespace, Name: system})
-	if err != nil || ls == nil || ls.Spec.Mode == v1alpha1.ModeSuspended {
-		return nil, err // nobody can be called
+	if err != nil || ls == nil || ls.Spec.Mode == v1alpha1.ModeSuspended || ls.Spec.OnLeave == v1alpha1.UnlinkRetain {
+		return nil, err // nobody can be called, or it is retained
 	}
 	return problem(v1alpha1.ReasonNamespaceLeaving, "the linked account is being disabled"), nil
 }

@@ -189,14 +189,12 @@ func (l *personLink) inherit(lost bool) {
 		return
 	}
 	spec, at := unlinkingIn(ob, st.Name)
-	if lost || wasDeleted(spec, at) || foreign(spec.SystemUID, l.system) { // ids of another system say nothing here
-		if left {
+	other := l.declared.AccountID != "" && l.declared.AccountID != spec.AccountID
+	if lost || other || wasDeleted(spec, at) || foreign(spec.SystemUID, l.system) { // ids of another system say nothing here
+		if left && (!other || !undoneIn(ob, st.Name)) { // what was not left has to be taken off first
 			*st = v1alpha1.LinkedAccountStatus{Name: st.Name, State: v1alpha1.LinkedWaiting}
 		}
 		return
-	}
-	if l.declared.AccountID != "" && l.declared.AccountID != spec.AccountID {
-		return // another account is declared
 	}
 	if !left && l.isGone(spec.AccountID) {
 		return // it is gone, and whoever was told so has let it go: it does not come back for ever
@@ -233,6 +231,8 @@ func (r *LinkReconciler) depart(ctx context.Context, s *linkScope, l *personLink
 	case l.status.Origin == "" && l.status.State != v1alpha1.LinkedUnlinked && l.running == nil:
 		l.status.Name = "" // nobody is there who would have to leave
 		return nil
+	case l.status.State == v1alpha1.LinkedUnlinked && l.off && l.status.OffboardingName == "":
+		return r.count(ctx, s, l)
 	case l.status.State == v1alpha1.LinkedUnlinked:
 		return nil
 	case isOwned(l.status.Origin) && !s.unruled:

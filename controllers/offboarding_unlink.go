@@ -167,7 +167,7 @@ func (p *parting) confirmed() {
 // cancelledLinks finds out in which systems the person is declared again, and who else holds an account by now.
 func (r *OffboardingReconciler) cancelledLinks(ctx context.Context, s *offboardingScope, same []v1alpha1.Employee) error {
 	for _, p := range s.partings {
-		p.again = slices.ContainsFunc(same, func(e v1alpha1.Employee) bool { return declaresLink(&e, p.spec.Name) })
+		p.again = slices.ContainsFunc(same, func(e v1alpha1.Employee) bool { return declaresLink(&e, p.spec) })
 		var holders v1alpha1.EmployeeList
 		if err := r.List(ctx, &holders, client.InNamespace(s.ob.Namespace), client.MatchingFields{indexLink: linkKey(p.spec.Name, p.spec.AccountID)}); err != nil {
 			return fmt.Errorf("listing who holds the linked account: %w", err)
@@ -182,10 +182,13 @@ func (r *OffboardingReconciler) cancelledLinks(ctx context.Context, s *offboardi
 	return nil
 }
 
-// declaresLink reports whether somebody is to be in the linked system, disabled or not.
-func declaresLink(e *v1alpha1.Employee, system string) bool {
+// declaresLink reports whether somebody is to be in the linked system, disabled or not, and not by another account: one that nobody
+// declares is left all the same (P2).
+func declaresLink(e *v1alpha1.Employee, left *v1alpha1.OffboardingLinkedAccount) bool {
 	return e.DeletionTimestamp.IsZero() && e.Spec.State != v1alpha1.EmployeeDeparted &&
-		slices.ContainsFunc(e.Spec.LinkedAccounts, func(l v1alpha1.LinkedAccount) bool { return l.Name == system })
+		slices.ContainsFunc(e.Spec.LinkedAccounts, func(l v1alpha1.LinkedAccount) bool {
+			return l.Name == left.Name && (l.AccountID == "" || l.AccountID == left.AccountID)
+		})
 }
 
 // unlink asks what comes next for each linked account, and records it.

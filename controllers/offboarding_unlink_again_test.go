@@ -88,6 +88,22 @@ var _ = Describe("Somebody who has left linked systems", func() {
 		Eventually(door.account("E0001")).Should(disabled())
 	})
 
+	It("P2: leaves an account also when they are declared again with another one", func() {
+		stored := departing()
+		heal := mail.down()
+		change(e, departed)
+		ob := c.theLeaving()
+		Eventually(of(ob)).Should(record("mail", HaveField("WaitingSince", Not(BeNil()))))
+		other := mail.Place(linked.Account{Login: "li.na", Enabled: true})
+		change(e, active, pinnedTo("mail", other))
+		Eventually(of(e)).Should(linkedAs("door", And(HaveField("State", v1alpha1.LinkedActive), linkReason(""))))
+		heal()
+		Eventually(mail.account("E0001")).Should(disabled())
+		Eventually(of(ob)).Should(record("mail", unlinkState("Done")))
+		Eventually(of(e)).Should(And(beReady(), linkedAs("mail", And(accountID(other), HaveField("Origin", v1alpha1.OriginAdopted)))))
+		Expect(mail.account("E0001")()).To(And(HaveField("ID", stored), disabled()))
+	})
+
 	It("P4: does not come back to an account that somebody else was given", func() {
 		stored := departing(func(p *v1alpha1.OffboardingPolicy) { p.Spec.GraceSeconds = new(int64) })
 		change(e, departed)
