@@ -189,7 +189,7 @@ func (l *personLink) inherit(lost bool) {
 		return
 	}
 	spec, at := unlinkingIn(ob, st.Name)
-	other := l.declared.AccountID != "" && l.declared.AccountID != spec.AccountID
+	other := !pins(l.declared, spec)
 	if lost || other || wasDeleted(spec, at) || foreign(spec.SystemUID, l.system) { // ids of another system say nothing here
 		if left && (!other || !undoneIn(ob, st.Name)) { // what was not left has to be taken off first
 			*st = v1alpha1.LinkedAccountStatus{Name: st.Name, State: v1alpha1.LinkedWaiting}
@@ -205,6 +205,11 @@ func (l *personLink) inherit(lost bool) {
 	if wasDisabled(spec, at) {
 		st.DisabledBy = v1alpha1.FrozenByRollcall
 	}
+}
+
+// pins reports whether somebody is declared to have this account, as far as it is declared.
+func pins(l *v1alpha1.LinkedAccount, left *v1alpha1.OffboardingLinkedAccount) bool {
+	return l.AccountID == "" || l.AccountID == left.AccountID
 }
 
 // wasDisabled reports whether the account was disabled by us, by a leaving or before it.
@@ -224,22 +229,14 @@ func (r *LinkReconciler) depart(ctx context.Context, s *linkScope, l *personLink
 		r.claims.want(s.employee, l.key.Name) // nothing any more
 		return nil
 	case s.unlinksLater() && l.status.Origin != v1alpha1.OriginCreating:
-		if l.running != nil {
-			l.running.Lane.Settle(s.lane)
-		}
 		return r.lookUp(s, l)
 	case l.status.Origin == "" && l.status.State != v1alpha1.LinkedUnlinked && l.running == nil:
 		l.status.Name = "" // nobody is there who would have to leave
 		return nil
-	case l.status.State == v1alpha1.LinkedUnlinked && l.off && l.status.OffboardingName == "":
-		return r.count(ctx, s, l)
 	case l.status.State == v1alpha1.LinkedUnlinked:
-		return nil
+		return r.keep(ctx, s, l)
 	case isOwned(l.status.Origin) && !s.unruled:
-		l.status.OffboardingName = ""
-		if l.problem = problem(v1alpha1.ReasonLeaving, "the leaving begins"); l.running != nil {
-			l.running.Lane.Settle(s.lane)
-		}
+		l.status.OffboardingName, l.problem = "", problem(v1alpha1.ReasonLeaving, "the leaving begins")
 		return r.lookUp(s, l)
 	}
 	return r.converge(ctx, s, l)
@@ -274,11 +271,12 @@ func (l *personLink) conclude(ob *v1alpha1.Offboarding) {
 	l.status = v1alpha1.LinkedAccountStatus{Name: l.status.Name, AccountID: id, State: state, OffboardingName: ob.Name}
 }
 
-// lookUp takes over what the last task came to, and plans nothing: no account is left unrecorded (P3).
+// lookUp takes over what the last task came to, and has none begin: no account is left unrecorded (P3).
 func (r *LinkReconciler) lookUp(s *linkScope, l *personLink) error {
 	if l.running == nil {
 		return nil
 	}
+	l.running.Lane.Settle(s.lane)
 	if record := l.folded(s.lane); l.outcome != nil {
 		l.recordIn(record)
 	}

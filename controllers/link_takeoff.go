@@ -125,6 +125,14 @@ func (r *LinkReconciler) lookFor(ctx context.Context, s *linkScope, l *personLin
 	return nil
 }
 
+// keep leaves the record of somebody who was unlinked before they departed: of who was taken off, as long as it counts.
+func (r *LinkReconciler) keep(ctx context.Context, s *linkScope, l *personLink) error {
+	if l.off && l.status.OffboardingName == "" {
+		return r.count(ctx, s, l)
+	}
+	return nil
+}
+
 // count keeps the record of somebody who was unlinked as long as that counts in the system's limits, also for the next manager
 // (P6), and then forgets it.
 func (r *LinkReconciler) count(ctx context.Context, s *linkScope, l *personLink) error {

@@ -187,7 +187,7 @@ func (r *OffboardingReconciler) cancelledLinks(ctx context.Context, s *offboardi
 func declaresLink(e *v1alpha1.Employee, left *v1alpha1.OffboardingLinkedAccount) bool {
 	return e.DeletionTimestamp.IsZero() && e.Spec.State != v1alpha1.EmployeeDeparted &&
 		slices.ContainsFunc(e.Spec.LinkedAccounts, func(l v1alpha1.LinkedAccount) bool {
-			return l.Name == left.Name && (l.AccountID == "" || l.AccountID == left.AccountID)
+			return l.Name == left.Name && pins(&l, left)
 		})
 }
 
