@@ -9,7 +9,7 @@ import (
 )
 
 // unleft are the linked systems of somebody who leaves as a whole, by a policy, that no leaving is about yet. Taking one system
-// off an Employee is no leaving: see link_controller.go.
+// off an Employee is no leaving: see link_takeoff.go.
 func (s *employeeScope) unleft() (systems []string) {
 	e := s.employee
 	leaves := s.departed() || !e.DeletionTimestamp.IsZero() && s.policy != nil && s.policy.Spec.UnannouncedDeletion != v1alpha1.UnannouncedRetain

@@ -3,12 +3,9 @@ package controllers
 import (
 	"context"
 	"slices"
-	"strings"
-	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -300,114 +297,4 @@ func (r *LinkReconciler) offer(s *linkScope, l *personLink) time.Duration {
 			return o
 		},
 	}).RetryIn
-}
-
-// linkClaims are the accounts and logins that people want who have none yet: two of them are told of each other. It is
-// filled by everybody's first reconcile. Safe for concurrent use.
-type linkClaims struct {
-	mu     sync.Mutex
-	wanted map[string]map[string]bool                   // what is wanted -> by whom
-	by     map[types.NamespacedName]map[string][]string // person -> system -> what
-	met    map[string][]string                          // "<namespace>/<person>/<system>" -> rivals who were told
-}
-
-// want replaces what somebody wants in a system, and returns who wants the same, sorted.
-func (c *linkClaims) want(e *v1alpha1.Employee, system string, things ...string) (rivals []string) {
-	who := client.ObjectKeyFromObject(e)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.wanted == nil {
-		c.wanted, c.by, c.met = map[string]map[string]bool{}, map[types.NamespacedName]map[string][]string{}, map[string][]string{}
-	}
-	c.drop(who, system)
-	for _, thing := range things {
-		key := who.Namespace + "/" + system + "/" + thing
-		for name := range c.wanted[key] {
-			rivals = append(rivals, name)
-		}
-		if c.wanted[key] == nil {
-			c.wanted[key] = map[string]bool{}
-		}
-		c.wanted[key][who.Name] = true
-		if c.by[who] == nil {
-			c.by[who] = map[string][]string{}
-		}
-		c.by[who][system] = append(c.by[who][system], key)
-	}
-	slices.Sort(rivals)
-	return slices.Compact(rivals)
-}
-
-// wanting are those who want an account, by its [linkKey].
-func (c *linkClaims) wanting(namespace, key string) (found []reconcile.Request) {
-	system, id, _ := strings.Cut(key, "/")
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for name := range c.wanted[namespace+"/"+system+"/id:"+id] {
-		found = append(found, reconcile.Request{NamespacedName: client.ObjectKey{Namespace: namespace, Name: name}})
-	}
-	return found
-}
-
-func (c *linkClaims) drop(who types.NamespacedName, system string) {
-	for _, key := range c.by[who][system] {
-		delete(c.wanted[key], who.Name)
-		if len(c.wanted[key]) == 0 {
-			delete(c.wanted, key)
-		}
-	}
-	delete(c.by[who], system)
-	if len(c.by[who]) == 0 {
-		delete(c.by, who)
-	}
-}
-
-// meet says whom to tell: who is a rival now and was none, and the other way round.
-func (c *linkClaims) meet(e *v1alpha1.Employee, system string, now []string) (tell []string) {
-	key := e.Namespace + "/" + e.Name + "/" + system
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	before := c.met[key]
-	for _, name := range now {
-		if !slices.Contains(before, name) {
-			tell = append(tell, name)
-		}
-	}
-	for _, name := range before {
-		if !slices.Contains(now, name) {
-			tell = append(tell, name)
-		}
-	}
-	if c.met[key] = now; len(now) == 0 {
-		delete(c.met, key)
-	}
-	return tell
-}
-
-// forget ends what somebody wants.
-func (c *linkClaims) forget(who types.NamespacedName) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for system := range c.by[who] {
-		c.drop(who, system)
-		delete(c.met, who.Namespace+"/"+who.Name+"/"+system)
-	}
-}
-
-// rivalsOf are those who want something that somebody wants.
-func (c *linkClaims) rivalsOf(e *v1alpha1.Employee) (rivals []string) {
-	who := client.ObjectKeyFromObject(e)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, keys := range c.by[who] {
-		for _, key := range keys {
-			for name := range c.wanted[key] {
-				if name != who.Name {
-					rivals = append(rivals, name)
-				}
-			}
-		}
-	}
-	slices.Sort(rivals)
-	return slices.Compact(rivals)
 }
