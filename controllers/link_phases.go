@@ -96,6 +96,9 @@ func (r *LinkReconciler) converge(ctx context.Context, s *linkScope, l *personLi
 	if !r.reads(s, l) {
 		return r.unreadAsDeclared(ctx, s, l)
 	}
+	if l.status.Origin == "" && foreign(l.status.SystemUID, ls) { // what was taken off was in another system
+		l.status.AccountID, l.status.SystemUID, l.status.DisabledBy = "", "", ""
+	}
 	record := l.folded(s.lane)
 	late, err := r.wish(ctx, s, l)
 	if err != nil {

@@ -213,7 +213,7 @@ func (r *LinkReconciler) unlink(ctx context.Context, s *linkScope, l *personLink
 
 // unlinked ends the record of an account, but for what counts in the limits.
 func (r *LinkReconciler) unlinked(ctx context.Context, s *linkScope, l *personLink, how string) error {
-	taken := v1alpha1.LinkedAccountStatus{Name: l.status.Name, State: v1alpha1.LinkedUnlinked, AdmittedTime: l.status.AdmittedTime, AdmittedBy: l.status.AdmittedBy}
+	taken := l.left()
 	if err := r.forget(s, l, v1alpha1.EventUnlinked, fmt.Sprintf("unlinked from %s: %s", l.key.Name, how)); err != nil {
 		return err
 	}
@@ -240,6 +240,16 @@ func (r *LinkReconciler) reprieve(ctx context.Context, s *linkScope, l *personLi
 		until = r.Now().Add(left).Truncate(time.Second)
 	}
 	return until, false, err
+}
+
+// left is the record of somebody who was taken off the system. While it stays, adding the system back gives them the account that
+// they had, if it is there and it was Rollcall that disabled it.
+func (l *personLink) left() v1alpha1.LinkedAccountStatus {
+	st := v1alpha1.LinkedAccountStatus{Name: l.status.Name, State: v1alpha1.LinkedUnlinked, AdmittedTime: l.status.AdmittedTime, AdmittedBy: l.status.AdmittedBy}
+	if l.system.Spec.OnLeave != v1alpha1.UnlinkDelete && l.status.DisabledBy == v1alpha1.FrozenByRollcall {
+		st.AccountID, st.SystemUID, st.DisabledBy = l.status.AccountID, l.status.SystemUID, l.status.DisabledBy
+	}
+	return st
 }
 
 // known is what is known of the unlinking, with what a task has just come to.

@@ -347,7 +347,7 @@ func (s *offboardingScope) mark(a *departure) {
 	}
 }
 
-// overdue is the step of each account that takes longer than it may, if it does.
+// overdue is the step of each account, linked ones included, that takes longer than it may, if it does.
 func (s *offboardingScope) overdue() map[string]v1alpha1.OffboardingStepName {
 	late := map[string]v1alpha1.OffboardingStepName{}
 	for _, a := range s.accounts {
@@ -357,7 +357,7 @@ func (s *offboardingScope) overdue() map[string]v1alpha1.OffboardingStepName {
 	}
 	for _, p := range s.partings {
 		if p.late() {
-			late[p.spec.Name] = v1alpha1.OffboardingStepName(leaving.UnlinkSystems)
+			late[systemLabel(p.key).Name] = p.step()
 		}
 	}
 	return late

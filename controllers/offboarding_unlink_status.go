@@ -135,10 +135,18 @@ func (s *offboardingScope) retainedIn() string {
 	return strings.Join(names, ", ")
 }
 
-// late reports that a linked account waits for longer than the step UnlinkSystems may take.
+// step is the one whose time limit counts: as long as somebody can sign in it is Freeze.
+func (p *parting) step() v1alpha1.OffboardingStepName {
+	if p.open() {
+		return v1alpha1.OffboardingStepName(leaving.Freeze)
+	}
+	return v1alpha1.OffboardingStepName(leaving.UnlinkSystems)
+}
+
+// late reports that a linked account waits for longer than its step may take.
 func (p *parting) late() bool {
 	at := p.status.WaitingSince
-	return !p.over && at != nil && !p.scope.now.Before(at.Add(p.scope.limit(v1alpha1.OffboardingStepName(leaving.UnlinkSystems))))
+	return !p.over && at != nil && !p.scope.now.Before(at.Add(p.scope.limit(p.step())))
 }
 
 // announceLinks sends events about each linked account.
@@ -170,5 +178,5 @@ func (p *parting) dueIn() time.Duration {
 	if p.over || at == nil || p.late() {
 		return 0
 	}
-	return max(time.Second, at.Add(p.scope.limit(v1alpha1.OffboardingStepName(leaving.UnlinkSystems))).Sub(p.scope.now))
+	return max(time.Second, at.Add(p.scope.limit(p.step())).Sub(p.scope.now))
 }

@@ -1,6 +1,7 @@
 package controllers_test
 
 import (
+	"fmt"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"github.com/onsi/gomega/types"
@@ -167,11 +168,19 @@ var _ = Describe("Unlinking", func() {
 		mail := c.linked("mail", linkedtest.Able())
 		a := mail.member("li.na")
 		heal := mail.down()
-		ob := departs(unhanded, inGrace, tryingFor(0), unlinks(a))
+		ob := departs(unhanded, inGrace, tryingFor(0), unlinks(a), func(o *v1alpha1.OffboardingSpec) {
+			o.Terms.TimeLimits = []v1alpha1.StepTimeLimit{{Step: "Freeze", Seconds: 1}}
+		})
 		Eventually(of(ob)).Should(record("mail", owed("mail/Unlink")))
+		usableTooLong := func() float64 {
+			n, _ := c.gauge("rollcall_offboardings_overdue", map[string]string{"account": "linkedsystem/mail", "step": "Freeze"})
+			return n
+		}
+		Eventually(usableTooLong).Should(BeEquivalentTo(1))
 		heal()
 		Eventually(of(ob)).Should(And(inState("Grace"), record("mail", unlinkState("Done"), owed(""), HaveField("WaitingSince", BeNil()))))
 		Expect(mail.account("li.na")()).To(And(disabled(), HaveField("Groups", BeEmpty())))
+		Eventually(usableTooLong).Should(BeZero())
 	})
 
 	It("P9: looks again at what somebody confirmed that is not so", func() {
@@ -341,6 +350,11 @@ var _ = Describe("Somebody with linked accounts", func() {
 		Eventually(of(ob)).Should(And(inState("Grace"), record("mail", unlinkState("Done")), record("finance", unlinkState("Done"))))
 		Expect(mail.account("E0001")()).To(disabled())
 		Expect(finance.account("E0001")()).To(BeNil())
+		for _, system := range []string{"mail", "finance"} {
+			Eventually(of(e)).Should(linkedAs(system, And(HaveField("State", v1alpha1.LinkedUnlinked), linkReason("Leaving"), HaveField("Message", HavePrefix(fmt.Sprintf("E-609: by the Offboarding %q: ", ob.Name))))))
+			Eventually(of(&v1alpha1.LinkedSystem{ObjectMeta: c.meta(system)})).Should(HaveField("Status.Accounts", And(
+				HaveField("Linked", HaveValue(BeZero())), HaveField("Disabled", HaveValue(BeZero())), HaveField("Waiting", HaveValue(BeZero())))), "nobody waits for it in grace")
+		}
 		change(e, active)
 		Eventually(of(ob)).Should(inState("Cancelled"))
 		Eventually(of(e)).Should(And(beReady(), HaveField("Status.LinkedReady", "2/2"), linkedAs("mail", And(HaveField("AccountID", stored), HaveField("State", v1alpha1.LinkedActive)))))

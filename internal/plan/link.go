@@ -80,6 +80,9 @@ type LinkFacts struct {
 	Sought bool
 	// Claimant names the Employee that has the account, or would have it, instead; empty if nobody does.
 	Claimant string
+
+	// taken is the id of an account that was this person's until we disabled it: it is recognized by that id.
+	taken string
 }
 
 // LinkAction is one call to make.
@@ -159,7 +162,13 @@ func owned(w LinkWish, f LinkFacts, p *LinkPlan) {
 func link(w LinkWish, f LinkFacts, p *LinkPlan) {
 	r := &p.Record
 	if r.Origin == "" && (w.State != directory.Frozen || !r.DisabledByUs) {
-		*r = LinkRecord{} // an account that a freeze has deleted is not remembered any longer than that
+		// An account that a freeze has deleted is not remembered any longer than that; one that was taken off the person until it was looked for.
+		was := *r
+		*r = LinkRecord{}
+		if was.DisabledByUs && was.ID != "" {
+			f.taken = was.ID
+			defer func() { remember(was, p) }()
+		}
 	}
 	deleted := r.Origin == "" && r.DisabledByUs && f.Account == nil && len(f.Candidates) == 0
 	switch {
@@ -170,6 +179,13 @@ func link(w LinkWish, f LinkFacts, p *LinkPlan) {
 		blind(w, f, p)
 	default:
 		search(w, f, p)
+	}
+}
+
+// remember keeps, while it is looked for, which account was this person's.
+func remember(was LinkRecord, p *LinkPlan) {
+	if p.Record.Origin == "" && len(p.Actions) > 0 {
+		p.Record = LinkRecord{ID: was.ID, DisabledByUs: true}
 	}
 }
 
@@ -239,6 +255,9 @@ func pinned(w LinkWish, f LinkFacts, p *LinkPlan) {
 func blind(w LinkWish, f LinkFacts, p *LinkPlan) {
 	switch {
 	case w.State == directory.Frozen && p.Record.Origin == "":
+	case f.taken != "" && w.OnFreeze != ActDelete && w.Adoption != Never: // one that a freeze has deleted is made anew
+		p.Record = LinkRecord{ID: f.taken, Origin: Adopted, DisabledByUs: true}
+		convergeLink(w, f, p)
 	case !w.Provision && p.Record.Origin == "":
 		p.Hold = hold(WaitingForAccount, "the linked system cannot be asked who is who, and onJoin is LinkOnly: set spec.linkedAccounts[].accountID")
 	default: // one that was asked for and not answered is asked for again even for somebody frozen: else nobody could disable it (P2)
@@ -254,7 +273,7 @@ func adoptLink(w LinkWish, f LinkFacts, a *linked.Account, p *LinkPlan) {
 	stateDiffers, stranger := stateOfLink(w, a), strange(w, f.Capabilities, a, p.Record.Origin == Creating)
 	switch {
 	case isPinned:
-		p.Record = LinkRecord{ID: a.ID, Origin: Adopted}
+		p.Record = LinkRecord{ID: a.ID, Origin: Adopted, DisabledByUs: a.ID == f.taken}
 	case stranger != nil:
 		p.Hold = stranger
 		return
@@ -265,6 +284,8 @@ func adoptLink(w LinkWish, f LinkFacts, a *linked.Account, p *LinkPlan) {
 	case w.Adoption == Never:
 		p.Hold = hold(DataConflict, "an account with this number or login exists already, and adoptionPolicy is Never: allow its adoption, or pin it in spec.linkedAccounts[].accountID")
 		return
+	case a.ID == f.taken: // it is given back as it was taken
+		p.Record = LinkRecord{ID: a.ID, Origin: Adopted, DisabledByUs: true}
 	case w.Adoption != Overwrite && (len(differ) > 0 || stateDiffers):
 		p.Hold = hold(AdoptionReview, "an account with this number or login exists already and differs in: %s. Make the declaration agree, set adoptionPolicy: Overwrite, or pin it in spec.linkedAccounts[].accountID", strings.Join(withState(differ, stateDiffers), ", "))
 		p.Differ, p.StateDiffers = differ, stateDiffers

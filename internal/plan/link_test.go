@@ -59,6 +59,9 @@ func linkKinds(p plan.LinkPlan) (kinds []plan.Kind) {
 
 var linkedBefore = plan.LinkRecord{ID: "i1", Origin: plan.Created, Applied: "2"}
 
+// tookOff is somebody who was taken off the system.
+var tookOff = plan.LinkRecord{ID: "i1", DisabledByUs: true}
+
 func oursDisabled() plan.LinkRecord {
 	r := linkedBefore
 	r.DisabledByUs = true
@@ -124,6 +127,12 @@ func TestForLink(t *testing.T) {
 		"frozen, deleted":                    {linkWish(suspended, onFreeze(plan.ActDelete)), oursDisabled(), plan.LinkFacts{Absent: true}, nil, "", ""},
 		"frozen, deleted, remembered":        {linkWish(suspended, onFreeze(plan.ActDelete), pin("i1")), plan.LinkRecord{ID: "i1", DisabledByUs: true}, plan.LinkFacts{Absent: true}, nil, "", ""},
 		"thawed after that: made anew":       {linkWish(provision), plan.LinkRecord{ID: "i1", DisabledByUs: true}, plan.LinkFacts{Sought: true}, []plan.Kind{plan.Create}, "", plan.Creating},
+		"taken off, added back":              {linkWish(), tookOff, plan.LinkFacts{Candidates: []linked.Account{*linkAccount(disabled)}}, []plan.Kind{plan.Enable}, "", plan.Adopted},
+		"taken off, added back, unlisted":    {linkWish(provision), tookOff, plan.LinkFacts{Capabilities: able(unlisted)}, []plan.Kind{plan.Find}, "", ""},
+		"taken off, added back, never":       {linkWish(func(w *plan.LinkWish) { w.Adoption = plan.Never }), tookOff, plan.LinkFacts{Candidates: []linked.Account{*linkAccount(disabled)}}, nil, plan.DataConflict, ""},
+		"taken off, somebody else's by now":  {linkWish(), tookOff, plan.LinkFacts{Candidates: []linked.Account{*linkAccount(disabled, func(a *linked.Account) { a.ID = "i2" })}}, nil, plan.AdoptionReview, ""},
+		"taken off, added back, pinned":      {linkWish(pin("i1")), tookOff, plan.LinkFacts{Account: linkAccount(disabled)}, []plan.Kind{plan.Enable}, "", plan.Adopted},
+		"taken off, pinned to another":       {linkWish(pin("i2")), tookOff, plan.LinkFacts{Account: linkAccount(disabled, func(a *linked.Account) { a.ID = "i2" })}, nil, plan.FrozenElsewhere, plan.Adopted},
 		"nobody frozen is created":           {linkWish(suspended, provision), plan.LinkRecord{}, plan.LinkFacts{Sought: true}, nil, "", ""},
 		"thawed":                             {linkWish(), oursDisabled(), plan.LinkFacts{Account: linkAccount(disabled, manager)}, []plan.Kind{plan.Update, plan.Enable}, "", plan.Created},
 		"thawed, where nothing enables":      {linkWish(), oursDisabled(), plan.LinkFacts{Capabilities: able(func(c *linked.Capabilities) { c.Enables = false }), Account: linkAccount(disabled, manager)}, nil, plan.NotSupported, plan.Created},
@@ -134,14 +143,15 @@ func TestForLink(t *testing.T) {
 		"another login, made from the rules": {linkWish(), linkedBefore, plan.LinkFacts{Account: linkAccount(func(a *linked.Account) { a.Login = "ruyan" })}, nil, "", plan.Created},
 		"another login, declared":            {linkWish(func(w *plan.LinkWish) { w.Renames = true }), linkedBefore, plan.LinkFacts{Account: linkAccount(func(a *linked.Account) { a.Login = "ruyan" })}, []plan.Kind{plan.Update}, "", plan.Created},
 
-		"blind, not pinned":           {linkWish(), plan.LinkRecord{}, plan.LinkFacts{Capabilities: able(blind)}, nil, plan.WaitingForAccount, ""},
-		"blind, pinned":               {linkWish(pin("i1")), plan.LinkRecord{}, plan.LinkFacts{Capabilities: able(blind)}, []plan.Kind{plan.Update}, "", plan.Adopted},
-		"blind, created":              {linkWish(provision), plan.LinkRecord{}, plan.LinkFacts{Capabilities: able(blind)}, []plan.Kind{plan.Create}, "", plan.Creating},
-		"blind, applied":              {linkWish(), linkedBefore, plan.LinkFacts{Capabilities: able(blind)}, nil, "", plan.Created},
-		"blind, frozen, no receipt":   {linkWish(suspended), oursDisabled(), plan.LinkFacts{Capabilities: able(blind)}, []plan.Kind{plan.Disable}, "", plan.Created},
-		"blind, frozen, with receipt": {linkWish(suspended), oursDisabled(), plan.LinkFacts{Capabilities: able(blind), Account: linkAccount(disabled)}, nil, "", plan.Created},
-		"blind, thawed, no receipt":   {linkWish(), oursDisabled(), plan.LinkFacts{Capabilities: able(blind)}, []plan.Kind{plan.Enable}, "", plan.Created},
-		"blind, in doubt":             {linkWish(), linkedBefore, plan.LinkFacts{Capabilities: able(blind), Doubtful: true}, nil, "", plan.Created},
+		"blind, not pinned":            {linkWish(), plan.LinkRecord{}, plan.LinkFacts{Capabilities: able(blind)}, nil, plan.WaitingForAccount, ""},
+		"blind, taken off, added back": {linkWish(provision), tookOff, plan.LinkFacts{Capabilities: able(blind)}, []plan.Kind{plan.Update, plan.Enable}, "", plan.Adopted},
+		"blind, pinned":                {linkWish(pin("i1")), plan.LinkRecord{}, plan.LinkFacts{Capabilities: able(blind)}, []plan.Kind{plan.Update}, "", plan.Adopted},
+		"blind, created":               {linkWish(provision), plan.LinkRecord{}, plan.LinkFacts{Capabilities: able(blind)}, []plan.Kind{plan.Create}, "", plan.Creating},
+		"blind, applied":               {linkWish(), linkedBefore, plan.LinkFacts{Capabilities: able(blind)}, nil, "", plan.Created},
+		"blind, frozen, no receipt":    {linkWish(suspended), oursDisabled(), plan.LinkFacts{Capabilities: able(blind)}, []plan.Kind{plan.Disable}, "", plan.Created},
+		"blind, frozen, with receipt":  {linkWish(suspended), oursDisabled(), plan.LinkFacts{Capabilities: able(blind), Account: linkAccount(disabled)}, nil, "", plan.Created},
+		"blind, thawed, no receipt":    {linkWish(), oursDisabled(), plan.LinkFacts{Capabilities: able(blind)}, []plan.Kind{plan.Enable}, "", plan.Created},
+		"blind, in doubt":              {linkWish(), linkedBefore, plan.LinkFacts{Capabilities: able(blind), Doubtful: true}, nil, "", plan.Created},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := plan.ForLink(c.wish, c.record, read(c.facts))
