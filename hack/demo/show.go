@@ -57,20 +57,13 @@ func (d *demo) suggest(ctx context.Context) error {
 	if err := d.kubectl(ctx, "config", "set-context", "--current", "--namespace="+company); err != nil {
 		return err
 	}
-	kubectl, err := harness.ControlPlaneBinary("kubectl")
-	if err != nil {
-		return err
-	}
-	person, err := d.linkedPerson(ctx)
-	if err != nil {
-		return err
+	for _, say := range []func(context.Context) error{d.suggestShell, d.suggestFreeze} {
+		if err := say(ctx); err != nil {
+			return err
+		}
 	}
 	a := accounts[0]
 	d.out.text(
-		"In another terminal:",
-		"  export KUBECONFIG="+d.plane.KubeconfigPath(),
-		"  export PATH="+filepath.Dir(kubectl)+":"+filepath.Join(d.root, "bin")+":$PATH",
-		"",
 		"Give "+a.name+" another title, and look at the platform:",
 		fmt.Sprintf(`  kubectl patch emp %s --type=merge -p '{"spec":{"title":"总监"}}'`, a.person),
 		"  curl -s "+a.url,
@@ -82,13 +75,6 @@ func (d *demo) suggest(ctx context.Context) error {
 		"Give everybody of a department a role, and see who holds what, why, and until when:",
 		"  kubectl apply --server-side -k "+filepath.Join(d.root, "config", "samples", "permissions"),
 		"  kubectl get pb",
-		"",
-		"Freeze "+person.Spec.Name+", who has accounts in linked systems, and look at them there; then give the access back:",
-		fmt.Sprintf(`  kubectl patch emp %s --type=merge -p '{"spec":{"state":"Frozen","stateReason":"长期病假"}}'`, person.Name),
-		"  kubectl get ls; kubectl rollcall unlinking",
-		fmt.Sprintf("  curl -s -H 'Authorization: Bearer %s' http://%s/Users/%s", erpToken, erpAddress, linkID(person, inERP)),
-		"  curl -s "+d.doorOf(linkID(person, inDoors)),
-		fmt.Sprintf(`  kubectl patch emp %s --type=merge -p '{"spec":{"state":null,"stateReason":null}}'`, person.Name),
 		"",
 		"Let somebody leave step by step, with commands that work here as they stand:  "+filepath.Join(d.root, "docs", "leaving.md"),
 		"",
@@ -115,6 +101,39 @@ func (d *demo) suggest(ctx context.Context) error {
 		"More that the simulator can do (faults, limits, the log of calls):  curl -s "+d.simulator.ControlURL,
 		"Logs: "+d.dir+"/*.log",
 		"Ctrl-C ends everything.",
+	)
+	return nil
+}
+
+// suggestShell says how to get at the company.
+func (d *demo) suggestShell(context.Context) error {
+	kubectl, err := harness.ControlPlaneBinary("kubectl")
+	if err != nil {
+		return err
+	}
+	d.out.text(
+		"In another terminal:",
+		"  export KUBECONFIG="+d.plane.KubeconfigPath(),
+		"  export PATH="+filepath.Dir(kubectl)+":"+filepath.Join(d.root, "bin")+":$PATH",
+		"",
+	)
+	return nil
+}
+
+// suggestFreeze says how to see what a freeze does in linked systems.
+func (d *demo) suggestFreeze(ctx context.Context) error {
+	person, err := d.linkedPerson(ctx)
+	if err != nil {
+		return err
+	}
+	d.out.text(
+		"Freeze "+person.Spec.Name+", who has accounts in linked systems, and look at them there; then give the access back:",
+		fmt.Sprintf(`  kubectl patch emp %s --type=merge -p '{"spec":{"state":"Frozen","stateReason":"长期病假"}}'`, person.Name),
+		"  kubectl get ls; kubectl rollcall unlinking",
+		fmt.Sprintf("  curl -s -H 'Authorization: Bearer %s' http://%s/Users/%s", erpToken, erpAddress, linkID(person, inERP)),
+		"  curl -s "+d.doorOf(linkID(person, inDoors)),
+		fmt.Sprintf(`  kubectl patch emp %s --type=merge -p '{"spec":{"state":null,"stateReason":null}}'`, person.Name),
+		"",
 	)
 	return nil
 }

@@ -281,19 +281,9 @@ func adoptLink(w LinkWish, f LinkFacts, a *linked.Account, p *LinkPlan) {
 		// We asked for it and never learned the outcome: this is it (P3). Which version of the declaration it
 		// was made from is not known.
 		p.Record = LinkRecord{ID: a.ID, Origin: Created}
-	case w.Adoption == Never:
-		p.Hold = hold(DataConflict, "an account with this number or login exists already, and adoptionPolicy is Never: allow its adoption, or pin it in spec.linkedAccounts[].accountID")
-		return
-	case a.ID == f.taken: // it is given back as it was taken
-		p.Record = LinkRecord{ID: a.ID, Origin: Adopted, DisabledByUs: true}
-	case w.Adoption != Overwrite && (len(differ) > 0 || stateDiffers):
-		p.Hold = hold(AdoptionReview, "an account with this number or login exists already and differs in: %s. Make the declaration agree, set adoptionPolicy: Overwrite, or pin it in spec.linkedAccounts[].accountID", strings.Join(withState(differ, stateDiffers), ", "))
+	case !adoptByPolicy(w, f, a, withState(differ, stateDiffers), p):
 		p.Differ, p.StateDiffers = differ, stateDiffers
 		return
-	case w.Adoption != Overwrite:
-		p.Record = LinkRecord{ID: a.ID, Origin: Adopted, Applied: w.Version} // what cannot be read is taken to be right (P4)
-	default:
-		p.Record = LinkRecord{ID: a.ID, Origin: Adopted}
 	}
 	convergeLink(w, f, p)
 }
@@ -309,6 +299,25 @@ func strange(w LinkWish, c linked.Capabilities, a *linked.Account, asked bool) *
 		return hold(AdoptionReview, "an account has the login of somebody who has departed, and no employee number: it may be somebody else's by now, and is left alone. If it is this person's, pin it in spec.linkedAccounts[].accountID")
 	}
 	return nil
+}
+
+// adoptByPolicy takes an account that was there as ours, or says why not.
+func adoptByPolicy(w LinkWish, f LinkFacts, a *linked.Account, differ []string, p *LinkPlan) bool {
+	switch {
+	case w.Adoption == Never:
+		p.Hold = hold(DataConflict, "an account with this number or login exists already, and adoptionPolicy is Never: allow its adoption, or pin it in spec.linkedAccounts[].accountID")
+		return false
+	case a.ID == f.taken: // it is given back as it was taken
+		p.Record = LinkRecord{ID: a.ID, Origin: Adopted, DisabledByUs: true}
+	case w.Adoption == Overwrite:
+		p.Record = LinkRecord{ID: a.ID, Origin: Adopted}
+	case len(differ) > 0:
+		p.Hold = hold(AdoptionReview, "an account with this number or login exists already and differs in: %s. Make the declaration agree, set adoptionPolicy: Overwrite, or pin it in spec.linkedAccounts[].accountID", strings.Join(differ, ", "))
+		return false
+	default:
+		p.Record = LinkRecord{ID: a.ID, Origin: Adopted, Applied: w.Version} // what cannot be read is taken to be right (P4)
+	}
+	return true
 }
 
 // isAskedFor reports whether an account, which carries no number of somebody else, is the one that a creation was asked for.

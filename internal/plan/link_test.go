@@ -250,3 +250,17 @@ func TestP4WhoDepartedTakesNothingByALogin(t *testing.T) {
 		}
 	}
 }
+
+// P3: whoever is looked for keeps what was theirs until they are found.
+func TestP3LinkRemembersWhatWasTakenOff(t *testing.T) {
+	w, facts := linkWish(provision), plan.LinkFacts{Capabilities: able(unlisted), Read: true}
+	p := plan.ForLink(w, tookOff, facts)
+	if got := linkKinds(p); !slices.Equal(got, []plan.Kind{plan.Find}) {
+		t.Fatalf("plans %v, want to look first", got)
+	}
+	facts.Sought, facts.Candidates = true, []linked.Account{*linkAccount(disabled)}
+	p = plan.ForLink(w, p.Record, facts)
+	if got := linkKinds(p); !slices.Equal(got, []plan.Kind{plan.Enable}) || p.Record.ID != "i1" {
+		t.Errorf("plans %v with the record %+v, want what was taken back: %v", got, p.Record, p.Hold)
+	}
+}
