@@ -57,6 +57,9 @@ func (r *LinkReconciler) standing(s *linkScope, name string) *personLink {
 
 // folded is what is durably known, with what the last task came to.
 func (l *personLink) folded(lane string) plan.LinkRecord {
+	if st := &l.status; st.Origin == "" && foreign(st.SystemUID, l.system) { // what was taken off was in another system
+		st.AccountID, st.SystemUID, st.DisabledBy = "", "", ""
+	}
 	record := linkRecordOf(&l.status)
 	o, ok := l.running.Lane.Outcome(lane)
 	if !ok {
@@ -95,9 +98,6 @@ func (r *LinkReconciler) converge(ctx context.Context, s *linkScope, l *personLi
 	}
 	if !r.reads(s, l) {
 		return r.unreadAsDeclared(ctx, s, l)
-	}
-	if l.status.Origin == "" && foreign(l.status.SystemUID, ls) { // what was taken off was in another system
-		l.status.AccountID, l.status.SystemUID, l.status.DisabledBy = "", "", ""
 	}
 	record := l.folded(s.lane)
 	late, err := r.wish(ctx, s, l)
