@@ -84,10 +84,7 @@ func (l *personLink) follow(declared bool) bool {
 		if at.DisabledBy != "" {
 			l.status.DisabledBy = at.DisabledBy
 		}
-		switch {
-		case !declared && at.State == v1alpha1.StepState(leaving.Done):
-			l.status.State = v1alpha1.LinkedUnlinked
-		case at.DisabledTime != nil:
+		if at.DisabledTime != nil {
 			l.status.State = v1alpha1.LinkedDisabled
 		}
 	}
@@ -109,8 +106,6 @@ func unlinkingWords(at *v1alpha1.UnlinkStatus) string {
 	switch {
 	case at == nil || at.Phase == "" && at.Message == "":
 		return "unlinking begins"
-	case leaving.State(at.State).Over():
-		return at.Message
 	case at.Message == "":
 		return phases[at.Phase]
 	case at.Phase == "":
