@@ -186,7 +186,7 @@ func (r *EmployeeReconciler) Reconcile(ctx context.Context, req ctrl.Request) (c
 		return done(0, err)
 	}
 	before := e.DeepCopy()
-	s := &employeeScope{employee: e, lane: employeeKey + e.Name}
+	s := &employeeScope{employee: e, lane: employeeLaneOf(e)}
 	for _, step := range []func(context.Context, *employeeScope) error{r.number, r.leavings, r.contact, r.places, r.accounts} {
 		if err := step(ctx, s); err != nil {
 			return done(0, err)

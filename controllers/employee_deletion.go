@@ -28,7 +28,7 @@ const recordWithin = time.Minute
 // that they do; then it lets go. It makes no call to a platform.
 func (r *EmployeeReconciler) delete(ctx context.Context, e *v1alpha1.Employee) (ctrl.Result, error) {
 	before := e.DeepCopy()
-	s := &employeeScope{employee: e, lane: employeeKey + e.Name}
+	s := &employeeScope{employee: e, lane: employeeLaneOf(e)}
 	if err := r.leavings(ctx, s); err != nil {
 		return done(0, err)
 	}
@@ -190,7 +190,7 @@ func (s *employeeScope) tell(g *goodbye, a *employeeAccount) {
 // quiet drops what waits for the person, and reports whether nothing is under
 // way. What came of it is taken over, so that no account is left unrecorded (P3).
 func (r *EmployeeReconciler) quiet(t *tenant.Tenant, e *v1alpha1.Employee, account string) bool {
-	lane := employeeKey + e.Name
+	lane := employeeLaneOf(e)
 	if !t.Lane.Settle(lane) {
 		return false
 	}

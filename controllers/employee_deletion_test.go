@@ -137,6 +137,20 @@ var _ = Describe("Deleting an Employee", func() {
 		Expect(onWeCom(c, "E0002")()).NotTo(BeNil())
 		Expect(of(c.account(c.wecom))()).To(HaveField("Status.Retained", ContainElement(And(HaveField("UserID", "E0002"), HaveField("Employee", "wang-fang")))))
 	})
+
+	It("P4: by force amid its creation leaves nothing of that to a namesake", func() {
+		heal := c.wecom.fault(core.Fault{Kind: core.KindLatency, Operation: "user/create", DelayMillis: 3000})
+		gone := create(c.person("wang-fang", wecomOnly))
+		Eventually(func() []core.Fault { return c.sim.Faults.List() }).Should(ContainElement(HaveField("Hits", 1)))
+		remove(gone)
+		change(gone, func(e *v1alpha1.Employee) { e.Finalizers = nil })
+		Eventually(exists(gone)).Should(BeFalse())
+		heal()
+		Eventually(onWeCom(c, "E0002")).ShouldNot(BeNil())
+		e := create(c.person("wang-fang", wecomOnly))
+		Eventually(of(e)).Should(And(beReady(), HaveField("Status.Accounts", ConsistOf(HaveField("UserID", "E0003")))))
+		Expect(onWeCom(c, "E0003")()).NotTo(BeNil())
+	})
 })
 
 var _ = Describe("A company that is deleted with its namespace", func() {

@@ -64,8 +64,12 @@ type Hub struct {
 	systems, links                   trigger
 }
 
+// employeeLaneOf is the key of a person in a tenant's lane. What came of somebody else of the same name is not theirs (P4).
+func employeeLaneOf(e *v1alpha1.Employee) string { return employeeKey + e.Name + "/" + string(e.UID) }
+
 // Lane keys name what a task is about.
 const (
+	// employeeKey is for a person: see [employeeLaneOf].
 	employeeKey   = "employee/"
 	departmentKey = "department/"
 	// offboardingKey is for what leaving does.
@@ -89,7 +93,8 @@ func (h *Hub) Ended(tenant, key string) {
 	account := splitName(tenant)
 	switch {
 	case strings.HasPrefix(key, employeeKey):
-		h.employees.add(types.NamespacedName{Namespace: account.Namespace, Name: strings.TrimPrefix(key, employeeKey)}, 0, 0)
+		name, _, _ := strings.Cut(strings.TrimPrefix(key, employeeKey), "/")
+		h.employees.add(types.NamespacedName{Namespace: account.Namespace, Name: name}, 0, 0)
 	case strings.HasPrefix(key, departmentKey):
 		h.departments.add(types.NamespacedName{Namespace: account.Namespace, Name: strings.TrimPrefix(key, departmentKey)}, 0, 0)
 	case strings.HasPrefix(key, offboardingKey):
