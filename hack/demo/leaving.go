@@ -94,7 +94,7 @@ func (d *demo) leaver(ctx context.Context) (*v1alpha1.Employee, error) {
 	return nil, errors.New("looking for somebody who leaves: everybody is needed")
 }
 
-// knownToCustomers are the user ids of those whom customers know.
+// knownToCustomers are the user ids of those whom customers know, or who own chats with them.
 func (d *demo) knownToCustomers(ctx context.Context) (map[string]bool, error) {
 	tenant := &v1alpha1.EnterpriseAccount{}
 	if err := d.kube.Get(ctx, client.ObjectKey{Namespace: company, Name: "wecom"}, tenant); err != nil {
@@ -104,13 +104,21 @@ func (d *demo) knownToCustomers(ctx context.Context) (map[string]bool, error) {
 	if err != nil {
 		return nil, err
 	}
-	var all struct{ Customers []struct{ UserID string } }
-	if err := call(ctx, http.MethodGet, d.simulator.ControlURL+"/state/wecom/"+url.PathEscape(name)+"/customers", nil, &all); err != nil {
-		return nil, err
+	var all struct {
+		Customers []struct{ UserID string }
+		Groups    []struct{ Owner string } // chats with customers
+	}
+	for _, collection := range []string{"customers", "groups"} {
+		if err := call(ctx, http.MethodGet, d.simulator.ControlURL+"/state/wecom/"+url.PathEscape(name)+"/"+collection, nil, &all); err != nil {
+			return nil, err
+		}
 	}
 	known := map[string]bool{}
 	for _, c := range all.Customers {
 		known[c.UserID] = true
+	}
+	for _, g := range all.Groups {
+		known[g.Owner] = true
 	}
 	return known, nil
 }
