@@ -443,7 +443,7 @@ type LinkedAccountStatus struct {
 	AppliedVersion string `json:"appliedVersion,omitempty"`
 	// updates counts those that the system answered: each has a key of its own, also when a declaration comes back.
 	// +optional
-	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Minimum=1
 	Updates int64 `json:"updates,omitempty"`
 	// rivals are other Employees that claim the account, or its login, and are refused.
 	// +optional
