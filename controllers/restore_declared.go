@@ -45,11 +45,15 @@ func (r *RestoreReconciler) declared(ctx context.Context, w *restoreWork, lackin
 }
 
 // employee is whose account it was, or is to be; nil if nobody can say. Who moves to another
-// account is found by the one that the archive is of.
+// account is found by the one that the archive is of, if they bear the same number: an archive
+// may be of another tenant under the same name, and somebody else's data is not theirs (P4).
 func (r *RestoreReconciler) employee(ctx context.Context, w *restoreWork, l restore.Lack) (*v1alpha1.Employee, error) {
 	e, err := r.claims(ctx, w.restore.Namespace, claimKey(w.restore.Status.Target, l.TargetID))
 	if e == nil && err == nil {
 		e, err = r.claims(ctx, w.restore.Namespace, claimKey(w.backup.Spec.AccountRef.Name, l.ID))
+		if e != nil && (l.Number == "" || fold(l.Number) != fold(declaredNumber(e))) {
+			e = nil
+		}
 	}
 	return e, err
 }

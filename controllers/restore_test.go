@@ -176,6 +176,18 @@ var _ = Describe("Restores", func() {
 		Expect(rs.Status.Plan.Keep).To(HaveValue(BeNumerically(">", 0)), "who is there already is kept")
 	})
 
+	It("P4: give nobody who moves what the Employee of another number declares", func() {
+		c.wecom.byHand("users", "guest", `{"name":"路人","mobile":"13812345678","department":[1]}`)
+		c.private = append(c.private, "路人", "13812345678")
+		Eventually(of(create(c.backup("with-guest", "wecom")))).Should(beReady())
+		create(c.person("d", func(e *v1alpha1.Employee) {
+			e.Spec.Accounts = []v1alpha1.EmployeeAccount{{Name: "wecom", UserID: "guest"}}
+		}))
+		rs := create(c.restore("move", "with-guest", onto("dingtalk")))
+		Eventually(of(rs)).Should(beReady())
+		Expect(rs.Status.Items).To(ContainElement(And(HaveField("Verdict", v1alpha1.VerdictCreate), HaveField("ID", "guest"), HaveField("Message", ""))))
+	})
+
 	It("wait for their Backup, and can be stopped", func() {
 		rs := create(c.restore("early", "nobody"))
 		Eventually(of(rs)).Should(says(v1alpha1.ConditionReconciling, metav1.ConditionTrue, v1alpha1.ReasonWaitingForBackup, "nobody"))

@@ -24,7 +24,7 @@ func TestWhatTheArchiveLacksIsTakenFromWhatIsDeclared(t *testing.T) {
 	fake := directorytest.NewFake(open())
 	lacking := plan(t, unread(), fake, restore.Options{})
 	contact := directory.FieldMobile | directory.FieldEmail
-	want := []restore.Lack{{"E0001", "E0001", contact}, {"E0002", "E0002", contact}, {"E0003", "E0003", contact}}
+	want := []restore.Lack{{"E0001", "E0001", "E0001", contact}, {"E0002", "E0002", "E0002", contact}, {"E0003", "E0003", "E0003", contact}}
 	if got := lacking.Lacking(); !slices.Equal(got, want) {
 		t.Fatalf("%+v", got)
 	}
@@ -106,7 +106,7 @@ func untold() restore.Snapshot {
 }
 
 func TestTheMainDepartmentThatAnArchiveLacksIsTheDeclaredOne(t *testing.T) {
-	lacks := []restore.Lack{{ID: "E0002", TargetID: "E0002", Fields: directory.FieldPrimaryDepartment}}
+	lacks := []restore.Lack{{ID: "E0002", TargetID: "E0002", Number: "E0002", Fields: directory.FieldPrimaryDepartment}}
 	for _, main := range []string{"7", "8"} { // they are in both
 		fake := directorytest.NewFake(open())
 		p := plan(t, untold(), fake, restore.Options{})

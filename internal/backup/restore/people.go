@@ -314,7 +314,7 @@ func (p *planner) createPerson(a *directory.Account) {
 	}
 	w.Set |= directory.FieldDepartments
 	if f := p.lacks(&w); f != 0 {
-		p.lacking = append(p.lacking, Lack{ID: a.ID, TargetID: p.people.place[a.ID], Fields: f})
+		p.lacking = append(p.lacking, Lack{ID: a.ID, TargetID: p.people.place[a.ID], Number: a.Profile.Number, Fields: f})
 	}
 	s := accountStep{ID: p.people.place[a.ID], Type: directory.Ordinary, Wish: w, Create: true, Frozen: a.State == directory.Frozen}
 	it := Item{Verdict: Create, Kind: People, ID: a.ID, TargetID: s.ID, Fields: w.Set.Names()}

@@ -120,7 +120,9 @@ type Declared struct {
 type Lack struct {
 	// ID and TargetID are their user ids in the archive and on the target.
 	ID, TargetID string
-	Fields       directory.Fields
+	// Number is their employee number in the archive; empty if that has none.
+	Number string
+	Fields directory.Fields
 }
 
 // Plan is what a restore would do.
